@@ -1,0 +1,3 @@
+"""nvcodec: a video codec whose bitstream is a neural network."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Parameters to bytes and back, in integers: numpy and constriction only."""

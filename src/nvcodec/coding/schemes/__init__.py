@@ -1,0 +1,1 @@
+"""Schemes: one file, one name that presets may use."""

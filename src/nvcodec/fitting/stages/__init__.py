@@ -1,0 +1,1 @@
+"""Stages of fitting: one file, one name that presets may use."""

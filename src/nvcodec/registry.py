@@ -1,0 +1,36 @@
+"""A file name is a registration: in the folders listed in DESIGN, each file without a leading underscore is a name.
+
+Names that arrive from users or files are looked up among existing files only, so that no other module can be loaded.
+"""
+
+import importlib
+import pkgutil
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def names(package: str) -> list[str]:
+    """Names registered in a package, sorted; imports the package but none of its modules."""
+    path = importlib.import_module(package).__path__
+    return sorted(m.name for m in pkgutil.iter_modules(path) if not m.name.startswith("_"))
+
+
+def load(package: str, name: str, base: type[T]) -> type[T]:
+    """The subclass of `base` that the module called `name` in `package` defines.
+
+    Raises:
+        KeyError: `name` is not a file in that package; the message lists the names that are.
+    """
+    known = names(package)
+    if name not in known:
+        raise KeyError(f"{name!r} is not in {package}; known names: {', '.join(known)}")
+    module = importlib.import_module(f"{package}.{name}")
+    found = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, base) and value.__module__ == module.__name__
+    ]
+    if len(found) != 1:
+        raise TypeError(f"{module.__name__} must define one {base.__name__}, found {len(found)}")
+    return found[0]

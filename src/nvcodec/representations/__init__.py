@@ -1,0 +1,1 @@
+"""Representations: one file, one name that presets may use."""

@@ -1,0 +1,24 @@
+"""Segments: half-open ranges of frames, each coded alone."""
+
+from typing import NamedTuple
+
+
+class Segment(NamedTuple):
+    """Frames `start <= t < stop` of a video."""
+
+    start: int
+    stop: int
+
+    @property
+    def num_frames(self) -> int:
+        """Number of frames in the segment."""
+        return self.stop - self.start
+
+
+def plan_segments(num_frames: int, max_length: int) -> list[Segment]:
+    """Fewest segments of at most `max_length` frames, whose lengths differ by at most one."""
+    if num_frames < 1 or max_length < 1:
+        raise ValueError(f"need at least one frame a segment, got {num_frames} and {max_length}")
+    count = -(-num_frames // max_length)
+    bounds = [num_frames * i // count for i in range(count + 1)]
+    return [Segment(a, b) for a, b in zip(bounds, bounds[1:], strict=False)]
