@@ -1,1 +1,14 @@
-"""The command line."""
+"""The command line: one file a command, and the only place that prints or exits.
+
+Each command parses, calls one library function, draws its records, and leaves errors to `run`.
+"""
+
+import sys
+
+
+def main() -> None:
+    """Entry point of `nvc`."""
+    from nvcodec.cli.app import app
+    from nvcodec.cli.console import run
+
+    sys.exit(run(app))

@@ -1,0 +1,67 @@
+"""`nvc info`: header, segments, and where every byte goes. Loads no torch."""
+
+import sys
+from collections import Counter
+from typing import Annotated, Any
+
+import typer
+
+from nvcodec.cli.console import emit
+
+
+def info(
+    source: Annotated[str, typer.Argument(metavar="IN.nvc", help="File to look at.")],
+    json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Show what a .nvc file holds and where every byte goes."""
+    from nvcodec.container.reader import inspect
+    from nvcodec.errors import VideoError
+
+    try:
+        seen = inspect(source)
+    except OSError as error:
+        raise VideoError(f"{source}: cannot be read: {error.strerror}") from error
+    head = seen.head.model_dump(mode="json")
+    chunks = [entry._asdict() for entry in seen.entries]
+    size = sum(entry.size for entry in seen.entries)
+    frames = sum(segment.num_frames for segment in seen.segments)
+    if json:
+        record: dict[str, Any] = {
+            "file": source,
+            "size_bytes": size,
+            "num_frames": frames,
+            "head": head,
+            "segments": [segment._asdict() for segment in seen.segments],
+            "chunks": chunks,
+            "damage": seen.damage,
+        }
+        emit(record)
+        return
+    pixels = frames * head["width"] * head["height"]
+    rate = 8 * size / pixels if pixels else 0.0
+    fps = head["frame_rate"][0] / head["frame_rate"][1]
+    lines = [
+        f"{source}: {size:,} bytes, {frames} frames, {head['width']}x{head['height']}, {fps:g} frames/s, "
+        f"{rate:.4f} bpp",
+        f"video           {head['chroma']}, {head['bit_depth']} bits, {head['range']} range, CICP "
+        f"{head['primaries']}/{head['transfer']}/{head['matrix']}, SAR "
+        f"{head['sample_aspect_ratio'][0]}:{head['sample_aspect_ratio'][1]}, fitted as {head['color']}",
+        f"format          version {head['format_version']}, readable from {head['min_reader_version']}",
+        f"representation  {_fields(head['representation'])}",
+        f"scheme          {_fields(head['scheme'])}",
+        f"remark          {head['remark']}",
+        "",
+        "      offset        size  share  what",
+    ]
+    for entry in seen.entries:
+        lines.append(f"{entry.offset:12,}{entry.size:12,}{entry.size / max(size, 1):7.1%}  {entry.kind:4} {entry.description}")
+    totals: Counter[str] = Counter()
+    for entry in seen.entries:
+        totals[entry.kind] += entry.size
+    lines += ["", "by kind: " + ", ".join(f"{kind.strip()} {count:,}" for kind, count in totals.most_common())]
+    lines += [f"damage: {text}" for text in seen.damage]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _fields(table: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in table.items())

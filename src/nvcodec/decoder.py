@@ -1,0 +1,267 @@
+"""From the bytes of a `.nvc` file to frames, needing nothing but the file.
+
+    NvcReader --sections--> scheme.unpack --hash checked--> FP16 values --> representation.render --> planes
+
+Nothing of `fitting` is reachable from here: a decoder that cannot see the trainer cannot depend on a training option.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from nvcodec.coding.parameters import ParameterSet
+from nvcodec.coding.schemes import load_scheme
+from nvcodec.container.header import DEFAULT_LIMITS, Head, Limits
+from nvcodec.container.payloads import CodedSegment
+from nvcodec.container.reader import NvcReader
+from nvcodec.errors import ChecksumError, MalformedError, UnsupportedVersionError, VideoError
+from nvcodec.representations import build, load_config
+from nvcodec.representations._base import Representation
+from nvcodec.representations._config import RepresentationConfig
+from nvcodec.segments import Segment
+from nvcodec.video.color import rgb_to_planes, yuv444_to_planes
+from nvcodec.video.info import Planes, VideoInfo, VideoShape
+
+Precision = Literal["fp16", "bf16", "fp32"]
+
+
+def select_device(name: str) -> torch.device:
+    """A device by name; `auto` is CUDA where there is one, else the CPU.
+
+    Raises:
+        VideoError: the device asked for is not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except Exception as error:  # torch raises RuntimeError, AssertionError and others for a missing device
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise VideoError(f"device {name!r} cannot be used: {reason}") from error
+    return device
+
+
+def num_channels(color: str) -> int:
+    """Channels of a representation that gives samples of this kind."""
+    return 1 if color == "gray" else 3
+
+
+def segment_shape(head: Head, num_frames: int) -> VideoShape:
+    """Shape of what a segment's representation stands for."""
+    return VideoShape(num_frames, head.height, head.width, num_channels(head.color))
+
+
+def representation_config(head: Head) -> RepresentationConfig:
+    """The settings of the file's representation.
+
+    Raises:
+        UnsupportedVersionError: its kind is unknown here.
+        MalformedError: a field of it is not as the format says.
+    """
+    try:
+        return load_config(head.representation)
+    except KeyError as error:
+        raise UnsupportedVersionError(f"HEAD: {error.args[0]}; the file needs a newer nvc") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise MalformedError(f"HEAD, representation {first['loc']}: {first['msg']}") from error
+
+
+def memory_bytes(config: RepresentationConfig, shape: VideoShape) -> int:
+    """Estimate of what rendering takes: float32 parameters, their integers, and the largest activations, twice."""
+    return 12 * config.num_parameters(shape) + 8 * config.activations_per_frame(shape)
+
+
+def build_checked(head: Head, num_frames: int, limits: Limits) -> Representation[Any]:
+    """The representation of a segment, without values; sizes are checked before anything is allocated.
+
+    Raises:
+        BitstreamError: unknown kind, fields that do not fit together, or more than the limits allow.
+    """
+    config, shape = representation_config(head), segment_shape(head, num_frames)
+    limits.check("HEAD, representation", "parameters", config.num_parameters(shape), limits.parameters)
+    limits.check("HEAD, representation", "multiply-adds a frame", config.macs_per_frame(shape), limits.macs_per_frame)
+    limits.check("HEAD, representation", "bytes of memory", memory_bytes(config, shape), limits.memory_bytes)
+    with torch.device("meta"):
+        return build(config, shape)
+
+
+def unpack_segment(
+    head: Head, segment: CodedSegment, representation: Representation[Any]
+) -> ParameterSet:
+    """The integers of a segment, checked against its hash.
+
+    Raises:
+        BitstreamError: the sections do not hold what the header announces.
+    """
+    try:
+        scheme = load_scheme(head.scheme)
+    except KeyError as error:
+        raise UnsupportedVersionError(f"HEAD: {error.args[0]}; the file needs a newer nvc") from error
+    except ValueError as error:
+        raise MalformedError(f"HEAD, scheme: {error}") from error
+    parameters = scheme.unpack(segment.sections, representation.parameter_specs())
+    if parameters.digest() != segment.digest:
+        raise ChecksumError(f"segment {segment.number}: the decoded integers do not match their hash")
+    return parameters
+
+
+class SegmentDecoder:
+    """One decoded segment: renders any of its frames, in any order."""
+
+    def __init__(
+        self,
+        head: Head,
+        segment: CodedSegment,
+        device: torch.device,
+        precision: Precision = "fp16",
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        self.head = head
+        representation = build_checked(head, segment.num_frames, limits)
+        parameters = unpack_segment(head, segment, representation)
+        representation = representation.to_empty(device=device).requires_grad_(False).eval()
+        representation.load_values(parameters.dequantize())
+        self.representation = representation
+        self.device = device
+        self.dtype = _arithmetic(precision, device)
+
+    def pixels(self, t: int) -> NDArray[np.uint8]:
+        """Frame `t` of the segment as the representation gives it, rounded to 8 bits, (H, W, C)."""
+        indices = torch.tensor([t], device=self.device)
+        # TF32 is off in float32: it would keep 10 bits of the 24 promised.
+        with (
+            torch.inference_mode(),
+            torch.backends.cudnn.flags(allow_tf32=False, deterministic=True),
+            torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None),
+        ):
+            output = self.representation.render(indices)[0].float()
+            rounded = (output.nan_to_num(0.0).clamp(0, 1) * 255).round().to(torch.uint8)
+        return rounded.cpu().numpy()
+
+    def planes(self, t: int, info: VideoInfo) -> Planes:
+        """Frame `t` of the segment in the samples of the source."""
+        pixels = self.pixels(t)
+        if self.head.color == "yuv":
+            return yuv444_to_planes(pixels, info)
+        return rgb_to_planes(pixels, info)
+
+
+class Decoder:
+    """An open `.nvc` file: `info`, and its frames when iterated. A context manager.
+
+    Args:
+        source: a path, or a binary stream that is read forward only.
+        frames: `slice(start, stop)` of the frames wanted; only they, and the segments that hold them, are computed.
+        device: `auto`, `cpu`, `cuda`, `cuda:1`.
+        precision: arithmetic on the FP16 weights. `fp16` is half precision on a GPU and float32 on a CPU.
+        limits: the most that a file may ask for.
+        keep_going: give what is intact of a damaged or unfinished file; `damage` then tells what is missing.
+
+    Raises:
+        BitstreamError: for any bytes that are not a `.nvc` file, here or while iterating.
+    """
+
+    def __init__(
+        self,
+        source: str | Path | BinaryIO,
+        *,
+        frames: slice | None = None,
+        device: str = "auto",
+        precision: Precision = "fp16",
+        limits: Limits = DEFAULT_LIMITS,
+        keep_going: bool = False,
+    ) -> None:
+        self.start = (frames.start or 0) if frames else 0
+        self.stop = frames.stop if frames else None
+        self.device = select_device(device)
+        self.precision: Precision = precision
+        self.limits = limits
+        try:
+            self.reader = NvcReader(source, limits=limits, keep_going=keep_going)
+        except OSError as error:
+            raise VideoError(f"{source}: cannot be read: {error.strerror}") from error
+        try:
+            self.head = self.reader.head
+            representation_config(self.head)
+            self.info = self.head.to_video_info()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.reader.close()
+
+    def __getitem__(self, t: int) -> NDArray[np.uint8]:
+        """Frame `t` as pixels (H, W, C) of the kind that `head.color` names; the file must be seekable."""
+        for position, info in enumerate(self.reader.index):
+            if info.first_frame <= t < info.first_frame + info.num_frames:
+                return self._open_segment(self.reader.read_segment(position)).pixels(t - info.first_frame)
+        raise IndexError(f"frame {t} is not in the file")
+
+    def segments(self) -> Iterator[tuple[Segment, CodedSegment]]:
+        """The coded segments that hold frames asked for, with the frames of each."""
+        whole = self.start == 0 and self.stop is None
+        if whole or not self.reader.is_seekable or self.reader.keep_going:
+            coded = self.reader.segments()
+        else:
+            coded = (
+                self.reader.read_segment(i)
+                for i, info in enumerate(self.reader.index)
+                if self._wanted(info.first_frame, info.num_frames).num_frames > 0
+            )
+        for segment in coded:
+            wanted = self._wanted(segment.first_frame, segment.num_frames)
+            if wanted.num_frames > 0:
+                yield wanted, segment
+
+    def __iter__(self) -> Iterator[Planes]:
+        """Frames in order, in the samples of the source.
+
+        Raises:
+            BitstreamError: the file is damaged or ends early; frames of intact segments came before.
+            VideoError: no frame of the range asked for is in the file.
+        """
+        count = 0
+        for wanted, segment in self.segments():
+            decoder = self._open_segment(segment)
+            for t in range(wanted.start, wanted.stop):
+                yield decoder.planes(t - segment.first_frame, self.info)
+                count += 1
+        if count == 0 and not self.reader.damage:
+            raise VideoError(f"no frames in {self.start}:{'' if self.stop is None else self.stop}")
+
+    @property
+    def damage(self) -> list[str]:
+        """What could not be read, when keeping going."""
+        return self.reader.damage
+
+    def _open_segment(self, segment: CodedSegment) -> SegmentDecoder:
+        return SegmentDecoder(self.head, segment, self.device, self.precision, self.limits)
+
+    def _wanted(self, first_frame: int, num_frames: int) -> Segment:
+        stop = first_frame + num_frames
+        return Segment(max(self.start, first_frame), stop if self.stop is None else min(self.stop, stop))
+
+
+def _arithmetic(precision: Precision, device: torch.device) -> torch.dtype | None:
+    """Type of the arithmetic below float32, if any."""
+    if precision == "bf16":
+        return torch.bfloat16
+    return torch.float16 if precision == "fp16" and device.type == "cuda" else None

@@ -1,0 +1,78 @@
+"""Frames or patches of one segment as training batches, a pure function of seed and step."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from nvcodec.representations._base import Patches
+
+
+def mixed_seed(*parts: int) -> int:
+    """One 63-bit seed from several integers, so that every step has its own random numbers without stored state."""
+    value = 0x9E3779B97F4A7C15
+    for part in parts:
+        value = (value ^ (part + 0x7F4A7C15)) * 0xBF58476D1CE4E5B9 & 0xFFFFFFFFFFFFFFFF
+        value ^= value >> 31
+    return value >> 1
+
+
+class Batches:
+    """All patches of a segment in a new random order each epoch; the last partial batch is dropped."""
+
+    def __init__(
+        self, frames: Tensor, canvas: Sequence[int], patch_size: tuple[int, int] | None, batch_size: int, seed: int
+    ) -> None:
+        """`frames` is uint8 (T, H, W, C); the canvas is filled by repeating its edges."""
+        self.frames = frames
+        self.patch_size = patch_size
+        self.seed = seed
+        height, width = patch_size or canvas
+        self.rows = torch.arange(0, canvas[0], height)
+        self.columns = torch.arange(0, canvas[1], width)
+        self.num_patches = len(frames) * len(self.rows) * len(self.columns)
+        self.batch_size = min(batch_size, self.num_patches)
+        self.steps_per_epoch = self.num_patches // self.batch_size
+        self._epoch: tuple[int, Tensor] | None = None
+
+    def batch(self, stage: int, step: int) -> tuple[Patches, Tensor]:
+        """Coordinates and pixels in [0, 1], float32 (N, h, w, C), of a step; frames are cropped to the video's size."""
+        epoch, position = divmod(step, self.steps_per_epoch)
+        key = mixed_seed(self.seed, stage, epoch)
+        if self._epoch is None or self._epoch[0] != key:
+            generator = torch.Generator().manual_seed(key)
+            self._epoch = key, torch.randperm(self.num_patches, generator=generator)
+        chosen = self._epoch[1][position * self.batch_size :][: self.batch_size]
+        grid = len(self.rows) * len(self.columns)
+        t, place = chosen // grid, chosen % grid
+        y = self.rows[place // len(self.columns)]
+        x = self.columns[place % len(self.columns)]
+        device = self.frames.device
+        patches = Patches(t.to(device), y.to(device), x.to(device), self.patch_size)
+        return patches, self.pixels(patches)
+
+    def pixels(self, patches: Patches) -> Tensor:
+        """Target of `patches`, float32 in [0, 1]."""
+        if self.patch_size is None:
+            return self.frames[patches.t].float() / 255
+        rows, columns = self._positions(patches)
+        t = patches.t[:, None, None]
+        rows = rows.clamp(max=self.frames.shape[1] - 1)
+        columns = columns.clamp(max=self.frames.shape[2] - 1)
+        return self.frames[t, rows, columns].float() / 255
+
+    def ignore_padding(self, output: Tensor, target: Tensor, patches: Patches) -> Tensor:
+        """`output` with everything outside the video replaced by the target, so that it costs and teaches nothing."""
+        height, width = self.frames.shape[1:3]
+        if self.patch_size is None:
+            return output[:, :height, :width]
+        rows, columns = self._positions(patches)
+        inside = (rows < height) & (columns < width)
+        return torch.where(inside[..., None], output, target)
+
+    def _positions(self, patches: Patches) -> tuple[Tensor, Tensor]:
+        assert self.patch_size is not None
+        device = self.frames.device
+        rows = patches.y[:, None] + torch.arange(self.patch_size[0], device=device)
+        columns = patches.x[:, None] + torch.arange(self.patch_size[1], device=device)
+        return rows[:, :, None], columns[:, None, :]

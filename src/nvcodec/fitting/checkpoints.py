@@ -1,0 +1,72 @@
+"""Checkpoints of one segment's fitting: written atomically, two generations kept, loaded without pickled code."""
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nvcodec.errors import OutputError, ResumeError
+
+
+class CheckpointStore:
+    """`NAME.ckpt` and the one before it, `NAME.ckpt.1`, in a folder that exists.
+
+    `digest` names what the state belongs to: settings, frames and seed. A stored state with another digest is refused.
+    """
+
+    def __init__(self, folder: Path, name: str, digest: str) -> None:
+        self.path = folder / f"{name}.ckpt"
+        self.previous = folder / f"{name}.ckpt.1"
+        self.digest = digest
+
+    @property
+    def exists(self) -> bool:
+        """Whether a state is stored."""
+        return self.path.exists() or self.previous.exists()
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Replace the newest generation; at no moment is there none.
+
+        Raises:
+            OutputError: the folder cannot be written or the disk is full; both generations are still there.
+        """
+        content = io.BytesIO()
+        torch.save({"digest": self.digest, **state}, content)
+        part = self.path.with_suffix(".tmp")
+        try:
+            with part.open("wb") as file:
+                file.write(content.getbuffer())
+                file.flush()
+                os.fsync(file.fileno())
+            if self.path.exists():
+                self.path.replace(self.previous)
+            part.replace(self.path)
+        except OSError as error:
+            raise OutputError(f"{part}: cannot write a checkpoint: {error.strerror}") from error
+
+    def load(self, device: torch.device) -> dict[str, Any] | None:
+        """The newest readable generation, or None.
+
+        Raises:
+            ResumeError: the state belongs to other settings, frames or seed.
+        """
+        for path in (self.path, self.previous):
+            if not path.exists():
+                continue
+            try:
+                state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+            except Exception:  # a torn or damaged file: torch raises many kinds; the generation before is tried
+                continue
+            if state.get("digest") != self.digest:
+                raise ResumeError(
+                    f"{path}: belongs to other settings or another input; use --restart to throw the stored job away"
+                )
+            return state
+        return None
+
+    def clear(self) -> None:
+        """Remove both generations."""
+        for path in (self.path, self.previous):
+            path.unlink(missing_ok=True)

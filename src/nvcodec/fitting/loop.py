@@ -1,0 +1,268 @@
+"""One loop for all stages: optimisers, schedule, clipping, checks, checkpoints, evaluation.
+
+It does not know which stage or which representation it runs, prints nothing, and yields small records.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from nvcodec.coding.parameters import Parameter
+from nvcodec.coding.schemes._base import Scheme
+from nvcodec.errors import DivergedError, InterruptedEncodeError
+from nvcodec.fitting.batches import Batches, mixed_seed
+from nvcodec.fitting.checkpoints import CheckpointStore
+from nvcodec.fitting.optimizers import make_optimizers
+from nvcodec.fitting.schedules import cosine
+from nvcodec.fitting.settings import FittingConfig
+from nvcodec.fitting.stages._base import FitState, Stage
+from nvcodec.representations._base import Patches, Representation
+
+CHECKPOINT_INTERVAL_S = 30.0
+RECORD_INTERVAL_S = 1.0
+EVALUATION_INTERVAL_S = 10.0
+EVALUATION_SHARE = 0.05
+"""Evaluations take at most this share of the time."""
+EVALUATION_FRAMES = 8
+CHECK_EVERY = 16
+"""Steps between looks at the loss; a look waits for the device."""
+
+
+@dataclass(frozen=True)
+class FitRecord:
+    """Where a fitting stands."""
+
+    stage: str
+    stage_number: int
+    num_stages: int
+    step: int
+    num_steps: int
+    """Steps done and steps in all, over every stage."""
+    loss: float
+    elapsed_s: float
+    """Time spent in all runs of this job."""
+    eta_s: float
+    psnr_db: float | None
+    """PSNR of the quantized representation on some frames, when last measured."""
+    size_bytes: int | None
+    """Coded bytes of the segment, when last measured."""
+
+
+class Fitting:
+    """Fits one representation to one segment, stage after stage; `run` may be stopped and continued at any step."""
+
+    def __init__(
+        self,
+        representation: Representation[Any],
+        frames: Tensor,
+        stages: Sequence[Stage[Any]],
+        scheme: Scheme[Any],
+        config: FittingConfig,
+        color: str,
+        seed: int,
+        store: CheckpointStore | None = None,
+    ) -> None:
+        """`frames` is uint8 (T, H, W, C) on the representation's device."""
+        if config.patch_size is not None:
+            representation.check_patch_size(config.patch_size)
+        self.state = FitState(representation)
+        self.frames = frames
+        self.stages = stages
+        self.scheme = scheme
+        self.config = config
+        self.color = color
+        self.seed = seed
+        self.store = store
+        self.batches = Batches(
+            frames, representation.canvas, config.patch_size, config.batch_size, mixed_seed(seed)
+        )
+        self.steps = [stage.config.epochs * self.batches.steps_per_epoch for stage in stages]
+        self.autocast_dtype = autocast_dtype(config.precision, frames.device)
+        self.psnr_db: float | None = None
+        self.size_bytes: int | None = None
+        self.elapsed_s = 0.0
+        self._evaluation_interval = EVALUATION_INTERVAL_S
+
+    def run(self, should_stop: Callable[[], bool] = lambda: False) -> Iterator[FitRecord]:
+        """Run, or continue, all stages.
+
+        Raises:
+            DivergedError: the loss is not finite.
+            InterruptedEncodeError: `should_stop` said so; the state is saved.
+        """
+        stored = self.store.load(self.frames.device) if self.store else None
+        first_stage = stored["stage"] if stored else 0
+        if stored:
+            self.state.masks = stored["masks"]
+            self.state.representation.load_state_dict(stored["parameters"])
+            self.elapsed_s = stored["elapsed_s"]
+        for number in range(first_stage, len(self.stages)):
+            yield from self._run_stage(number, stored if number == first_stage else None, should_stop)
+
+    def _run_stage(
+        self, number: int, stored: dict[str, Any] | None, should_stop: Callable[[], bool]
+    ) -> Iterator[FitRecord]:
+        stage, num_steps = self.stages[number], self.steps[number]
+        if stored is None:
+            stage.prepare(self.state)
+        named = dict(self.state.representation.named_parameters())
+        optimizers = make_optimizers(
+            named, self.state.representation.parameter_roles(), self.config.optimizer
+        )
+        first_step = 0
+        if stored is not None:
+            first_step = stored["step"]
+            for optimizer, state in zip(optimizers, stored["optimizers"], strict=True):
+                optimizer.load_state_dict(state)
+        clock = _Clock(self.elapsed_s)
+        done_before = sum(self.steps[:number])
+        loss = math.nan
+        for step in range(first_step, num_steps):
+            if should_stop():
+                self._save(number, step, optimizers, clock.elapsed_s)
+                raise InterruptedEncodeError("stopped on request; everything up to here is saved")
+            tensor = self._step(number, step, optimizers)
+            last = step + 1 == num_steps
+            if step % CHECK_EVERY == 0 or last or clock.is_due("checkpoint", CHECKPOINT_INTERVAL_S):
+                loss = float(tensor)
+                if not math.isfinite(loss):
+                    raise DivergedError(
+                        f"stage {stage.config.kind}, step {step} of {num_steps}: loss is {loss}; "
+                        "lower the learning rate"
+                    )
+            if last or clock.is_due("evaluation", self._evaluation_interval):
+                self._evaluate()
+                clock.restart("evaluation")
+            if last or clock.is_due("record", RECORD_INTERVAL_S):
+                clock.restart("record")
+                done = done_before + step + 1
+                steps_here = step + 1 - first_step
+                eta_s = (sum(self.steps) - done) * clock.run_s / steps_here
+                yield FitRecord(
+                    stage.config.kind, number, len(self.stages), done, sum(self.steps), loss,
+                    clock.elapsed_s, eta_s, self.psnr_db, self.size_bytes,
+                )  # fmt: skip
+            if not last and clock.is_due("checkpoint", CHECKPOINT_INTERVAL_S):
+                self._save(number, step + 1, optimizers, clock.elapsed_s)
+                clock.restart("checkpoint")
+        stage.finish(self.state)
+        self.elapsed_s = clock.elapsed_s
+
+    def _step(self, number: int, step: int, optimizers: Sequence[torch.optim.Optimizer]) -> Tensor:
+        stage, num_steps = self.stages[number], self.steps[number]
+        config = stage.config
+        patches, target = self.batches.batch(number, step)
+        generator = torch.Generator(self.frames.device)
+        generator.manual_seed(mixed_seed(self.seed, number, step))
+        factor = config.learning_rate_scale * cosine(
+            step, num_steps, config.warmup_epochs * self.batches.steps_per_epoch,
+            config.warmup_ratio, config.final_ratio,
+        )  # fmt: skip
+        for optimizer in optimizers:
+            optimizer.zero_grad(set_to_none=True)
+            for group in optimizer.param_groups:
+                group["lr"] = group["initial_lr"] * factor
+        representation = self.state.representation
+        values = stage.values(self.state, step / max(num_steps, 1), generator)
+        with torch.autocast(
+            self.frames.device.type, self.autocast_dtype, enabled=self.autocast_dtype is not None
+        ):
+            output = functional_call(representation, dict(values), (patches,))
+        output = self.batches.ignore_padding(output.float(), target, patches)
+        loss = stage.loss(output, target, self.color, self.config.loss)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if self.config.clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(representation.parameters(), self.config.clip_norm)
+        for optimizer in optimizers:
+            optimizer.step()
+        return loss.detach()
+
+    def parameters(self) -> list[Parameter]:
+        """The fitted tensors in coding order."""
+        masks = self.state.masks
+        fitted = []
+        values = self.state.masked()
+        for spec in self.state.representation.parameter_specs():
+            mask = masks[spec.name].cpu().numpy() > 0 if spec.name in masks else None
+            fitted.append(
+                Parameter(spec, values[spec.name].detach().float().cpu().numpy().astype(np.float32), mask)
+            )
+        return fitted
+
+    def _evaluate(self) -> None:
+        """Measure what a decoder would show if the fitting ended here."""
+        started = time.monotonic()
+        coded = self.scheme.quantize(self.parameters())
+        self.size_bytes = sum(map(len, self.scheme.pack(coded).values()))
+        device = self.frames.device
+        values = {n: torch.from_numpy(v).to(device).float() for n, v in coded.dequantize().items()}
+        count = min(EVALUATION_FRAMES, len(self.frames))
+        psnrs = []
+        with torch.no_grad():
+            for t in torch.linspace(0, len(self.frames) - 1, count).round().long().tolist():
+                patches = Patches.frames(torch.tensor([t], device=device))
+                output = functional_call(self.state.representation, values, (patches,))
+                height, width = self.frames.shape[1:3]
+                error = (output[0, :height, :width].float() * 255).round() - self.frames[t].float()
+                psnrs.append(10 * math.log10(255**2 / max(float(error.square().mean()), 1e-9)))
+        self.psnr_db = sum(psnrs) / len(psnrs)
+        self._evaluation_interval = max(
+            EVALUATION_INTERVAL_S, (time.monotonic() - started) / EVALUATION_SHARE
+        )
+
+    def _save(
+        self, number: int, step: int, optimizers: Sequence[torch.optim.Optimizer], elapsed_s: float
+    ) -> None:
+        if self.store is None:
+            return
+        self.store.save(
+            {
+                "stage": number,
+                "step": step,
+                "masks": self.state.masks,
+                "parameters": self.state.representation.state_dict(),
+                "optimizers": [optimizer.state_dict() for optimizer in optimizers],
+                "elapsed_s": elapsed_s,
+            }
+        )
+
+
+class _Clock:
+    """Time since the start, and since several things were last done."""
+
+    def __init__(self, before_s: float) -> None:
+        self.before_s = before_s
+        self.started = time.monotonic()
+        self.marks: dict[str, float] = {}
+
+    @property
+    def run_s(self) -> float:
+        return time.monotonic() - self.started
+
+    @property
+    def elapsed_s(self) -> float:
+        return self.before_s + self.run_s
+
+    def is_due(self, name: str, interval_s: float) -> bool:
+        return time.monotonic() - self.marks.get(name, self.started) >= interval_s
+
+    def restart(self, name: str) -> None:
+        self.marks[name] = time.monotonic()
+
+
+def autocast_dtype(precision: str, device: torch.device) -> torch.dtype | None:
+    """bfloat16 where asked for, or where `auto` finds a device that computes it natively; else None for float32."""
+    if precision == "auto":
+        if device.type == "cuda":
+            native = torch.cuda.get_device_capability(device) >= (8, 0)
+        else:
+            native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        return torch.bfloat16 if native else None
+    return torch.bfloat16 if precision == "bf16" else None

@@ -1,0 +1,77 @@
+"""Distortions that fitting minimises. Tensors are (N, h, w, C) in [0, 1], float32."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nvcodec.fitting.settings import LossConfig
+
+SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+"""Exponents of the five scales; Wang, Simoncelli and Bovik 2003, Multi-scale structural similarity, section 3.2."""
+
+
+def distortion(output: Tensor, target: Tensor, color: str, config: LossConfig) -> Tensor:
+    """The D of one batch, a scalar.
+
+    RGB and grey: the weighted sum of `config`. YUV: NVRC, section 4.1: weights 6:1:1 as exponents of the planes' MSE,
+    and MS-SSIM of Y.
+    """
+    if color == "yuv":
+        mse = (output - target).square().mean(dim=(0, 1, 2))
+        y_share = mse[0] ** 0.75 * (mse[1] * mse[2]) ** 0.125
+        return 0.99 * y_share + 0.01 * (
+            1 - ms_ssim(output[..., :1], target[..., :1], config.ms_ssim_window)
+        )
+    total = output.new_zeros(())
+    if config.l1:
+        total = total + config.l1 * F.l1_loss(output, target)
+    if config.l2:
+        total = total + config.l2 * F.mse_loss(output, target)
+    if config.ms_ssim:
+        total = total + config.ms_ssim * (1 - ms_ssim(output, target, config.ms_ssim_window))
+    return total
+
+
+def num_scales(height: int, width: int, window: int) -> int:
+    """Scales that fit a picture: each needs more than `window - 1` samples a side, five at most, at least one."""
+    side = min(height, width)
+    return max([n for n in range(1, len(SCALE_WEIGHTS) + 1) if side > (window - 1) * 2 ** (n - 1)], default=1)
+
+
+def ms_ssim(output: Tensor, target: Tensor, window: int) -> Tensor:
+    """Mean multi-scale SSIM, a scalar. Pictures too small for five scales use fewer, weights scaled to sum one.
+
+    Agrees with pytorch-msssim where that package accepts the size; it refuses sides up to 16 (window - 1).
+    """
+    x, y = (image.permute(0, 3, 1, 2).flatten(0, 1)[:, None] for image in (output, target))
+    scales = num_scales(x.shape[2], x.shape[3], window)
+    weights = torch.tensor(SCALE_WEIGHTS[:scales], device=x.device)
+    weights = weights / weights.sum()
+    kernel = _gaussian_kernel(min(window, x.shape[2], x.shape[3]), x.device)
+    log_product = torch.zeros(x.shape[0], device=x.device)
+    for scale in range(scales):
+        similarity, contrast = _ssim_terms(x, y, kernel)
+        term = contrast if scale < scales - 1 else similarity
+        log_product = log_product + weights[scale] * term.clamp(min=1e-8).log()
+        if scale < scales - 1:
+            padding = [side % 2 for side in x.shape[2:]]
+            x, y = (F.avg_pool2d(image, 2, padding=padding) for image in (x, y))
+    return log_product.exp().mean()
+
+
+def _ssim_terms(x: Tensor, y: Tensor, kernel: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean SSIM and mean contrast-structure term of each image, (N,); Wang et al. 2004, K = 0.01 and 0.03."""
+    maps = torch.cat([x, y, x * x + y * y, x * y])
+    maps = F.conv2d(F.conv2d(maps, kernel[None, None, :, None]), kernel[None, None, None, :])
+    mean_x, mean_y, mean_squares, mean_product = maps.chunk(4)
+    squares, product = mean_x.square() + mean_y.square(), mean_x * mean_y
+    c1, c2 = 0.01**2, 0.03**2
+    contrast = (2 * (mean_product - product) + c2) / (mean_squares - squares + c2)
+    similarity = contrast * (2 * product + c1) / (squares + c1)
+    return similarity.mean(dim=(1, 2, 3)), contrast.mean(dim=(1, 2, 3))
+
+
+def _gaussian_kernel(window: int, device: torch.device) -> Tensor:
+    distance = torch.arange(window, dtype=torch.float32, device=device) - window // 2
+    kernel = torch.exp(-distance.square() / (2 * 1.5**2))
+    return kernel / kernel.sum()

@@ -1,0 +1,85 @@
+"""Optimizers: Adam for everything, or Muon for weight matrices with Adam for the rest.
+
+Muon replaces the update of a matrix by its nearest orthogonal one, so that all directions move equally fast
+(Jordan et al. 2024, Muon: an optimizer for hidden layers in neural networks). Matrices of one shape are updated together.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nvcodec.coding.parameters import Role
+from nvcodec.fitting.settings import OptimizerConfig
+
+NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
+"""Coefficients of the quintic iteration; Jordan et al. 2024."""
+MIN_MATRIX_SIDE = 8
+"""Narrower matrices (heads, single-channel kernels) have no directions worth equalising; Adam takes them."""
+
+
+def make_optimizers(
+    parameters: Mapping[str, Tensor], roles: Mapping[str, Role], config: OptimizerConfig
+) -> list[torch.optim.Optimizer]:
+    """Optimizers whose groups carry `initial_lr`, the rate at the top of the schedule."""
+    grids = [p for n, p in parameters.items() if roles[n] is Role.GRID]
+    others = [p for n, p in parameters.items() if roles[n] is not Role.GRID]
+    matrices: list[Tensor] = []
+    if config.kind == "muon":
+        matrices = [p for p in others if p.ndim >= 2 and min(p.shape[0], p[0].numel()) >= MIN_MATRIX_SIDE]
+        chosen = {id(p) for p in matrices}
+        others = [p for p in others if id(p) not in chosen]
+    groups = [
+        {"params": params, "lr": rate, "initial_lr": rate}
+        for params, rate in (
+            (grids, config.grid_learning_rate or config.learning_rate),
+            (others, config.learning_rate),
+        )
+        if params
+    ]
+    optimizers: list[torch.optim.Optimizer] = [torch.optim.Adam(groups, betas=config.betas)]
+    if matrices:
+        optimizers.append(Muon(matrices, config.matrix_learning_rate, config.momentum))
+    return optimizers
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum, then orthogonalisation by Newton-Schulz, for tensors seen as (out, everything else)."""
+
+    def __init__(self, params: Iterable[Tensor], lr: float, momentum: float = 0.95) -> None:
+        super().__init__(params, {"lr": lr, "initial_lr": lr, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """One update; Nesterov momentum, scaled by sqrt(max(1, rows / columns))."""
+        for group in self.param_groups:
+            by_shape: dict[tuple[int, int], list[Tensor]] = defaultdict(list)
+            for p in group["params"]:
+                if p.grad is not None:
+                    by_shape[p.shape[0], p[0].numel()].append(p)
+            for (rows, columns), params in by_shape.items():
+                for p in params:
+                    if "momentum" not in self.state[p]:
+                        self.state[p]["momentum"] = torch.zeros_like(p)
+                buffers = [self.state[p]["momentum"] for p in params]
+                gradients = [p.grad for p in params]
+                torch._foreach_lerp_(buffers, gradients, 1 - group["momentum"])
+                updates = torch._foreach_lerp(gradients, buffers, group["momentum"])
+                stacked = torch.stack([u.reshape(rows, columns) for u in updates])
+                stacked = orthogonalize(stacked) * max(1.0, rows / columns) ** 0.5
+                for p, update in zip(params, stacked, strict=True):
+                    p.add_(update.view_as(p).to(p.dtype), alpha=-group["lr"])
+
+
+def orthogonalize(matrices: Tensor, num_steps: int = 5) -> Tensor:
+    """Matrices of singular values near one with the same singular vectors, (N, rows, columns)."""
+    a, b, c = NEWTON_SCHULZ
+    wide = matrices.shape[1] <= matrices.shape[2]
+    x = matrices if wide else matrices.mT
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    for _ in range(num_steps):
+        gram = x @ x.mT
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x if wide else x.mT

@@ -1,0 +1,76 @@
+"""What a stage is: one phase of fitting, with its own schedule and its own view of the parameters.
+
+    prepare (once)  ->  values, loss (every step)  ->  finish (once)
+
+The loop owns optimisers, batches and checkpoints; a stage says which values the network sees and what is minimised.
+"""
+
+import abc
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Generic, TypeVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from nvcodec.fitting.losses import distortion
+from nvcodec.fitting.settings import LossConfig
+from nvcodec.representations._base import Representation
+from nvcodec.settings import Settings
+
+
+class StageConfig(Settings):
+    """Schedule of a stage; rates are relative to those of the optimizer."""
+
+    kind: str
+    epochs: int = Field(ge=0, le=1_000_000, description="passes over the frames")
+    learning_rate_scale: float = Field(1.0, gt=0, description="factor on the optimizer's rates")
+    warmup_epochs: int = Field(0, ge=0, description="epochs of linear warm-up")
+    warmup_ratio: float = Field(0.01, ge=0, le=1, description="rate at the first step, relative to the top")
+    final_ratio: float = Field(0.01, ge=0, le=1, description="rate at the last step, relative to the top")
+
+
+@dataclass
+class FitState:
+    """What one stage hands to the next: the representation, and which entries of its parameters are kept."""
+
+    representation: Representation  # type: ignore[type-arg]
+    masks: dict[str, Tensor] = field(default_factory=dict)
+    """Float tensors of ones and zeros, by parameter name; absent when nothing was pruned."""
+
+    def masked(self) -> dict[str, Tensor]:
+        """Parameters with pruned entries at zero."""
+        return {
+            name: p * self.masks[name] if name in self.masks else p
+            for name, p in self.representation.named_parameters()
+        }
+
+
+ConfigT = TypeVar("ConfigT", bound=StageConfig)
+
+
+class Stage(abc.ABC, Generic[ConfigT]):
+    """One phase of fitting."""
+
+    Config: ClassVar[type[StageConfig]]
+
+    def __init__(self, config: ConfigT) -> None:
+        self.config = config
+
+    def prepare(self, state: FitState) -> None:  # noqa: B027 - most stages need none
+        """Change the state once, before the first step."""
+
+    def values(self, state: FitState, progress: float, generator: torch.Generator) -> Mapping[str, Tensor]:
+        """What the network sees in place of its parameters at `progress` (0 to 1) of the stage."""
+        return state.masked()
+
+    def loss(self, output: Tensor, target: Tensor, color: str, config: LossConfig) -> Tensor:
+        """What is minimised; pixels are (N, h, w, C) in [0, 1]."""
+        return distortion(output, target, color, config)
+
+    def finish(self, state: FitState) -> None:
+        """Leave the state as the next stage, or the scheme, shall find it."""
+        with torch.no_grad():
+            for name, values in state.masked().items():
+                state.representation.get_parameter(name).copy_(values)

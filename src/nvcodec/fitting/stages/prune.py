@@ -1,0 +1,42 @@
+"""Stage `prune`: set the least important weights to zero once, then fit those that are kept."""
+
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import Field
+
+from nvcodec.fitting.stages._base import FitState, Stage, StageConfig
+
+
+class PruneConfig(StageConfig):
+    """Settings of pruning and the fine-tuning after it."""
+
+    kind: Literal["prune"] = "prune"
+    ratio: float = Field(ge=0, lt=1, description="share of all parameters that is set to zero")
+    size_exponent: float = Field(0.5, ge=0, le=2, description="lambda in the score |w| / P^lambda")
+
+
+class Prune(Stage[PruneConfig]):
+    """Global pruning by |w| / P^lambda, P being the weights of the tensor that are not pruned yet.
+
+    The share counts all parameters, grids and biases too, but only what the representation calls prunable is taken.
+    Source: HiNeRV, section 3.6; the small constant and the share as in its repository.
+    """
+
+    Config: ClassVar[type[StageConfig]] = PruneConfig
+
+    def prepare(self, state: FitState) -> None:
+        """Choose one threshold over all prunable weights, and drop what lies below it."""
+        parameters = dict(state.representation.named_parameters())
+        names = state.representation.prunable_parameters()
+        scores = []
+        for name in names:
+            weights = parameters[name].detach()
+            kept = state.masks[name].sum() if name in state.masks else torch.tensor(weights.numel())
+            scores.append(weights.abs() / (float(kept) ** self.config.size_exponent + 1e-6))
+        order = torch.cat([s.flatten() for s in scores]).sort(stable=True).indices
+        wanted = round(self.config.ratio * sum(p.numel() for p in parameters.values()))
+        keep = torch.ones(len(order), device=order.device)
+        keep[order[:wanted]] = 0
+        for name, mask in zip(names, keep.split([s.numel() for s in scores]), strict=True):
+            state.masks[name] = mask.view_as(parameters[name])

@@ -1,0 +1,94 @@
+"""What a representation is: a function with parameters from frame coordinates to pixels.
+
+It knows its tensors and nothing of optimisers, bits, files, or devices other than the one its tensors are on.
+"""
+
+import abc
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Generic, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from nvcodec.coding.parameters import ParameterSpec, Role
+from nvcodec.representations._config import RepresentationConfig
+from nvcodec.video.info import VideoShape
+
+
+@dataclass(frozen=True)
+class Patches:
+    """A batch of equally sized spatial blocks of frames, in canvas pixels.
+
+    Attributes:
+        t: frame indices, int64 (N,).
+        y: top rows, int64 (N,); multiples of the patch grid.
+        x: left columns, int64 (N,).
+        size: (height, width) of every patch; None means whole frames, then `y` and `x` are zero.
+    """
+
+    t: Tensor
+    y: Tensor
+    x: Tensor
+    size: tuple[int, int] | None = None
+
+    @classmethod
+    def frames(cls, t: Tensor) -> "Patches":
+        """Whole frames with indices `t`."""
+        zeros = torch.zeros_like(t)
+        return cls(t, zeros, zeros)
+
+
+ConfigT = TypeVar("ConfigT", bound=RepresentationConfig)
+
+
+class Representation(nn.Module, abc.ABC, Generic[ConfigT]):
+    """Coordinates -> pixels in [0, 1], with parameters theta.
+
+    `shape` is the video's own; the canvas is that shape rounded up to what the network can produce, and `render` crops.
+    """
+
+    Config: ClassVar[type[RepresentationConfig]]
+
+    def __init__(self, config: ConfigT, shape: VideoShape) -> None:
+        super().__init__()
+        self.config = config
+        self.shape = shape
+
+    @property
+    @abc.abstractmethod
+    def canvas(self) -> tuple[int, int]:
+        """(height, width) that the network produces, at least those of the video."""
+
+    @abc.abstractmethod
+    def forward(self, patches: Patches) -> Tensor:
+        """Pixels of patches, float (N, h, w, C) in [0, 1]; canvas size for whole frames."""
+
+    @abc.abstractmethod
+    def parameter_roles(self) -> Mapping[str, Role]:
+        """Role of every parameter by its name, in the order in which they are coded."""
+
+    def check_patch_size(self, size: tuple[int, int]) -> None:  # noqa: B027 - all sizes are legal unless overridden
+        """Raise ValueError, naming the legal sizes, when patches of this size cannot be produced."""
+
+    def prunable_parameters(self) -> list[str]:
+        """Names of the parameters that pruning may take entries from; all weights unless overridden."""
+        return [name for name, role in self.parameter_roles().items() if role is Role.WEIGHT]
+
+    def render(self, frame_indices: Tensor) -> Tensor:
+        """Frames at the video's size, float (N, H, W, C) in [0, 1], whatever the batch."""
+        frames: Tensor = self(Patches.frames(frame_indices))
+        return frames[:, : self.shape.height, : self.shape.width]
+
+    def parameter_specs(self) -> list[ParameterSpec]:
+        """Name, shape and role of every parameter, in coding order."""
+        tensors = dict(self.named_parameters())
+        return [ParameterSpec(n, tuple(tensors[n].shape), r) for n, r in self.parameter_roles().items()]
+
+    def load_values(self, values: Mapping[str, NDArray[np.float16]]) -> None:
+        """Set every parameter from decoded half floats."""
+        with torch.no_grad():
+            for name, tensor in self.named_parameters():
+                tensor.copy_(torch.from_numpy(values[name]))

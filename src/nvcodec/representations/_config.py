@@ -1,0 +1,32 @@
+"""Settings of representations, free of torch, so that sizes can be told before anything heavy is loaded."""
+
+import abc
+from typing import Self
+
+from nvcodec.settings import Settings
+from nvcodec.video.info import VideoShape
+
+
+class RepresentationConfig(Settings, abc.ABC):
+    """Settings of a representation; `kind` is the name of its file."""
+
+    kind: str
+
+    def resolve(self, height: int, width: int) -> Self:
+        """These settings with what follows from the picture's size filled in: what a file's header stores.
+
+        What follows from the number of frames stays open, for segments differ in length; its rule is part of the format.
+        """
+        return self
+
+    @abc.abstractmethod
+    def num_parameters(self, shape: VideoShape) -> int:
+        """Entries of all parameters for one segment."""
+
+    @abc.abstractmethod
+    def macs_per_frame(self, shape: VideoShape) -> int:
+        """Multiply-adds of one frame."""
+
+    @abc.abstractmethod
+    def activations_per_frame(self, shape: VideoShape) -> int:
+        """Values of the largest pair of consecutive layers while one frame is rendered; for memory estimates."""

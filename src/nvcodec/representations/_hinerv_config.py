@@ -1,0 +1,173 @@
+"""Settings of HiNeRV, and what follows from them without building the network."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, Self
+
+from pydantic import Field, model_validator
+
+from nvcodec.representations._config import RepresentationConfig
+from nvcodec.video.info import VideoShape
+
+
+class StagePlan(NamedTuple):
+    """One stage: sizes that network and counts share."""
+
+    channels_in: int
+    channels_out: int
+    stride: int
+    depth: int
+    expansion: int
+    local_channels: int
+
+
+class HinervConfig(RepresentationConfig):
+    """Settings of HiNeRV. Fields that default to None follow from the video."""
+
+    kind: Literal["hinerv"] = "hinerv"
+    channels: int = Field(ge=1, le=8192, description="width of the stem and of the first stage")
+    depths: tuple[int, ...] = Field((3, 3, 3, 1), description="blocks of each stage")
+    expansions: tuple[int, ...] = Field((4, 4, 4, 1), description="hidden / output width of each stage's blocks")
+    strides: tuple[int, ...] | None = Field(None, description="upsampling factor of each stage")
+    base_rows: int = Field(18, ge=1, le=4096, description="short side of the base grid aimed at by `strides`")
+    kernel_size: Literal[1, 3, 5, 7] = Field(3, description="depth-wise kernel")
+    stem_kernel_size: Literal[1, 3, 5, 7] = Field(3, description="stem kernel")
+    min_channels: int = Field(1, ge=1, le=8192, description="channels are halved every stage, down to this")
+    grid_frames: int | None = Field(None, ge=1, description="T_grid: knots in time of the first base grid")
+    grid_channels: int = Field(ge=1, le=4096, description="channels of the first base grid")
+    grid_levels: int = Field(2, ge=1, le=8, description="base grids, each with half the knots and twice the channels")
+    local_frames: int | None = Field(None, ge=1, description="T_local: knots in time of the first local grid")
+    local_channels: int = Field(ge=1, le=4096, description="channels of the first local grid of the first stage")
+    local_levels: int = Field(3, ge=1, le=8, description="local grids a stage")
+
+    @model_validator(mode="after")
+    def _same_stages(self) -> Self:
+        stages = len(self.depths)
+        if not 1 <= stages <= 8 or not all(0 <= d <= 64 for d in self.depths):
+            raise ValueError(f"depths {self.depths}: 1 to 8 stages of 0 to 64 blocks")
+        if len(self.expansions) != stages or not all(1 <= e <= 16 for e in self.expansions):
+            raise ValueError(f"expansions {self.expansions}: one of 1 to 16 for each of {stages} stages")
+        if self.strides is not None and (
+            len(self.strides) != stages or not all(1 <= s <= 16 for s in self.strides)
+        ):
+            raise ValueError(f"strides {self.strides}: one of 1 to 16 for each of {stages} stages")
+        return self
+
+    def resolve(self, height: int, width: int) -> Self:
+        """Fill in the strides."""
+        strides = self.strides or plan_strides(height, width, len(self.depths), self.base_rows)
+        return self.model_copy(update={"strides": strides})
+
+    def plan_grid_frames(self, num_frames: int) -> int:
+        """T_grid: as set, or 0.3 T rounded up, which gives the 40 that HiNeRV uses for Bunny's 132 frames."""
+        return self.grid_frames or -(-3 * num_frames // 10)
+
+    def plan_stages(self, height: int, width: int) -> list[StagePlan]:
+        """Sizes of every stage; widths are C_n = floor(C_0 / 2^(n-1)) (HiNeRV, section 3.2)."""
+        strides = self.resolve(height, width).strides
+        assert strides is not None
+        widths = [max(self.channels >> n, min(self.min_channels, self.channels), 1) for n in range(len(strides))]
+        return [
+            StagePlan(
+                widths[max(n - 1, 0)], widths[n], stride, self.depths[n], self.expansions[n],
+                max(self.local_channels >> n, 1),
+            )
+            for n, stride in enumerate(strides)
+        ]  # fmt: skip
+
+    def base_size(self, height: int, width: int) -> tuple[int, int]:
+        """(rows, columns) of the base grids."""
+        scale = math.prod(stage.stride for stage in self.plan_stages(height, width))
+        return -(-height // scale), -(-width // scale)
+
+    def num_parameters(self, shape: VideoShape) -> int:
+        """Entries of all parameters for one segment."""
+        rows, columns = self.base_size(shape.height, shape.width)
+        base_knots = level_knots(self.plan_grid_frames(shape.num_frames), self.grid_levels)
+        total = sum(k * rows * columns * (self.grid_channels << i) for i, k in enumerate(base_knots))
+        total += self._stem_weights() + self.channels
+        for stage in self.plan_stages(shape.height, shape.width):
+            knots = level_knots(self.local_frames or shape.num_frames, self.local_levels)
+            total += sum(k * stage.stride**2 * (stage.local_channels << i) for i, k in enumerate(knots))
+            total += self._encoding_weights(stage) + stage.channels_in + self._block_weights(stage)
+            width = stage.channels_out if stage.depth else stage.channels_in
+        return total + (width + 1) * shape.channels
+
+    def macs_per_frame(self, shape: VideoShape) -> int:
+        """Multiply-adds of convolutions and linear layers, as HiNeRV's Table 1 counts them."""
+        rows, columns = self.base_size(shape.height, shape.width)
+        total = rows * columns * self._stem_weights()
+        for stage in self.plan_stages(shape.height, shape.width):
+            rows, columns = rows * stage.stride, columns * stage.stride
+            total += rows * columns * self._block_weights(stage)
+            total += stage.stride**2 * self._encoding_weights(stage)  # one cell serves all
+        return total + rows * columns * stage.channels_out * shape.channels
+
+    def activations_per_frame(self, shape: VideoShape) -> int:
+        """Input, hidden layer and output of the largest block."""
+        rows, columns = self.base_size(shape.height, shape.width)
+        largest = rows * columns * (self.grid_channels * ((1 << self.grid_levels) - 1) + self.channels)
+        for stage in self.plan_stages(shape.height, shape.width):
+            rows, columns = rows * stage.stride, columns * stage.stride
+            width = 2 * stage.channels_in + (stage.expansion + 2) * stage.channels_out
+            largest = max(largest, rows * columns * width)
+        return largest
+
+    def _stem_weights(self) -> int:
+        return self.stem_kernel_size**2 * self.grid_channels * ((1 << self.grid_levels) - 1) * self.channels
+
+    def _encoding_weights(self, stage: StagePlan) -> int:
+        return stage.local_channels * ((1 << self.local_levels) - 1) * stage.channels_in
+
+    def _block_weights(self, stage: StagePlan) -> int:
+        widths = [stage.channels_in] + [stage.channels_out] * stage.depth
+        return sum(
+            a * self.kernel_size**2 + stage.expansion * b * (a + b) for a, b in itertools.pairwise(widths)
+        )
+
+
+def level_knots(knots: int, levels: int) -> list[int]:
+    """Knots in time of each level of a temporal grid: floor(T / 2^l), at least one (HiNeRV, section 3.1)."""
+    return [max(knots >> level, 1) for level in range(levels)]
+
+
+def plan_strides(height: int, width: int, num_stages: int, base_rows: int) -> tuple[int, ...]:
+    """Upsampling factor of each stage for a frame size.
+
+    The product P of the factors, each 1 to 5 and none larger than the one before, is the one whose base grid has
+    a short side `ceil(min(H, W) / P)` nearest to `base_rows`; then the one with the smallest canvas; then the one
+    whose last factors are largest. With `base_rows = 18` and four stages this gives 5,2,2,2 at 1280x720
+    and 5,3,2,2 at 1920x1080, as HiNeRV uses (its repository's configurations).
+    """
+
+    def preference(strides: tuple[int, ...]) -> tuple[int, int, tuple[int, ...]]:
+        product = 1
+        for stride in strides:
+            product *= stride
+        rows, columns = -(-height // product), -(-width // product)
+        canvas = rows * columns * product * product
+        return abs(min(rows, columns) - base_rows), canvas, tuple(-s for s in reversed(strides))
+
+    return min(itertools.combinations_with_replacement((5, 4, 3, 2, 1), num_stages), key=preference)
+
+
+def plan_paddings(
+    strides: Sequence[int], depths: Sequence[int], kernel_size: int, stem_kernel_size: int
+) -> tuple[int, list[tuple[int, int]]]:
+    """Padding that makes a patch equal to the same pixels of the whole frame.
+
+    Returns:
+        The padding of the stem's input, and for each stage (padding after upsampling, padding left at its end),
+        all in pixels of the stage's own resolution.
+
+    Source: HiNeRV, section 3.5; backward recursion of its repository.
+    """
+    stages: list[tuple[int, int]] = []
+    padding = 0
+    for stride, depth in zip(reversed(strides), reversed(depths), strict=True):
+        inner = padding
+        outer = inner + depth * (kernel_size - 1) // 2
+        stages.append((outer, inner))
+        padding = round(outer / stride) + 1 if stride > 1 else outer
+    return padding + (stem_kernel_size - 1) // 2, stages[::-1]

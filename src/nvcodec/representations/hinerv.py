@@ -1,0 +1,267 @@
+"""HiNeRV: learned grids, bilinear upsampling with hierarchical encoding, ConvNeXt blocks (HiNeRV, section 3).
+
+    base grids --time--> stem --> [norm, upsample x s, + local grids, blocks] x stages --> head --> pixels
+
+A whole frame is computed with zero-padded convolutions. A patch is computed with extra margins, where positions
+outside the frame are set to zero after every layer, so that it equals the same pixels of the frame (section 3.5).
+"""
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nvcodec.coding.parameters import Role
+from nvcodec.representations._base import Patches, Representation
+from nvcodec.representations._config import RepresentationConfig
+from nvcodec.representations._coordinates import (
+    blend_times,
+    is_inside,
+    linear_weights,
+    padded_range,
+)
+from nvcodec.representations._hinerv_config import HinervConfig, StagePlan, level_knots, plan_paddings
+from nvcodec.video.info import VideoShape
+
+NORM_EPS = 1e-6
+GRID_INIT = 1e-3
+
+
+class TemporalGrids(nn.Module):
+    """Multi-resolution grids, read at one time by linear interpolation: (N,) -> (N, h, w, sum of channels).
+
+    Level l holds `floor(T / 2^l)` knots of `C 2^l` channels (sections 3.1 and 3.4). Stored as (knots h w, channels).
+    """
+
+    def __init__(self, knots: int, size: tuple[int, int], channels: int, levels: int) -> None:
+        super().__init__()
+        self.size = size
+        self.knots = level_knots(knots, levels)
+        self.out_channels = sum(channels << level for level in range(levels))
+        self.levels = nn.ParameterList(
+            nn.Parameter(torch.empty(k * size[0] * size[1], channels << level).uniform_(-GRID_INIT, GRID_INIT))
+            for level, k in enumerate(self.knots)
+        )
+
+    def forward(self, t: Tensor, num_frames: int) -> Tensor:
+        """Encoding at frames `t`, (N, h, w, C)."""
+        read = []
+        for knots, level in zip(self.knots, self.levels, strict=True):
+            grid = level.view(knots, *self.size, -1)
+            before, after, weight = blend_times(t, num_frames, knots)
+            read.append(torch.lerp(grid[before], grid[after], weight[:, None, None, None].to(grid.dtype)))
+        return torch.cat(read, dim=-1)
+
+
+class ConvNextBlock(nn.Module):
+    """Depth-wise convolution, norm, two linear layers with GELU; a shortcut when the widths agree. (N, h, w, C)."""
+
+    def __init__(self, channels_in: int, channels_out: int, expansion: int, kernel_size: int) -> None:
+        super().__init__()
+        self.shortcut = channels_in == channels_out
+        self.depthwise = nn.Conv2d(
+            channels_in, channels_in, kernel_size, padding=kernel_size // 2, groups=channels_in, bias=False
+        )
+        self.expand = nn.Linear(channels_in, expansion * channels_out, bias=False)
+        self.project = nn.Linear(expansion * channels_out, channels_out, bias=False)
+
+    def forward(self, x: Tensor, inside: Tensor | None) -> Tensor:
+        """One block; `inside` (N, h, w, 1) zeroes what lies outside the frame."""
+        y = self.depthwise(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # channels last in memory throughout
+        y = self.project(F.gelu(self.expand(normalize(y))))
+        if inside is not None:
+            y = y * inside
+        return x + y if self.shortcut else y
+
+
+class Stage(nn.Module):
+    """Norm, bilinear upsampling, hierarchical encoding, blocks (HiNeRV, section 3.2 and Eq. 2)."""
+
+    def __init__(self, plan: StagePlan, kernel_size: int, local: TemporalGrids) -> None:
+        super().__init__()
+        self.stride = plan.stride
+        self.local = local
+        self.encoding = nn.Linear(local.out_channels, plan.channels_in)
+        nn.init.zeros_(self.encoding.bias)
+        widths = [plan.channels_in] + [plan.channels_out] * plan.depth
+        self.blocks = nn.ModuleList(
+            ConvNextBlock(a, b, plan.expansion, kernel_size) for a, b in itertools.pairwise(widths)
+        )
+
+    def local_encoding(self, t: Tensor, num_frames: int) -> Tensor:
+        """Hierarchical encoding of one cell of the coarse grid, (N, s, s, C_in)."""
+        encoding: Tensor = self.encoding(self.local(t, num_frames))
+        return encoding
+
+
+def normalize(x: Tensor) -> Tensor:
+    """Layer norm over the last axis without learned scale or shift."""
+    return F.layer_norm(x, x.shape[-1:], eps=NORM_EPS)
+
+
+class Hinerv(Representation[HinervConfig]):
+    """HiNeRV over one segment. Source: HiNeRV, section 3, and the configurations of its repository."""
+
+    Config: ClassVar[type[RepresentationConfig]] = HinervConfig
+
+    def __init__(self, config: HinervConfig, shape: VideoShape) -> None:
+        config = config.resolve(shape.height, shape.width)
+        super().__init__(config, shape)
+        plans = config.plan_stages(shape.height, shape.width)
+        self.scale = math.prod(plan.stride for plan in plans)
+        self.base_size = config.base_size(shape.height, shape.width)
+        self.stem_padding, self.stage_paddings = plan_paddings(
+            [plan.stride for plan in plans], config.depths, config.kernel_size, config.stem_kernel_size
+        )
+        grid_frames = config.plan_grid_frames(shape.num_frames)
+        self.base = TemporalGrids(grid_frames, self.base_size, config.grid_channels, config.grid_levels)
+        kernel = config.stem_kernel_size
+        self.stem = nn.Conv2d(self.base.out_channels, config.channels, kernel, padding=kernel // 2)
+        nn.init.zeros_(self.stem.bias)  # type: ignore[arg-type]
+        self.stages = nn.ModuleList()
+        for plan in plans:
+            cell, knots = (plan.stride, plan.stride), config.local_frames or shape.num_frames
+            local = TemporalGrids(knots, cell, plan.local_channels, config.local_levels)
+            self.stages.append(Stage(plan, config.kernel_size, local))
+        self.head = nn.Linear(plans[-1].channels_out if plans[-1].depth else plans[-1].channels_in, shape.channels)
+        nn.init.zeros_(self.head.bias)
+
+    @property
+    def canvas(self) -> tuple[int, int]:
+        """Base grid times the product of strides."""
+        return self.base_size[0] * self.scale, self.base_size[1] * self.scale
+
+    def forward(self, patches: Patches) -> Tensor:
+        """Pixels of patches or of whole frames; see the base class."""
+        x = self._frames(patches.t) if patches.size is None else self._patches(patches, patches.size)
+        return torch.sigmoid(self.head(x).float())
+
+    def _frames(self, t: Tensor) -> Tensor:
+        num_frames = self.shape.num_frames
+        x = self.stem(self.base(t, num_frames).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        for stage in self._stages():
+            n, h, w, c = x.shape
+            s = stage.stride
+            x = normalize(x)
+            if s > 1:
+                x = upsample(x, s)
+            encoding = stage.local_encoding(t, num_frames)
+            x = x.reshape(n, h, s, w, s, c) + encoding[:, None, :, None, :, :]
+            x = x.reshape(n, h * s, w * s, c)
+            for block in stage.blocks:
+                x = block(x, None)
+        return x
+
+    def _patches(self, patches: Patches, size: tuple[int, int]) -> Tensor:
+        self.check_patch_size(size)
+        num_frames = self.shape.num_frames
+        limits = self.base_size
+        starts = [patches.y // self.scale, patches.x // self.scale]
+        lengths = [size[0] // self.scale, size[1] // self.scale]
+        rows, columns = (
+            padded_range(start, length, self.stem_padding)
+            for start, length in zip(starts, lengths, strict=True)
+        )
+        base = self.base(patches.t, num_frames)
+        batch = torch.arange(len(patches.t), device=base.device)[:, None, None]
+        clamped = rows.clamp(0, limits[0] - 1)[:, :, None], columns.clamp(0, limits[1] - 1)[:, None, :]
+        x = base[batch, clamped[0], clamped[1]] * inside_mask(rows, columns, limits)
+        x = self.stem(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        margin = (self.config.stem_kernel_size - 1) // 2
+        x, rows, columns = crop(x, rows, columns, margin)
+        x = x * inside_mask(rows, columns, limits)
+        for stage, (outer, inner) in zip(self._stages(), self.stage_paddings, strict=True):
+            s = stage.stride
+            starts = [start * s for start in starts]
+            lengths = [length * s for length in lengths]
+            fine_rows, fine_columns = (
+                padded_range(start, length, outer) for start, length in zip(starts, lengths, strict=True)
+            )
+            x = normalize(x)
+            if s > 1:
+                x = interpolate(
+                    x,
+                    linear_weights(fine_rows, s, rows, limits[0]),
+                    linear_weights(fine_columns, s, columns, limits[1]),
+                )
+            limits = (limits[0] * s, limits[1] * s)
+            rows, columns = fine_rows, fine_columns
+            encoding = stage.local_encoding(patches.t, num_frames)
+            x = x + encoding[batch, (rows % s)[:, :, None], (columns % s)[:, None, :]]
+            inside = inside_mask(rows, columns, limits)
+            x = x * inside
+            for block in stage.blocks:
+                x = block(x, inside)
+            x, rows, columns = crop(x, rows, columns, outer - inner)
+        return x
+
+    def _stages(self) -> Iterator[Stage]:
+        for stage in self.stages:
+            assert isinstance(stage, Stage)
+            yield stage
+
+    def check_patch_size(self, size: tuple[int, int]) -> None:
+        """Patches are multiples of the product of strides that divide the canvas."""
+        for axis, name in enumerate(("height", "width")):
+            legal = [self.scale * k for k in range(1, self.base_size[axis] + 1) if self.base_size[axis] % k == 0]
+            if size[axis] not in legal:
+                raise ValueError(f"patch {name} {size[axis]} is not one of {', '.join(map(str, legal))}")
+
+    def parameter_roles(self) -> Mapping[str, Role]:
+        """Grids are grids, one-dimensional tensors biases, the rest weights."""
+        roles = {}
+        for name, tensor in self.named_parameters():
+            is_grid = ".levels." in name or name.startswith("base.")
+            roles[name] = Role.GRID if is_grid else Role.BIAS if tensor.ndim == 1 else Role.WEIGHT
+        return roles
+
+    def prunable_parameters(self) -> list[str]:
+        """Weights of stem, blocks and head, not of the encodings (HiNeRV's repository)."""
+        return [name for name in super().prunable_parameters() if ".encoding." not in name]
+
+
+def upsample(x: Tensor, stride: int) -> Tensor:
+    """Bilinear upsampling of (N, h, w, C) by `stride`, align_corners false.
+
+    Written as one blend a phase with exact weights: `F.interpolate` takes its weights from float positions, which
+    costs 1e-5 at a thousand columns, and patches would no longer equal frames.
+    """
+    for axis in (1, 2):
+        before, after = shifted(x, axis, -1), shifted(x, axis, 1)
+        offsets = [(2 * phase + 1 - stride) / (2 * stride) for phase in range(stride)]
+        phases = [torch.lerp(x, before if d < 0 else after, abs(d)) if d else x for d in offsets]
+        x = torch.stack(phases, dim=axis + 1).flatten(axis, axis + 1)
+    return x
+
+
+def shifted(x: Tensor, axis: int, by: int) -> Tensor:
+    """The neighbour of every position along `axis`, edges repeated."""
+    size = x.shape[axis]
+    parts = [x.narrow(axis, 0, 1), x.narrow(axis, 0, size - 1)]
+    if by > 0:
+        parts = [x.narrow(axis, 1, size - 1), x.narrow(axis, size - 1, 1)]
+    return torch.cat(parts, dim=axis)
+
+
+def interpolate(x: Tensor, row_weights: Tensor, column_weights: Tensor) -> Tensor:
+    """Bilinear resampling of (N, h, w, C) by one matrix product an axis: (N, H, h) and (N, W, w)."""
+    n, h, w, c = x.shape
+    x = torch.bmm(row_weights.to(x.dtype), x.reshape(n, h, w * c)).view(n, -1, w, c)
+    return torch.matmul(column_weights.to(x.dtype)[:, None], x)
+
+
+def inside_mask(rows: Tensor, columns: Tensor, limits: tuple[int, int]) -> Tensor:
+    """1.0 for positions of the frame, 0.0 for padding, (N, h, w, 1)."""
+    return (is_inside(rows, limits[0])[:, :, None] * is_inside(columns, limits[1])[:, None, :])[..., None]
+
+
+def crop(x: Tensor, rows: Tensor, columns: Tensor, margin: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Take `margin` positions off every spatial side, of the indices too."""
+    if margin == 0:
+        return x, rows, columns
+    inner = slice(margin, -margin)
+    return x[:, inner, inner], rows[:, inner], columns[:, inner]
