@@ -1,8 +1,9 @@
-"""Bit and byte cursors for the small fields of a section: fixed width, variable-length integers, exp-Golomb codes.
+"""Bit and byte cursors for small fields: fixed width, variable-length integers, exp-Golomb codes.
 
-Bits run from the most significant of the first byte. Readers trust nothing: whatever the bytes, a call returns a value
-of the stated range or raises `MalformedError`, and costs no more than the bytes it reads. (A section that runs short
-inside an intact file is malformed; `TruncatedError` is about files that end early.)
+Bits run from the most significant of the first byte. Readers trust nothing: whatever the bytes, a
+call returns a value of the stated range or raises `MalformedError`, and costs no more than the
+bytes it reads. (A section that runs short inside an intact file is malformed; `TruncatedError` is
+about files that end early.)
 """
 
 from nvcodec.errors import MalformedError
@@ -97,7 +98,7 @@ class BitReader:
 
 
 def write_varint(value: int) -> bytes:
-    """A non-negative integer below 2^63 in groups of seven bits, lowest first, the top bit set on all but the last."""
+    """An integer from 0 to 2^63 - 1 in groups of seven bits, lowest first; a top bit says more."""
     assert 0 <= value < 1 << 63, value
     groups = bytearray()
     while value >= 0x80:

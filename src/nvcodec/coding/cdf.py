@@ -1,12 +1,14 @@
-"""Integer frequency tables: what the range coder needs to know about a symbol, and how little of it travels.
+"""Integer frequency tables: what the range coder knows about a symbol, and how little travels.
 
-A table holds one integer >= 1 for each symbol, total exactly 2^24. All tables here come from integers through integer
-arithmetic alone, so that they are the same on every machine; logarithms in floating point only help an encoder choose.
+A table holds one integer >= 1 for each symbol, total exactly 2^24. All tables here come from
+integers through integer arithmetic alone, so that they are the same on every machine; logarithms in
+floating point only help an encoder choose.
 
-    spread and shape index --parametric_table--> table                    11 bits of side information
-    the same + residuals of sqrt(counts) --TableCode.table--> table       a few bits a symbol more
+    spread and shape index --parametric_table--> table                11 bits of side information
+    the same + residuals of sqrt(counts) --TableCode.table--> table   a few bits a symbol more
 
-Symbols of `bits` bits run from -2^(bits-1) to 2^(bits-1) - 1; entry i of a table belongs to symbol i - 2^(bits-1).
+Symbols of `bits` bits run from -2^(bits-1) to 2^(bits-1) - 1; entry i of a table belongs to symbol
+i - 2^(bits-1).
 """
 
 import functools
@@ -25,7 +27,8 @@ TOTAL_BITS = 24
 TOTAL = 1 << TOTAL_BITS
 MAX_SYMBOL_BITS = 13
 
-# The family 2^-((|k| / a)^b): a generalised Gaussian, read at the integers. b = 1 Laplace, b = 2 Gaussian, then flatter.
+# The family 2^-((|k| / a)^b), a generalised Gaussian read at the integers: b = 1 is Laplace, b = 2
+# Gaussian, more is flatter.
 SHAPE_EIGHTHS = (4, 6, 8, 11, 16, 24, 40, 128)
 """Exponent b of each shape index, in eighths."""
 SHAPE_BITS = 3
@@ -41,14 +44,16 @@ _UNIT_BITS = 30  # fraction of a fixed-point mantissa or probability
 
 
 def normalize(weights: NDArray[np.int64]) -> FrequencyTable:
-    """Frequencies proportional to integer weights, each at least 1, total 2^24; the largest takes what rounding leaves.
+    """Frequencies in proportion to integer weights, each at least 1, total 2^24.
+
+    The largest takes what rounding leaves.
 
     Args:
         weights: (..., K), from 0 to 2^38, not all zero along the last axis.
     """
     num_symbols = weights.shape[-1]
     total = weights.sum(axis=-1, keepdims=True)
-    table: FrequencyTable = 1 + weights * (TOTAL - num_symbols) // total
+    table: FrequencyTable = (1 + weights * (TOTAL - num_symbols) // total).astype(np.int64)
     largest = weights.argmax(axis=-1, keepdims=True)
     rest = TOTAL - table.sum(axis=-1, keepdims=True)
     np.put_along_axis(table, largest, np.take_along_axis(table, largest, -1) + rest, -1)
@@ -56,7 +61,7 @@ def normalize(weights: NDArray[np.int64]) -> FrequencyTable:
 
 
 def _log2(values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """floor(2^16 log2(values)) up to the last places, for integers from 1 to 2^30: one bit for each squaring."""
+    """log2(values) in 1/65536, for integers from 1 to 2^30: each squaring gives one bit."""
     whole = np.array([int(value).bit_length() - 1 for value in values], np.int64)
     mantissa = values << (_UNIT_BITS - whole)  # 1 to 2
     result = whole
@@ -69,20 +74,22 @@ def _log2(values: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _negative_exp2(exponents: NDArray[np.int64]) -> NDArray[np.int64]:
-    """2^(30 - exponents / 2^16) in integers, for exponents >= 0: one constant 2^-(2^-i) for each bit of the fraction."""
+    """2^(30 - exponents / 65536) for exponents >= 0: a constant 2^-(2^-i) for each bit set."""
     result = np.full(exponents.shape, 1 << _UNIT_BITS, np.int64)
     root = 1 << (_UNIT_BITS - 1)  # 2^-1
     for i in range(1, _LOG_BITS + 1):
         root = math.isqrt(root << _UNIT_BITS)  # 2^-(2^-i)
         bit = exponents >> (_LOG_BITS - i) & 1
         result = np.where(bit == 1, result * root >> _UNIT_BITS, result)
-    return result >> np.minimum(exponents >> _LOG_BITS, _UNIT_BITS + 1)
+    whole = np.minimum(exponents >> _LOG_BITS, _UNIT_BITS + 1)
+    shifted: NDArray[np.int64] = result >> whole
+    return shifted
 
 
 def _parametric_tables(shape: int, spreads: NDArray[np.int64], bits: int) -> FrequencyTable:
     """Tables of one shape for several spread indices, (len(spreads), 2^bits)."""
     half = 1 << (bits - 1)
-    log_ratio = _log2(np.arange(1, half + 1)) - (
+    log_ratio = _log2(np.arange(1, half + 1, dtype=np.int64)) - (
         (spreads - SPREAD_OFFSET)[:, None] << (_LOG_BITS - 3)
     )
     log_power = log_ratio * SHAPE_EIGHTHS[shape] >> 3  # log2 of (k / a)^b
@@ -103,13 +110,13 @@ def parametric_table(shape: int, spread: int, bits: int) -> FrequencyTable:
         spread: index of a = 2^((spread - 32) / 8), 0 to 127.
         bits: width of a symbol, 1 to 13.
     """
-    (table,) = _parametric_tables(shape, np.array([spread]), bits)
+    table: FrequencyTable = _parametric_tables(shape, np.array([spread], np.int64), bits)[0]
     table.flags.writeable = False
     return table
 
 
 def bernoulli_table(index: int) -> FrequencyTable:
-    """Frequencies of False and True for a 12-bit probability index: True has (index + 1/2) / 4096."""
+    """Frequencies of False and True for a 12-bit index: True has (index + 1/2) / 4096 of all."""
     ones = (2 * index + 1) << (TOTAL_BITS - PROBABILITY_BITS - 1)
     return np.array([TOTAL - ones, ones], np.int64)
 
@@ -123,10 +130,10 @@ def uniform_table(bits: int) -> FrequencyTable:
 class TableCode:
     """The side information that names a table.
 
-    `residuals`, when there are any, turn the parametric table into an explicit one. With n counts in all and a
-    resolution R, entry k stands for round(R sqrt(n_k / n)): a square root, because it makes the sampling noise of
-    every entry alike, so that one step suits rare and frequent symbols. Stored is the difference from the same number
-    for the parametric table.
+    `residuals`, when there are any, turn the parametric table into an explicit one. With n counts
+    in all and a resolution R, entry k stands for round(R sqrt(n_k / n)): a square root, because it
+    makes the sampling noise of every entry alike, so that one step suits rare and frequent symbols.
+    Stored is the difference from the same number for the parametric table.
     """
 
     bits: int
@@ -236,4 +243,6 @@ def cheapest_table(counts: NDArray[np.int64]) -> TableCode:
 @functools.lru_cache(maxsize=64)
 def _log2_frequencies(shape: int, bits: int) -> NDArray[np.float32]:
     """log2 of every table of a shape, (128, 2^bits), for the encoder's choice."""
-    return np.log2(_parametric_tables(shape, np.arange(1 << SPREAD_BITS), bits)).astype(np.float32)
+    return np.log2(
+        _parametric_tables(shape, np.arange(1 << SPREAD_BITS, dtype=np.int64), bits)
+    ).astype(np.float32)

@@ -1,10 +1,11 @@
-"""Real values to symbols and back, given a bin width: the one rounding rule that every scheme and every stage uses.
+"""Real values to symbols, given a bin width: the one rounding rule of every scheme and stage.
 
     max |w| over an axis --symmetric_quant_scale--> quant_scale (float16)
-    w, quant_scale       --quantize---------------> symbol = round(w / quant_scale), ties to even, clamped
+    w, quant_scale       --quantize---------------> symbol (int32) = round(w / quant_scale), clamped
 
-The arithmetic is float32 and in the order written here, so that a torch twin of these three functions gives the same
-symbols. Nothing in this file runs in a decoder: `QuantizedTensor.dequantize` is the way back.
+The arithmetic is float32 and in the order written here, so that a torch twin of these three
+functions gives the same symbols. Nothing in this file runs in a decoder:
+`QuantizedTensor.dequantize` is the way back.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ HALF_INFINITY_BITS = 31 << HALF_MANTISSA_BITS
 MAX_HALF = 65504.0
 
 MIN_AXIS_LENGTH = 20
-"""HiNeRV shares a scale along an axis when this leaves fewer than 5 % as many scales as values: 1 / 0.05 = 20."""
+"""HiNeRV shares a scale along an axis when this leaves under 5 % as many scales as values."""
 
 
 def symbol_range(bits: int) -> tuple[int, int]:
@@ -26,11 +27,13 @@ def symbol_range(bits: int) -> tuple[int, int]:
 
 
 def quant_axis(shape: Sequence[int]) -> int | None:
-    """Axis along which the values of a tensor share a bin width; None where the whole tensor shares one.
+    """Axis along which values share a bin width; None where the whole tensor shares one.
 
-    The longest axis (the first of equals), if sharing along it costs less than 5 % as many scales as there are values.
+    The longest axis (the first of equals), if sharing along it costs less than 5 % as many scales
+    as there are values.
 
-    Source: HiNeRV, section 3.6 and its code: longest axis with numel / dim < 0.05 numel, which is dim > 20.
+    Source: HiNeRV, section 3.6 and its code: longest axis with numel / dim < 0.05 numel, which is
+    dim > 20.
     """
     if 0 in shape or max(shape, default=0) <= MIN_AXIS_LENGTH:
         return None
@@ -38,7 +41,7 @@ def quant_axis(shape: Sequence[int]) -> int | None:
 
 
 def quant_scale_shape(shape: Sequence[int]) -> tuple[int, ...]:
-    """Shape of the bin widths of a tensor: its own with the shared axis, or all axes, reduced to 1."""
+    """Shape of a tensor's bin widths: its own with the shared axis, or all axes, reduced to 1."""
     axis = quant_axis(shape)
     return tuple(1 if axis is None or i == axis else n for i, n in enumerate(shape))
 
@@ -54,11 +57,13 @@ def symmetric_quant_scale(
         mantissa_bits: precision of a bin width, 0 to 10 (float16). Fewer bits are cheaper to code.
 
     Returns:
-        float16 with the shape of `quant_scale_shape`: finite, positive, each a multiple of the chosen precision and
-        not below 2 max|w| / (2^bits - 1). A slice of zeros gets the largest bin width of its tensor, or 1.
+        float16 with the shape of `quant_scale_shape`: finite, positive, each a multiple of the
+        chosen precision and not below 2 max|w| / (2^bits - 1). A slice of zeros gets the largest
+        bin width of its tensor, or 1.
 
-    Source: HiNeRV, section 3.6: 2 max|w| / (2^n - 1) + 1e-6. Differs: rounded up to what is stored before it is used
-    (HiNeRV quantizes with float32 and decodes with float16), and no 1e-6, since a float16 cannot become zero here.
+    Source: HiNeRV, section 3.6: 2 max|w| / (2^n - 1) + 1e-6. Differs: rounded up to what is stored
+    before it is used (HiNeRV quantizes with float32 and decodes with float16), and no 1e-6, since a
+    float16 cannot become zero here.
     """
     axis = quant_axis(values.shape)
     magnitude = np.minimum(np.abs(values.astype(np.float32)), np.float32(MAX_HALF))

@@ -1,13 +1,15 @@
-"""The range coder: constriction behind two small classes, and a slow decoder in plain Python that reads the same bytes.
+"""The range coder: constriction behind two small classes, and a slow decoder in plain Python.
 
-A stream is constriction's 32-bit words, most significant byte first, without the zero bytes at its end: a decoder
-reads zeros behind the end, so that finishing a stream costs one or two bytes. Tables come from `cdf`: integers, each
-at least 1, total 2^24. `Categorical(frequency - 1, perfect=False)` turns them into exactly these integers (the tests
-probe every interval's edges), whereas its Gaussian and Laplace families make no such promise.
+A stream is constriction's 32-bit words, most significant byte first, without the zero bytes at its
+end: a decoder reads zeros behind the end, so that finishing a stream costs one or two bytes. Tables
+come from `cdf`: integers, each at least 1, total 2^24. `Categorical(frequency - 1, perfect=False)`
+turns them into exactly these integers (the tests probe every interval's edges), whereas its
+Gaussian and Laplace families make no such promise.
 
-constriction is an unsafe decoder of damaged bytes: most of them decode silently, some panic with a `BaseException`. So
-counts come from validated shapes only, blocks are bounded, and `finish` encodes the decoded symbols again: what is not
-the exact stream that an encoder would have written is refused.
+constriction is an unsafe decoder of damaged bytes: most of them decode silently, some panic with a
+`BaseException`. So counts come from validated shapes only, blocks are bounded, and `finish` encodes
+the decoded symbols again: what is not the exact stream that an encoder would have written is
+refused.
 """
 
 from typing import Any
@@ -47,7 +49,8 @@ class RangeEncoder:
     def encode(self, symbols: NDArray[np.integer[Any]], table: FrequencyTable) -> None:
         """Append symbols 0 to K - 1 under a table of K frequencies."""
         if symbols.size:
-            assert symbols.min() >= 0 and symbols.max() < len(table), "symbol outside its table"
+            low, high = int(symbols.min()), int(symbols.max())
+            assert 0 <= low <= high < len(table), f"symbols {low} to {high} in {len(table)}"
             self._encoder.encode(np.ascontiguousarray(symbols.ravel(), np.int32), _model(table))
 
     def finish(self) -> bytes:
@@ -89,7 +92,7 @@ class RangeDecoder:
         """Check that the stream is the one, byte for byte, that holds the symbols read."""
         if self._again.finish() != self._data:
             raise MalformedError(
-                f"{self._where}: {len(self._data)} bytes are not what an encoder writes for their symbols"
+                f"{self._where}: {len(self._data)} bytes, not those that encode their symbols"
             )
 
 
@@ -101,9 +104,10 @@ def _is_panic(error: BaseException) -> bool:
 class PlainRangeDecoder:
     """The same stream decoded in integers of plain Python, some 500,000 symbols a second at best.
 
-    For tests, and to say exactly what the stream is. State: `low` and `width` of an interval inside [0, 2^64), and
-    `point`, the next 64 bits of the stream. A symbol with cumulative frequency c and frequency f narrows the interval
-    to low + c * (width >> 24), f * (width >> 24); when width falls below 2^32, one word is shifted out.
+    For tests, and to say exactly what the stream is. State: `low` and `width` of an interval inside
+    [0, 2^64), and `point`, the next 64 bits of the stream. A symbol with cumulative frequency c and
+    frequency f narrows the interval to low + c * (width >> 24), f * (width >> 24); when width falls
+    below 2^32, one word is shifted out.
     """
 
     def __init__(self, data: bytes, where: str) -> None:

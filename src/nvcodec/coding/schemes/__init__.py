@@ -12,7 +12,8 @@ def load_scheme(table: Mapping[str, Any]) -> Scheme[Any]:
 
     Raises:
         KeyError: `kind` is no scheme; the message lists those that are.
-        ValueError: `kind` is missing, or a setting is unknown or out of range (pydantic's `ValidationError`).
+        ValueError: `kind` is missing, or a setting is unknown or out of range (pydantic's
+        `ValidationError`).
     """
     if not isinstance(table.get("kind"), str):
         raise ValueError("[scheme]: kind is missing or not a string")

@@ -39,7 +39,7 @@ class Scheme(abc.ABC, Generic[ConfigT]):
 
     @abc.abstractmethod
     def pack(self, parameters: ParameterSet) -> dict[str, bytes]:
-        """Sections by four-letter tag (MASK, QSCL, ENTP, SYMB, RAWF); integers only from here on."""
+        """Sections by tag (MASK, QSCL, ENTP, SYMB, RAWF); integers only from here on."""
 
     @abc.abstractmethod
     def unpack(self, sections: Mapping[str, bytes], specs: Sequence[ParameterSpec]) -> ParameterSet:

@@ -1,18 +1,20 @@
-"""Pruning masks, symmetric symbols, one static table a tensor, range coder: HiNeRV's bitstream without its pickle.
+"""Pruning masks, symmetric symbols, a static table a tensor, range coder: HiNeRV's bitstream.
 
     tensors with two axes or more --quantize--> symbols + quant scales + mask    MASK, QSCL, SYMB
     the others (biases, norms)    --quantize--> half floats                      RAWF
     the tables of all four streams                                               ENTP
 
-Each of MASK, QSCL, SYMB and RAWF is one range coder stream, ENTP a bit stream; all run over the tensors in the order
-of the specs, and a section without content is left out. How many symbols there are follows from the specs and the
-masks, never from a count in the file. Field by field, for a tensor of symbols:
+Each of MASK, QSCL, SYMB and RAWF is one range coder stream, ENTP a bit stream; all run over the
+tensors in the order of the specs, and a section without content is left out. How many symbols there
+are follows from the specs and the masks, never from a count in the file. Field by field, for a
+tensor of symbols:
 
     ENTP  1 bit: has a mask; then 12 bits: probability that an entry is kept
     MASK  one Bernoulli symbol an entry
     ENTP  5 + m bits: first bin width, as the upper bits of a float16 with m bits of mantissa
-    ENTP  4 bits: width d of the signed differences from it, if the tensor has several bin widths; if d > 0: a table
-    QSCL  one difference for every further bin width, if d > 0
+    ENTP  if there are several bin widths: 4 bits: width d of the signed differences from the first;
+          if d > 0: a table
+    QSCL  if d > 0: the difference for every further bin width
     ENTP  a table, if any entry is kept
     SYMB  one symbol for every kept entry
 
@@ -22,8 +24,9 @@ and, after those, for all half floats together, if there are any:
     RAWF  every difference; then sign and mantissa, 11 bits a value, as equally probable
 """
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +34,7 @@ from pydantic import Field
 
 from nvcodec.coding.bits import BitReader, BitWriter
 from nvcodec.coding.cdf import (
+    MAX_SYMBOL_BITS,
     PROBABILITY_BITS,
     TableCode,
     bernoulli_table,
@@ -45,6 +49,7 @@ from nvcodec.coding.parameters import (
     QuantizedTensor,
 )
 from nvcodec.coding.quantizer import (
+    HALF_INFINITY_BITS,
     HALF_MANTISSA_BITS,
     quant_scale_shape,
     quantize,
@@ -77,14 +82,15 @@ class ArithmeticConfig(SchemeConfig):
     quant_scale_mantissa_bits: int = Field(
         default=4, ge=1, le=7, description="precision to which bin widths are rounded up"
     )
-    """Differs from HiNeRV, which stores 10: half the side information, bins 3 % wider on average. Wider bins
-    trade rate against distortion as fewer bits would, so that only the saving is left."""
+    """Differs from HiNeRV, which stores 10: half the side information, bins 3 % wider on average.
+    Wider bins trade rate against distortion as fewer bits would: only the saving is left."""
 
 
 class Arithmetic(Scheme[ArithmeticConfig]):
     """Static entropy models, the cheaper of a parametric and an explicit table for each tensor.
 
-    Source: HiNeRV, sections 3.6 and 4.2. Differs: tables are integers and coded; bin widths are rounded before use.
+    Source: HiNeRV, sections 3.6 and 4.2. Differs: tables are integers and coded; bin widths are
+    rounded before use.
     """
 
     Config = ArithmeticConfig
@@ -153,10 +159,10 @@ class _Packer:
         self._symbols = RangeEncoder()
         self._halves = RangeEncoder()
 
-    def _encode(self, encoder: RangeEncoder, symbols: NDArray[np.integer], bits: int) -> None:
+    def _encode(self, encoder: RangeEncoder, symbols: NDArray[np.integer[Any]], bits: int) -> None:
         """Choose a table for signed symbols, write it, and code them under it."""
         low, high = symbol_range(bits)
-        assert symbols.min() >= low and symbols.max() <= high, f"symbols outside {low} to {high}"
+        assert low <= symbols.min() <= symbols.max() <= high, f"symbols outside {low} to {high}"
         indices = symbols.astype(np.int64) - low
         code = cheapest_table(np.bincount(indices, minlength=1 << bits))
         code.write(self._tables)
@@ -181,13 +187,13 @@ class _Packer:
         num_indices = 1 << PROBABILITY_BITS
         index = min(int(np.count_nonzero(mask)) * num_indices // max(mask.size, 1), num_indices - 1)
         self._tables.write(index, PROBABILITY_BITS)
-        self._masks.encode(mask, bernoulli_table(index))
+        self._masks.encode(mask.astype(np.int32), bernoulli_table(index))
         return tensor.symbols[mask]
 
     def _add_quant_scale(self, quant_scale: NDArray[np.float16]) -> None:
         unused = HALF_MANTISSA_BITS - self._mantissa_bits
         raw = np.ascontiguousarray(quant_scale).view(np.uint16).astype(np.int64).ravel()
-        assert np.isfinite(quant_scale).all() and (quant_scale > 0).all(), "bin width not positive"
+        assert 0 < raw.min() <= raw.max() < HALF_INFINITY_BITS, "bin width not positive and finite"
         assert not (raw & ((1 << unused) - 1)).any(), "bin width has too many mantissa bits"
         first, *_ = widths = raw >> unused
         self._tables.write(int(first), EXPONENT_BITS + self._mantissa_bits)
@@ -233,6 +239,10 @@ class _Unpacker:
 
     def _decode(self, decoder: RangeDecoder, num_symbols: int, bits: int) -> NDArray[np.int32]:
         """Read a table, and signed symbols under it."""
+        if bits > MAX_SYMBOL_BITS:
+            raise MalformedError(
+                f"section ENTP: differences of {bits} bits, at most {MAX_SYMBOL_BITS} allowed"
+            )
         code = TableCode.read(self._tables, bits)
         return decoder.decode(num_symbols, code.table()) + np.int32(symbol_range(bits)[0])
 
@@ -257,9 +267,8 @@ class _Unpacker:
 
     def _take_quant_scale(self, spec: ParameterSpec) -> NDArray[np.float16]:
         shape = quant_scale_shape(spec.shape)
-        widths = np.full(
-            int(np.prod(shape)), self._tables.read(EXPONENT_BITS + self._mantissa_bits)
-        )
+        first = self._tables.read(EXPONENT_BITS + self._mantissa_bits)
+        widths = np.full(math.prod(shape), first, np.int64)
         if len(widths) > 1 and (bits := self._tables.read(DIFFERENCE_WIDTH_BITS)):
             widths[1:] += self._decode(self._quant_scales, len(widths) - 1, bits)
         end = ((1 << EXPONENT_BITS) - 1) << self._mantissa_bits

@@ -1,7 +1,7 @@
 """Half floats without any coding: what COIN stores, and a yardstick for the other schemes.
 
-One section, RAWF: the values of every tensor, little-endian, in the order of the specs. Pruning masks do not travel; a
-pruned entry is a stored zero.
+One section, RAWF: the values of every tensor, little-endian, in the order of the specs. Pruning
+masks do not travel; a pruned entry is a stored zero.
 """
 
 from collections.abc import Mapping, Sequence
