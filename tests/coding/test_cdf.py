@@ -71,6 +71,20 @@ def test_literal_tables():
     ]
 
 
+def test_literal_side_information():
+    writer = BitWriter()
+    TableCode(3, 4, 40).write(writer)
+    TableCode(3, 4, 40, 1, (0, 0, 1, 0, -1, 0, 2, 0)).write(writer)
+    TableCode(3, 4, 40, 1, (1, 0, -1, 0, 0), is_symmetric=True).write(writer)
+    assert writer.getvalue().hex() == "4518a04d5c9c5122bc"
+
+
+def test_symmetric_residuals_count_for_both_signs():
+    by_magnitude = TableCode(3, 4, 40, 2, (1, 0, -1, 2, 0), is_symmetric=True)
+    entry_by_entry = TableCode(3, 4, 40, 2, (0, 2, -1, 0, 1, 0, -1, 2))
+    assert by_magnitude.table().tolist() == entry_by_entry.table().tolist()
+
+
 @pytest.mark.parametrize("shape", range(8))
 @pytest.mark.parametrize("spread", [0, 32, 50, 64, 80, 127])
 def test_family_is_the_formula(shape, spread):

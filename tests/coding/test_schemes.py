@@ -163,7 +163,7 @@ def test_pruned_entries_take_no_symbols():
     np.testing.assert_array_equal(decoded.symbols != 0, mask)
 
 
-def test_large_tensor_and_speed_of_one_call():
+def test_large_tensor_comes_back():
     rng = np.random.default_rng(0)
     values = rng.normal(size=(1000, 1200)).astype(np.float32)
     spec = ParameterSpec("w", values.shape, Role.WEIGHT)

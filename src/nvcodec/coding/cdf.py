@@ -12,6 +12,7 @@ i - 2^(bits-1).
 """
 
 import functools
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -142,6 +143,8 @@ class TableCode:
     resolution: int = 0
     """log2 of R / 4, 0 to 7; meaningful with residuals only."""
     residuals: tuple[int, ...] | None = None
+    is_symmetric: bool = False
+    """Whether residuals are given by magnitude, 0 to 2^(bits-1), for both signs at once."""
 
     def table(self) -> FrequencyTable:
         """The frequency table, (2^bits,).
@@ -153,18 +156,26 @@ class TableCode:
         if self.residuals is None:
             return base
         limit = 4 << self.resolution
-        roots = _roots(base, limit) + np.array(self.residuals, np.int64)
+        residuals = np.array(self.residuals, np.int64)
+        if self.is_symmetric:
+            residuals = residuals[_magnitudes(self.bits)]
+        roots = _roots(base, limit) + residuals
         if roots.min() < 0 or roots.max() > limit or not roots.any():
             raise MalformedError(f"frequency table: entries must be 0 to {limit}, not all zero")
         return normalize(np.where(roots > 0, 16 * roots * roots, 1))
 
     def write(self, writer: BitWriter) -> None:
-        """Append to a bit stream."""
+        """Append to a bit stream.
+
+        One bit "explicit", 3 bits shape, 7 bits spread; if explicit also one bit "symmetric",
+        3 bits resolution, 2 bits order, and the residuals as signed exp-Golomb codes of that order.
+        """
         writer.write(self.residuals is not None, 1)
         writer.write(self.shape, SHAPE_BITS)
         writer.write(self.spread, SPREAD_BITS)
         if self.residuals is None:
             return
+        writer.write(self.is_symmetric, 1)
         writer.write(self.resolution, RESOLUTION_BITS)
         order = min(range(1 << ORDER_BITS), key=self._residual_bits)
         writer.write(order, ORDER_BITS)
@@ -182,7 +193,7 @@ class TableCode:
         """Bits that `write` appends."""
         size = 1 + SHAPE_BITS + SPREAD_BITS
         if self.residuals is not None:
-            size += RESOLUTION_BITS + ORDER_BITS
+            size += 1 + RESOLUTION_BITS + ORDER_BITS
             size += min(map(self._residual_bits, range(1 << ORDER_BITS)))
         return size
 
@@ -197,15 +208,22 @@ class TableCode:
         shape, spread = reader.read(SHAPE_BITS), reader.read(SPREAD_BITS)
         if not is_explicit:
             return cls(bits, shape, spread)
+        is_symmetric = bool(reader.read(1))
         resolution, order = reader.read(RESOLUTION_BITS), reader.read(ORDER_BITS)
         limit = 4 << resolution
         residuals = []
-        for _ in range(1 << bits):
+        for _ in range((1 << bits - 1) + 1 if is_symmetric else 1 << bits):
             residual = reader.read_signed_exp_golomb(order)
             if abs(residual) > limit:
                 raise MalformedError(f"frequency table: residual {residual}, at most {limit}")
             residuals.append(residual)
-        return cls(bits, shape, spread, resolution, tuple(residuals))
+        return cls(bits, shape, spread, resolution, tuple(residuals), is_symmetric)
+
+
+def _magnitudes(bits: int) -> NDArray[np.int64]:
+    """|symbol| for each entry of a table, (2^bits,)."""
+    half = 1 << (bits - 1)
+    return np.abs(np.arange(-half, half, dtype=np.int64))
 
 
 def _roots(table: FrequencyTable, limit: int) -> NDArray[np.int64]:
@@ -227,13 +245,18 @@ def cheapest_table(counts: NDArray[np.int64]) -> TableCode:
     best = TableCode(bits, shape, spread)
     base = best.table()
     best_bits = best.num_bits() + TOTAL_BITS * total - float(costs.max())
-    for resolution in range(1 << RESOLUTION_BITS):
+    magnitudes = _magnitudes(bits)
+    mean_counts = np.bincount(magnitudes, counts) / np.bincount(magnitudes)  # of both signs
+    first = len(counts) // 2  # entries from here back to 0 belong to magnitudes 0 to 2^(bits-1)
+    for resolution, is_symmetric in itertools.product(range(1 << RESOLUTION_BITS), (False, True)):
         limit = 4 << resolution
-        target = np.rint(limit * np.sqrt(counts / total)).astype(np.int64)
+        shares = (mean_counts if is_symmetric else counts) / total
+        target = np.rint(limit * np.sqrt(shares)).astype(np.int64)
         if not target.any():
             continue
-        residuals = target - _roots(base, limit)
-        code = TableCode(bits, shape, spread, resolution, tuple(residuals.tolist()))
+        roots = _roots(base, limit)
+        residuals = target - (roots[first::-1] if is_symmetric else roots)
+        code = TableCode(bits, shape, spread, resolution, tuple(residuals.tolist()), is_symmetric)
         size = code.num_bits() + float(counts @ (TOTAL_BITS - np.log2(code.table())))
         if size < best_bits:
             best, best_bits = code, size
