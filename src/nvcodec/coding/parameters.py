@@ -1,7 +1,7 @@
-"""What passes between a fitted representation and a scheme: real-valued parameters in, integers and scales out.
+"""What passes between a fitted representation and a scheme: real parameters in, integers out.
 
-    Parameter (float32 + role + mask)  --quantize-->  ParameterSet (symbols + quant scales)  --pack-->  bytes
-    FP16 values  <--dequantize--  ParameterSet  <--unpack--  bytes
+Parameter (float32, role, mask) --quantize--> ParameterSet (symbols, quant scales) --pack--> bytes
+FP16 values <--dequantize-- ParameterSet <--unpack-- bytes
 """
 
 import hashlib
@@ -26,7 +26,7 @@ class Role(StrEnum):
 
 
 class ParameterSpec(NamedTuple):
-    """Name, shape and role of one tensor; known to both sides from the representation's settings alone."""
+    """Name, shape and role of one tensor; both sides know it from the representation's settings."""
 
     name: str
     shape: tuple[int, ...]
@@ -61,9 +61,9 @@ class QuantizedTensor:
     mask: NDArray[np.bool_] | None = None
 
     def dequantize(self) -> NDArray[np.float16]:
-        """symbol * quant_scale, computed in float32 (exact to 24 bits) and rounded once to float16."""
+        """FP16 values: symbol * quant_scale in float32 (exact to 24 bits), rounded once, finite."""
         values = self.symbols.astype(np.float32) * self.quant_scale.astype(np.float32)
-        return values.astype(np.float16)
+        return np.clip(values, -65504, 65504).astype(np.float16)
 
 
 @dataclass(frozen=True)

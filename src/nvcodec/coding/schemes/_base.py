@@ -4,7 +4,12 @@ import abc
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Generic, TypeVar
 
-from nvcodec.coding.parameters import Parameter, ParameterSet, ParameterSpec
+import numpy as np
+from numpy.typing import NDArray
+
+from nvcodec.coding.parameters import HalfTensor, Parameter, ParameterSet, ParameterSpec
+from nvcodec.coding.quantizer import MAX_HALF
+from nvcodec.errors import MalformedError
 from nvcodec.settings import Settings
 
 
@@ -34,7 +39,7 @@ class Scheme(abc.ABC, Generic[ConfigT]):
 
     @abc.abstractmethod
     def pack(self, parameters: ParameterSet) -> dict[str, bytes]:
-        """Sections by four-letter tag (MASK, QSCL, ENTP, SYMB, RAWF); integers only from here on."""
+        """Sections by tag (MASK, QSCL, ENTP, SYMB, RAWF); integers only from here on."""
 
     @abc.abstractmethod
     def unpack(self, sections: Mapping[str, bytes], specs: Sequence[ParameterSpec]) -> ParameterSet:
@@ -43,3 +48,35 @@ class Scheme(abc.ABC, Generic[ConfigT]):
         Raises:
             BitstreamError: for any sections that `pack` could not have written for these specs.
         """
+
+
+def kept_values(parameter: Parameter) -> NDArray[np.float32]:
+    """The values of a fitted tensor, zero where it is pruned, within the range of half floats.
+
+    Raises:
+        ValueError: a value is infinite or not a number.
+    """
+    values = parameter.values.astype(np.float32)
+    assert values.shape == parameter.spec.shape, parameter.spec
+    if not np.isfinite(values).all():
+        raise ValueError(f"tensor {parameter.spec.name}: every value must be finite")
+    values = np.clip(values, -MAX_HALF, MAX_HALF)
+    return values if parameter.mask is None else np.where(parameter.mask, values, np.float32(0))
+
+
+def half_tensor(parameter: Parameter) -> HalfTensor:
+    """A fitted tensor in half precision; its mask lives on as zeros."""
+    return HalfTensor(parameter.spec, kept_values(parameter).astype(np.float16))
+
+
+def take_sections(sections: Mapping[str, bytes], tags: Sequence[str]) -> list[bytes]:
+    """The sections of a scheme, in the order of `tags`; one that is not there is empty.
+
+    Raises:
+        MalformedError: a section that the scheme does not write.
+    """
+    if surplus := sorted(set(sections) - set(tags)):
+        raise MalformedError(
+            f"sections {', '.join(surplus)} present, only {', '.join(tags)} allowed"
+        )
+    return [bytes(sections.get(tag, b"")) for tag in tags]

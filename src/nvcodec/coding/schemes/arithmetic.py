@@ -1,0 +1,307 @@
+"""Pruning masks, symmetric symbols, a static table a tensor, range coder: HiNeRV's bitstream.
+
+    tensors with two axes or more --quantize--> symbols + quant scales + mask    MASK, QSCL, SYMB
+    the others (biases, norms)    --quantize--> half floats                      RAWF
+    the tables of all four streams                                               ENTP
+
+Each of MASK, QSCL, SYMB and RAWF is one range coder stream, ENTP a bit stream; all run over the
+tensors in the order of the specs, and a section without content is left out. How many symbols there
+are follows from the specs and the masks, never from a count in the file. Field by field, for a
+tensor of symbols:
+
+    ENTP  1 bit: has a mask; then 12 bits: probability that an entry is kept
+    MASK  one Bernoulli symbol an entry
+    ENTP  5 + m bits: first bin width, as the upper bits of a float16 with m bits of mantissa
+    ENTP  if there are several bin widths: 4 bits: width d of the signed differences from the first;
+          if d > 0: a table
+    QSCL  if d > 0: the difference for every further bin width
+    ENTP  a table, if any entry is kept
+    SYMB  one symbol for every kept entry
+
+and, after those, for all half floats together, if there are any:
+
+    ENTP  5 bits: commonest exponent field; a table for the signed difference from it
+    RAWF  every difference; then sign and mantissa, 11 bits a value, as equally probable
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from nvcodec.coding.bits import BitReader, BitWriter
+from nvcodec.coding.cdf import (
+    MAX_SYMBOL_BITS,
+    PROBABILITY_BITS,
+    TableCode,
+    bernoulli_table,
+    cheapest_table,
+    uniform_table,
+)
+from nvcodec.coding.parameters import (
+    HalfTensor,
+    Parameter,
+    ParameterSet,
+    ParameterSpec,
+    QuantizedTensor,
+)
+from nvcodec.coding.quantizer import (
+    HALF_INFINITY_BITS,
+    HALF_MANTISSA_BITS,
+    quant_scale_shape,
+    quantize,
+    symbol_range,
+    symmetric_quant_scale,
+)
+from nvcodec.coding.range_coder import RangeDecoder, RangeEncoder
+from nvcodec.coding.schemes._base import (
+    Scheme,
+    SchemeConfig,
+    half_tensor,
+    kept_values,
+    take_sections,
+)
+from nvcodec.errors import MalformedError
+
+TAGS = ("ENTP", "MASK", "QSCL", "SYMB", "RAWF")
+EXPONENT_BITS = 5  # of a half float
+EXPONENT_DIFFERENCE_BITS = EXPONENT_BITS + 1
+DIFFERENCE_WIDTH_BITS = 4
+FRACTION_BITS = 1 + HALF_MANTISSA_BITS  # sign and mantissa of a half float
+
+
+class ArithmeticConfig(SchemeConfig):
+    """Settings of the scheme."""
+
+    kind: Literal["arithmetic"] = "arithmetic"
+    bits: int = Field(default=6, ge=2, le=12, description="bits of a symbol before coding")
+    """HiNeRV, section 4.2: 6."""
+    quant_scale_mantissa_bits: int = Field(
+        default=4, ge=1, le=7, description="precision to which bin widths are rounded up"
+    )
+    """Differs from HiNeRV, which stores 10: half the side information, bins 3 % wider on average.
+    Wider bins trade rate against distortion as fewer bits would: only the saving is left."""
+
+
+class Arithmetic(Scheme[ArithmeticConfig]):
+    """Static entropy models, the cheaper of a parametric and an explicit table for each tensor.
+
+    Source: HiNeRV, sections 3.6 and 4.2. Differs: tables are integers and coded; bin widths are
+    rounded before use.
+    """
+
+    Config = ArithmeticConfig
+
+    def quantize(self, parameters: Sequence[Parameter]) -> ParameterSet:
+        """Symbols for tensors with at least two axes, half floats for the others."""
+        return ParameterSet([self._quantize(parameter) for parameter in parameters])
+
+    def _quantize(self, parameter: Parameter) -> QuantizedTensor | HalfTensor:
+        if not _has_symbols(parameter.spec):
+            return half_tensor(parameter)
+        bits, mantissa_bits = self.config.bits, self.config.quant_scale_mantissa_bits
+        values = kept_values(parameter)
+        quant_scale = symmetric_quant_scale(values, bits, mantissa_bits)
+        mask = parameter.mask
+        if mask is not None and mask.all():
+            mask = None
+        return QuantizedTensor(
+            parameter.spec, quantize(values, quant_scale, bits), quant_scale, mask
+        )
+
+    def pack(self, parameters: ParameterSet) -> dict[str, bytes]:
+        """Sections that are not empty, tables chosen per tensor."""
+        packer = _Packer(self.config)
+        halves = []
+        for tensor in parameters.tensors:
+            if isinstance(tensor, HalfTensor):
+                assert not _has_symbols(tensor.spec), tensor.spec
+                halves.append(tensor.values)
+            else:
+                packer.add(tensor)
+        packer.add_halves(halves)
+        return packer.sections()
+
+    def unpack(self, sections: Mapping[str, bytes], specs: Sequence[ParameterSpec]) -> ParameterSet:
+        """Inverse of `pack`."""
+        unpacker = _Unpacker(self.config, take_sections(sections, TAGS))
+        quantized = iter([unpacker.take(spec) for spec in specs if _has_symbols(spec)])
+        halves = iter(unpacker.take_halves([spec for spec in specs if not _has_symbols(spec)]))
+        unpacker.finish()
+        return ParameterSet(
+            [next(quantized) if _has_symbols(spec) else next(halves) for spec in specs]
+        )
+
+
+def _has_symbols(spec: ParameterSpec) -> bool:
+    return len(spec.shape) >= 2
+
+
+def _signed_bits(values: NDArray[np.int64]) -> int:
+    """Width of the narrowest signed integer that holds all values; 0 when all are zero."""
+    if not values.any():
+        return 0
+    return 1 + int(np.where(values < 0, ~values, values).max()).bit_length()
+
+
+class _Packer:
+    """The five streams while they are written, in the order of the module's docstring."""
+
+    def __init__(self, config: ArithmeticConfig) -> None:
+        self._bits = config.bits
+        self._mantissa_bits = config.quant_scale_mantissa_bits
+        self._tables = BitWriter()
+        self._masks = RangeEncoder()
+        self._quant_scales = RangeEncoder()
+        self._symbols = RangeEncoder()
+        self._halves = RangeEncoder()
+
+    def _encode(self, encoder: RangeEncoder, symbols: NDArray[np.integer[Any]], bits: int) -> None:
+        """Choose a table for signed symbols, write it, and code them under it."""
+        low, high = symbol_range(bits)
+        assert low <= symbols.min() <= symbols.max() <= high, f"symbols outside {low} to {high}"
+        indices = symbols.astype(np.int64) - low
+        code = cheapest_table(np.bincount(indices, minlength=1 << bits))
+        code.write(self._tables)
+        encoder.encode(indices, code.table())
+
+    def add(self, tensor: QuantizedTensor) -> None:
+        shape = tensor.spec.shape
+        assert tensor.symbols.shape == shape, tensor.spec
+        assert tensor.quant_scale.shape == quant_scale_shape(shape), tensor.spec
+        kept = self._add_mask(tensor)
+        self._add_quant_scale(tensor.quant_scale)
+        if kept.size:
+            self._encode(self._symbols, kept, self._bits)
+
+    def _add_mask(self, tensor: QuantizedTensor) -> NDArray[np.int32]:
+        """Codes the mask; gives the symbols that it keeps."""
+        mask = tensor.mask
+        self._tables.write(mask is not None, 1)
+        if mask is None:
+            return tensor.symbols.ravel()
+        assert not tensor.symbols[~mask].any(), f"{tensor.spec.name}: pruned symbol is not zero"
+        num_indices = 1 << PROBABILITY_BITS
+        index = min(int(np.count_nonzero(mask)) * num_indices // max(mask.size, 1), num_indices - 1)
+        self._tables.write(index, PROBABILITY_BITS)
+        self._masks.encode(mask.astype(np.int32), bernoulli_table(index))
+        return tensor.symbols[mask]
+
+    def _add_quant_scale(self, quant_scale: NDArray[np.float16]) -> None:
+        unused = HALF_MANTISSA_BITS - self._mantissa_bits
+        raw = np.ascontiguousarray(quant_scale).view(np.uint16).astype(np.int64).ravel()
+        assert 0 < raw.min() <= raw.max() < HALF_INFINITY_BITS, "bin width not positive and finite"
+        assert not (raw & ((1 << unused) - 1)).any(), "bin width has too many mantissa bits"
+        first, *_ = widths = raw >> unused
+        self._tables.write(int(first), EXPONENT_BITS + self._mantissa_bits)
+        if len(widths) == 1:
+            return
+        differences = widths[1:] - first
+        bits = _signed_bits(differences)
+        self._tables.write(bits, DIFFERENCE_WIDTH_BITS)
+        if bits:
+            self._encode(self._quant_scales, differences, bits)
+
+    def add_halves(self, halves: Sequence[NDArray[np.float16]]) -> None:
+        values = np.concatenate([np.ravel(half) for half in halves] or [np.empty(0, np.float16)])
+        if not values.size:
+            return
+        assert np.isfinite(values).all(), "half float not finite"
+        raw = values.astype(np.float16).view(np.uint16).astype(np.int64)
+        exponents = raw >> HALF_MANTISSA_BITS & ((1 << EXPONENT_BITS) - 1)
+        fractions = raw >> 15 << HALF_MANTISSA_BITS | raw & ((1 << HALF_MANTISSA_BITS) - 1)
+        commonest = int(np.bincount(exponents).argmax())
+        self._tables.write(commonest, EXPONENT_BITS)
+        self._encode(self._halves, exponents - commonest, EXPONENT_DIFFERENCE_BITS)
+        self._halves.encode(fractions, uniform_table(FRACTION_BITS))
+
+    def sections(self) -> dict[str, bytes]:
+        streams = (self._masks, self._quant_scales, self._symbols, self._halves)
+        data = (self._tables.getvalue(), *(stream.finish() for stream in streams))
+        return {tag: section for tag, section in zip(TAGS, data, strict=True) if section}
+
+
+class _Unpacker:
+    """The five streams while they are read: the mirror of `_Packer`, method by method."""
+
+    def __init__(self, config: ArithmeticConfig, sections: Sequence[bytes]) -> None:
+        self._bits = config.bits
+        self._mantissa_bits = config.quant_scale_mantissa_bits
+        entp, *streams = sections
+        self._tables = BitReader(entp, "section ENTP")
+        self._masks, self._quant_scales, self._symbols, self._halves = (
+            RangeDecoder(data, f"section {tag}")
+            for tag, data in zip(TAGS[1:], streams, strict=True)
+        )
+
+    def _decode(self, decoder: RangeDecoder, num_symbols: int, bits: int) -> NDArray[np.int32]:
+        """Read a table, and signed symbols under it."""
+        if bits > MAX_SYMBOL_BITS:
+            raise MalformedError(
+                f"section ENTP: differences of {bits} bits, at most {MAX_SYMBOL_BITS} allowed"
+            )
+        code = TableCode.read(self._tables, bits)
+        return decoder.decode(num_symbols, code.table()) + np.int32(symbol_range(bits)[0])
+
+    def take(self, spec: ParameterSpec) -> QuantizedTensor:
+        mask = self._take_mask(spec)
+        quant_scale = self._take_quant_scale(spec)
+        num_kept = spec.num_values if mask is None else int(np.count_nonzero(mask))
+        symbols = np.zeros(spec.shape, np.int32)
+        if num_kept:
+            kept = self._decode(self._symbols, num_kept, self._bits)
+            if mask is None:
+                symbols = kept.reshape(spec.shape)
+            else:
+                symbols[mask] = kept
+        return QuantizedTensor(spec, symbols, quant_scale, mask)
+
+    def _take_mask(self, spec: ParameterSpec) -> NDArray[np.bool_] | None:
+        if not self._tables.read(1):
+            return None
+        table = bernoulli_table(self._tables.read(PROBABILITY_BITS))
+        return self._masks.decode(spec.num_values, table).astype(np.bool_).reshape(spec.shape)
+
+    def _take_quant_scale(self, spec: ParameterSpec) -> NDArray[np.float16]:
+        shape = quant_scale_shape(spec.shape)
+        first = self._tables.read(EXPONENT_BITS + self._mantissa_bits)
+        widths = np.full(math.prod(shape), first, np.int64)
+        if len(widths) > 1 and (bits := self._tables.read(DIFFERENCE_WIDTH_BITS)):
+            widths[1:] += self._decode(self._quant_scales, len(widths) - 1, bits)
+        end = ((1 << EXPONENT_BITS) - 1) << self._mantissa_bits
+        if widths.min() < 1 or widths.max() >= end:
+            raise MalformedError(
+                f"section QSCL, tensor {spec.name}: bin width index {widths.min()} to "
+                f"{widths.max()}, 1 to {end - 1} allowed"
+            )
+        raw = (widths << (HALF_MANTISSA_BITS - self._mantissa_bits)).astype(np.uint16)
+        return raw.view(np.float16).reshape(shape)
+
+    def take_halves(self, specs: Sequence[ParameterSpec]) -> list[HalfTensor]:
+        num_values = sum(spec.num_values for spec in specs)
+        values = np.empty(0, np.float16)
+        if num_values:
+            commonest = self._tables.read(EXPONENT_BITS)
+            exponents = commonest + self._decode(self._halves, num_values, EXPONENT_DIFFERENCE_BITS)
+            largest = (1 << EXPONENT_BITS) - 2
+            if exponents.min() < 0 or exponents.max() > largest:
+                raise MalformedError(f"section RAWF: exponents must be 0 to {largest}")
+            fractions = self._halves.decode(num_values, uniform_table(FRACTION_BITS))
+            sign = fractions >> HALF_MANTISSA_BITS << 15
+            mantissa = fractions & ((1 << HALF_MANTISSA_BITS) - 1)
+            raw = sign | exponents << HALF_MANTISSA_BITS | mantissa
+            values = raw.astype(np.uint16).view(np.float16)
+        ends = np.cumsum([spec.num_values for spec in specs], dtype=np.int64)
+        parts = np.split(values, ends)[:-1]
+        return [
+            HalfTensor(spec, part.reshape(spec.shape))
+            for spec, part in zip(specs, parts, strict=True)
+        ]
+
+    def finish(self) -> None:
+        self._tables.finish()
+        for stream in (self._masks, self._quant_scales, self._symbols, self._halves):
+            stream.finish()
