@@ -108,7 +108,7 @@ class Head(Settings):
     width: _U32
     height: _U32
     chroma: Literal["gray", "420", "422", "444", "rgb"] = "420"
-    bit_depth: Literal[8] = 8
+    bit_depth: Annotated[int, Field(strict=True, ge=8, le=8)] = 8
     range: Literal["limited", "full"] = "limited"
     primaries: _Cicp = 2
     transfer: _Cicp = 2
