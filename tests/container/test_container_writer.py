@@ -294,3 +294,5 @@ def test_what_the_writer_refuses():
         writer.finish()
     with pytest.raises(LimitError):
         NvcWriter(io.BytesIO(), make_head(width=20_000))
+    with pytest.raises(LimitError, match="inflated"):
+        NvcWriter(io.BytesIO(), make_head(scheme={"kind": "huffman", "x": "a" * 2**20}))

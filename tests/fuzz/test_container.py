@@ -78,6 +78,7 @@ def read_in_every_way(data: bytes) -> list:
     return strict if not failed else []
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes(data: bytes):
     assert read_in_every_way(data) == []
@@ -85,6 +86,7 @@ def test_any_bytes(data: bytes):
     read_in_every_way(START + data)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_any_chunks(data: st.DataObject):
     kinds = st.sampled_from(["SEGM", "indx", "END ", "HEAD", "note", "NEWS"])
@@ -117,6 +119,7 @@ NEARLY_RIGHT = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(NEARLY_RIGHT, st.integers(-1, 1), st.booleans()), max_size=6))
 def test_chunks_that_are_nearly_right(chunks: list):
     content = START
@@ -126,6 +129,7 @@ def test_chunks_that_are_nearly_right(chunks: list):
     read_in_every_way(content)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_payload(payload: bytes):
     for parse in (
@@ -138,6 +142,7 @@ def test_any_payload(payload: bytes):
             parse(payload)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**63 - 1))
 def test_varint(value: int):
     cursor = Cursor(pack_varint(value), "here")
@@ -145,7 +150,7 @@ def test_varint(value: int):
     cursor.finish()
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_random_bursts(data: st.DataObject):
     start = data.draw(st.integers(0, len(FILE) - 1))
@@ -185,4 +190,4 @@ def test_hostile_headers_cost_linear_time():
         begin = time.perf_counter()
         with contextlib.suppress(BitstreamError):
             list(NvcReader(kind(bytes(content)), limits=limits, keep_going=True).segments())
-        assert time.perf_counter() - begin < 5
+        assert time.perf_counter() - begin < 10

@@ -111,7 +111,7 @@ class NvcWriter:
         self, target: str | Path | BinaryIO, head: Head, overwrite: bool, limits: Limits
     ) -> None:
         """Set every field but, for a path, the file."""
-        head.check_limits(limits)
+        Head.from_bytes(head.to_bytes(), limits)  # What we write, we can read.
         self.head = head
         self.limits = limits
         self._segments: list[SegmentInfo] = []
@@ -275,6 +275,9 @@ class NvcWriter:
             self._drop_torn_tail()
             text = f"{self._name}: cannot write {what}, {len(data):,} bytes at {self._size:,}"
             raise _output_error(error, text) from error
+        except BaseException:  # Ctrl-C: it may be on the disk or not, `resume` will see.
+            self.close()
+            raise
         self._hash.update(data)
         self._size += len(data)
 
@@ -295,11 +298,9 @@ def _open(path: Path, mode: str) -> BinaryIO:
 
 def _output_error(error: OSError, text: str) -> OutputError:
     """The error as one of ours, with the system's reason."""
-    return (
-        error
-        if isinstance(error, OutputError)
-        else OutputError(f"{text}: {error.strerror or error}")
-    )
+    if isinstance(error, OutputError):
+        return error
+    return OutputError(f"{text}: {error.strerror or error}")
 
 
 def _lock(file: BinaryIO, part: Path) -> None:
@@ -312,6 +313,8 @@ def _lock(file: BinaryIO, part: Path) -> None:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise OutputError(f"{part}: another process is writing it") from None
+    except OSError:  # A file system without locks.
+        return
 
 
 def _sync_folder(path: Path) -> None:
