@@ -1,0 +1,139 @@
+"""What is inside SEGM, indx and END: pack and parse, side by side.
+
+Pure functions between bytes and values. Whether the values agree with the rest of the file is for
+`reader` to say.
+"""
+
+import struct
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from nvcodec.container.chunks import Cursor, pack_varint, tag_text
+from nvcodec.container.header import Limits
+from nvcodec.errors import MalformedError
+from nvcodec.segments import Segment
+
+DIGEST_SIZE = 16
+MAX_SECTIONS = 64
+_END = struct.Struct("<IIQQ16s")
+
+
+class CodedSegment(NamedTuple):
+    """One segment as it lies in the file."""
+
+    number: int
+    first_frame: int
+    num_frames: int
+    sections: dict[str, bytes]
+    digest: bytes
+    """16-byte hash of the decoded integers."""
+
+    @property
+    def segment(self) -> Segment:
+        """The frames that it covers."""
+        return Segment(self.first_frame, self.first_frame + self.num_frames)
+
+
+class SegmentInfo(NamedTuple):
+    """Where a segment is: its frames, and its SEGM chunk in the file."""
+
+    number: int
+    first_frame: int
+    num_frames: int
+    offset: int
+    """First byte of the chunk in the file."""
+    length: int
+    """Bytes of the chunk with its framing."""
+
+    @property
+    def segment(self) -> Segment:
+        """The frames that it covers."""
+        return Segment(self.first_frame, self.first_frame + self.num_frames)
+
+
+class Totals(NamedTuple):
+    """The payload of END."""
+
+    num_segments: int
+    num_frames: int
+    index_offset: int
+    end_offset: int
+    """Bytes before the END chunk."""
+    digest: bytes
+    """BLAKE2b-16 of them."""
+
+
+def pack_segment(
+    number: int, first_frame: int, num_frames: int, sections: Mapping[str, bytes], digest: bytes
+) -> bytes:
+    """The payload of SEGM."""
+    numbers = (number, first_frame, num_frames)
+    parts = [*map(pack_varint, numbers), digest, pack_varint(len(sections))]
+    for tag, data in sections.items():
+        parts += [tag.encode("ascii"), pack_varint(len(data))]
+    return b"".join([*parts, *sections.values()])
+
+
+def parse_segment(payload: bytes, where: str) -> CodedSegment:
+    """The segment in the payload of SEGM."""
+    cursor = Cursor(payload, where)
+    number = cursor.varint("number")
+    cursor.where = where = f"segment {number}"
+    first_frame = cursor.varint("first frame")
+    num_frames = cursor.varint("number of frames")
+    if num_frames == 0:
+        raise MalformedError(f"{where}: 0 frames, at least 1 needed")
+    digest = cursor.take(DIGEST_SIZE, "digest")
+    count = cursor.varint("number of sections")
+    if count > MAX_SECTIONS:
+        raise MalformedError(f"{where}: {count} sections, allowed up to {MAX_SECTIONS}")
+    lengths: dict[str, int] = {}
+    for _ in range(count):
+        tag = tag_text(cursor.take(4, "section table"), where)
+        if tag in lengths:
+            raise MalformedError(f"{where}: section {tag} twice")
+        lengths[tag] = cursor.varint("section table")
+    sections = {tag: cursor.take(length, f"section {tag}") for tag, length in lengths.items()}
+    cursor.finish()
+    return CodedSegment(number, first_frame, num_frames, sections, digest)
+
+
+def pack_index(infos: Sequence[SegmentInfo]) -> bytes:
+    """The payload of indx."""
+    parts = [pack_varint(len(infos))]
+    end = 0
+    for info in infos:
+        parts += map(pack_varint, (info.num_frames, info.offset - end, info.length))
+        end = info.offset + info.length
+    return b"".join(parts)
+
+
+def parse_index(payload: bytes, limits: Limits) -> list[SegmentInfo]:
+    """The segments in the payload of indx."""
+    cursor = Cursor(payload, "indx")
+    count = cursor.varint("number of segments")
+    limits.check("indx", "segments", count, limits.segments)
+    infos: list[SegmentInfo] = []
+    first_frame = end = 0
+    for number in range(count):
+        num_frames = cursor.varint("number of frames")
+        if num_frames == 0:
+            raise MalformedError(f"indx: segment {number} has 0 frames, at least 1 needed")
+        offset = end + cursor.varint("gap")
+        length = cursor.varint("length")
+        infos.append(SegmentInfo(number, first_frame, num_frames, offset, length))
+        first_frame, end = first_frame + num_frames, offset + length
+    cursor.finish()
+    return infos
+
+
+def pack_totals(totals: Totals) -> bytes:
+    """The payload of END."""
+    return _END.pack(*totals)
+
+
+def parse_totals(payload: bytes) -> Totals:
+    """The totals in the payload of END."""
+    if len(payload) != _END.size:
+        raise MalformedError(f"END: payload of {len(payload):,} bytes, allowed: {_END.size}")
+    return Totals(*_END.unpack(payload))
