@@ -8,6 +8,7 @@ never shares our standard input, and is in a session of its own, so that Ctrl-C 
 import contextlib
 import functools
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -63,7 +64,8 @@ class Child:
         command: Program and arguments.
         stdin: Whether we write to it; otherwise it reads nothing.
         stdout: Whether we read from it; otherwise its output is thrown away.
-        on_stderr: Called with every line of standard error, on a thread of its own.
+        on_stderr: Called with every line of standard error, on a thread of its own; says whether to keep the line
+            for error messages.
 
     Raises:
         ToolMissingError: The program is not there.
@@ -75,7 +77,7 @@ class Child:
         *,
         stdin: bool = False,
         stdout: bool = False,
-        on_stderr: Callable[[str], None] | None = None,
+        on_stderr: Callable[[str], bool] | None = None,
     ) -> None:
         self.command = list(command)
         self.tail: deque[str] = deque(maxlen=TAIL_LINES)
@@ -108,10 +110,8 @@ class Child:
         assert self._process.stderr is not None
         for raw in self._process.stderr:
             line = raw.decode("utf-8", "replace").rstrip()
-            if line:
+            if line and (self._on_stderr is None or self._on_stderr(line)):
                 self.tail.append(line)
-                if self._on_stderr is not None:
-                    self._on_stderr(line)
 
     @property
     def has_ended(self) -> bool:
@@ -173,7 +173,8 @@ class Child:
     def failure(self) -> FfmpegError:
         """The error to raise for a program that failed: what it said, its command, its last lines."""
         loud = [line for line in self.tail if "[error]" in line or "[fatal]" in line]
-        said = (loud or list(self.tail) or ["it said nothing"])[-1].rpartition("] ")[2]
+        said = loud[0] if loud else self.tail[-1] if self.tail else "it said nothing"
+        said = re.sub(r"^(\[[^]]*\] )+", "", said)
         lines = "".join(f"\n    {line}" for line in list(self.tail)[-SHOWN_LINES:])
         return FfmpegError(
             f"{os.path.basename(self.command[0])} failed, exit code {self._process.poll()}: {said}"

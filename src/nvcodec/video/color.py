@@ -11,6 +11,7 @@ The matrix is BT.601 unless the video is tagged otherwise; grey stays one channe
 import functools
 from dataclasses import replace
 from fractions import Fraction
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,7 @@ LUMA_WEIGHTS = {
 DEFAULT_MATRIX = 6
 """BT.601, for videos that name none."""
 
+_T = TypeVar("_T", bound=np.generic)
 IntArray = NDArray[np.int32]
 Pixels = NDArray[np.uint8]
 
@@ -101,7 +103,7 @@ def _rounded(sums: IntArray) -> Pixels:
     return np.clip(sums, 0, 255, out=sums).astype(np.uint8)
 
 
-def _replicated(plane: NDArray[np.generic], info: VideoInfo) -> NDArray[np.generic]:
+def _replicated(plane: NDArray[_T], info: VideoInfo) -> NDArray[_T]:
     v, h = info.chroma.subsampling
     plane = plane if h == 1 else np.repeat(plane, h, axis=1)
     plane = plane if v == 1 else np.repeat(plane, v, axis=0)
@@ -114,7 +116,9 @@ def _block_means(plane: Pixels, chroma: Chroma) -> Pixels:
         return np.ascontiguousarray(plane)
     height, width = plane.shape
     padded = np.pad(plane, ((0, -height % v), (0, -width % h)), mode="edge").astype(np.uint16)
-    sums = sum(padded[y::v, x::h] for y in range(v) for x in range(h))
+    sums = padded[::v, ::h].copy()
+    for y, x in list(np.ndindex(v, h))[1:]:
+        sums += padded[y::v, x::h]
     return ((sums + v * h // 2) // (v * h)).astype(np.uint8)
 
 
@@ -167,10 +171,8 @@ def rgb_to_planes(rgb: Pixels, info: VideoInfo) -> Planes:
         return (_rounded(luma),)
     wide = rgb.astype(np.int32)
     red, green, blue = wide[:, :, 0], wide[:, :, 1], wide[:, :, 2]
-    planes = []
-    for (r, g, b), offset in zip(
-        _from_rgb_factors(info.color), (black, 128, 128), strict=True
-    ):
+    planes: list[Pixels] = []
+    for (r, g, b), offset in zip(_from_rgb_factors(info.color), (black, 128, 128), strict=True):
         full = _rounded(red * r + green * g + blue * b + offset * one)
         planes.append(_block_means(full, info.chroma) if planes else full)
     return tuple(planes)

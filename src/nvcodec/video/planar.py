@@ -108,7 +108,7 @@ class FrameLayout:
 
 def read_into(stream: IO[bytes], data: NDArray[np.uint8]) -> int:
     """Fill an array from a stream; returns the bytes read, fewer than asked only at the end."""
-    view, got = memoryview(data), 0
+    view, got = data.data, 0
     while got < len(view):
         count = stream.readinto(view[got : got + (1 << 22)])  # type: ignore[attr-defined]
         if not count:
