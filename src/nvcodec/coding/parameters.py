@@ -1,7 +1,7 @@
 """What passes between a fitted representation and a scheme: real-valued parameters in, integers and scales out.
 
-Parameter (float32 + role + mask)  --quantize-->  ParameterSet (symbols + quant scales)  --pack-->  bytes
-FP16 values  <--dequantize--  ParameterSet  <--unpack--  bytes
+    Parameter (float32 + role + mask)  --quantize-->  ParameterSet (symbols + quant scales)  --pack-->  bytes
+    FP16 values  <--dequantize--  ParameterSet  <--unpack--  bytes
 """
 
 import hashlib
