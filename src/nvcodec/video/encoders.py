@@ -104,7 +104,7 @@ class FfmpegSink:
                 "pipe:0",
                 format="rawvideo",
                 pixel_format=_RAW_FORMATS[info.chroma],
-                video_size=f"{info.width}x{info.height}",
+                s=f"{info.width}x{info.height}",
                 framerate=rate,
             )
             .output(f"file:{path}", **outputs)

@@ -21,7 +21,7 @@ import ffmpeg
 from nvcodec.errors import UnsupportedVideoError, VideoError
 from nvcodec.processes import Child, ffmpeg_path
 from nvcodec.video import cicp
-from nvcodec.video.info import Chroma, ColorTags, Planes, VideoInfo, VideoWarning
+from nvcodec.video.info import UNSPECIFIED, Chroma, ColorTags, Planes, VideoInfo, VideoWarning
 from nvcodec.video.planar import FrameLayout, check_size, plane_chunks, warn_depth
 
 GLOBAL_OPTIONS = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info"]
@@ -71,7 +71,8 @@ class _Report:
             return False
         if re.search(r"Stream #0:\d.*: Audio:", line):
             self.num_audio += 1
-        if "[error]" in line or "[fatal]" in line:
+        is_cache = line.startswith("[cache ")  # it tries to seek in a pipe, and does without
+        if ("[error]" in line or "[fatal]" in line) and not is_cache:
             self.num_errors += 1
             self.first_error = self.first_error or re.sub(r"^(\[[^]]*\] )+", "", line)
         return True
@@ -111,7 +112,7 @@ class _Report:
             "full" if is_full else "limited",
             cicp.code_of(cicp.PRIMARIES, primaries),
             cicp.code_of(cicp.TRANSFER, transfer),
-            0 if chroma is Chroma.RGB else cicp.code_of(cicp.MATRIX, matrix),
+            _matrix(chroma, matrix),
         )
         aspect = int(self.frame[3]), int(self.frame[4])
         sar = Fraction(*aspect) if all(aspect) else Fraction(1)
@@ -220,6 +221,13 @@ class FfmpegFrames:
             )
 
 
+def _matrix(chroma: Chroma, name: str) -> int:
+    """Code of the matrix; RGB and grey have none, whatever ffmpeg says of them."""
+    if chroma is Chroma.RGB:
+        return 0
+    return UNSPECIFIED if chroma is Chroma.GRAY else cicp.code_of(cicp.MATRIX, name)
+
+
 def _filters(frames: tuple[int, int | None], scale: tuple[int, int] | None) -> str:
     start, stop = frames
     chain = []
@@ -227,7 +235,9 @@ def _filters(frames: tuple[int, int | None], scale: tuple[int, int] | None) -> s
         chain.append(f"trim=start_frame={start}" + ("" if stop is None else f":end_frame={stop}"))
     if scale is not None:
         chain.append(f"scale={scale[0]}:{scale[1]}:flags={SCALE_FLAGS}")
-    return ",".join([*chain, f"format={'|'.join(PIXEL_FORMATS)}", "showinfo=checksum=0"])
+    # even time stamps, after showinfo has told the rate, so that no two frames of a VFR source collide
+    chain += [f"format={'|'.join(PIXEL_FORMATS)}", "showinfo=checksum=0", "setpts=N/FRAME_RATE/TB"]
+    return ",".join(chain)
 
 
 def probe(source: Path) -> VideoInfo:
@@ -250,7 +260,7 @@ def scaled_frames(
     options = {
         "format": "rawvideo",
         "pixel_format": "gbrp" if is_rgb else name,
-        "video_size": f"{info.width}x{info.height}",
+        "s": f"{info.width}x{info.height}",
     }
     order = (1, 2, 0) if is_rgb else range(info.chroma.num_planes)
     chunks = (c for planes in frames for c in plane_chunks(tuple(planes[i] for i in order)))

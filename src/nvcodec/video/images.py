@@ -14,8 +14,9 @@ FIELD = re.compile(r"%(0?)([0-9]?)d")
 
 
 def is_pattern(name: str) -> bool:
-    """Whether the last part of a path is a printf pattern such as `%05d.png`."""
-    return len(FIELD.findall(Path(name).name)) == 1
+    """Whether the last part of a path is a printf pattern of pictures, such as `%05d.png`."""
+    path = Path(name)
+    return path.suffix.lower() in DECODERS and len(FIELD.findall(path.name)) == 1
 
 
 def matching(pattern: Path) -> list[Path]:

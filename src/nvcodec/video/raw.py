@@ -20,7 +20,7 @@ LIMITS = "allowed are 420, 422, 444, gray and 8, 10, 12 or 16 bits"
 SIZE = re.compile(r"(?<![0-9])([0-9]{1,5})[xX]([0-9]{1,5})(?![0-9])")
 RATE = re.compile(r"(?<![0-9.])([0-9]{1,3}(?:\.[0-9]{1,3})?)_?(?:fps|hz)(?![a-z])", re.IGNORECASE)
 FORMAT = re.compile(
-    r"(?:(?<![a-z0-9])|yuv)(420|422|444|400|gray)(?![0-9])p?(?:(8|9|10|12|14|16)(?:le|be|bit|b)?)?"
+    r"(?:(?<![a-z0-9])|yuv)(420|422|444|400|gray)p?(?:(8|9|10|12|14|16)(?:le|be|bit|b)?)?"
     r"(?![0-9])",
     re.IGNORECASE,
 )

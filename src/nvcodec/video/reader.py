@@ -200,9 +200,7 @@ def open_video(
         check_size(*scale, "scale")
     if frame_rate is not None and frame_rate <= 0:
         raise ValueError(f"frame rate {frame_rate}; allowed are those above 0")
-    where = "standard input" if source == "-" else str(getattr(source, "name", source))
-    if isinstance(source, str | os.PathLike) and source != "-":
-        where = str(source)
+    where = _name(source)
     with contextlib.ExitStack() as stack:
         opening = _Opening(where, stack, start, stop)
         info, planes = _dispatch(
@@ -294,6 +292,13 @@ class _Rejoined(io.RawIOBase):
             chunk = read(len(buffer))
         buffer[: len(chunk)] = chunk
         return len(chunk)
+
+
+def _name(source: str | Path | BinaryIO) -> str:
+    if source == "-":
+        return "standard input"
+    is_path = isinstance(source, str | os.PathLike)
+    return str(source if is_path else getattr(source, "name", "stream"))
 
 
 def _range(frames: slice | None) -> tuple[int, int | None]:

@@ -16,7 +16,7 @@ from typing import IO, Literal
 
 from nvcodec.errors import UnsupportedVideoError, VideoError
 from nvcodec.video.info import Chroma, ColorTags, Planes, VideoInfo, VideoWarning
-from nvcodec.video.planar import FrameLayout, check_size, plane_chunks
+from nvcodec.video.planar import FrameLayout, check_size, plane_chunks, warn_depth
 
 SIGNATURE = b"YUV4MPEG2"
 MAX_HEADER_BYTES = 1024
@@ -124,6 +124,8 @@ def read_header(stream: IO[bytes], where: str) -> Y4mHeader:
             "deinterlace it first, for example with ffmpeg -vf bwdif"
         )
     chroma, depth = _chroma(fields.get("C", "420jpeg"), where)
+    if depth > 8:
+        warn_depth(depth, where)
     color = _color(comments)
     rate = _ratio(fields.get("F", "0:0"), f"{where}: Y4M header: frame rate")
     if rate is None:
