@@ -1,8 +1,9 @@
 """Running external programs: lists of arguments, drained pipes, no shell, no orphans.
 
-`run` is for a command that simply does its work; `Child` is for one that we stream bytes to or from. Standard error
-is always drained on a thread (a full pipe would stop the program) and its tail ends up in the error message. A child
-never shares our standard input, and is in a session of its own, so that Ctrl-C reaches it only through us.
+`run` is for a command that simply does its work; `Child` is for one that we stream bytes to or
+from. Standard error is always drained on a thread (a full pipe would stop the program) and its tail
+ends up in the error message. A child never shares our standard input, and is in a session of its
+own, so that Ctrl-C reaches it only through us.
 """
 
 import contextlib
@@ -41,7 +42,9 @@ def _bundled_ffmpeg() -> str | None:
 
 
 def ffmpeg_path() -> str:
-    """Path of the ffmpeg to use: `NVC_FFMPEG`, else the one on PATH, else imageio-ffmpeg's. 5.1 or newer.
+    """Path of the ffmpeg to use: `NVC_FFMPEG`, else from PATH, else imageio-ffmpeg's.
+
+    Version 5.1 or newer is needed.
 
     Raises:
         ToolMissingError: None of them is there.
@@ -64,8 +67,8 @@ class Child:
         command: Program and arguments.
         stdin: Whether we write to it; otherwise it reads nothing.
         stdout: Whether we read from it; otherwise its output is thrown away.
-        on_stderr: Called with every line of standard error, on a thread of its own; says whether to keep the line
-            for error messages.
+        on_stderr: Called with every line of standard error, on a thread of its own; says whether to
+            keep the line for error messages.
 
     Raises:
         ToolMissingError: The program is not there.
@@ -171,7 +174,7 @@ class Child:
             raise self.failure()
 
     def failure(self) -> FfmpegError:
-        """The error to raise for a program that failed: what it said, its command, its last lines."""
+        """The error for a program that failed: what it said, its command, its last lines."""
         loud = [line for line in self.tail if "[error]" in line or "[fatal]" in line]
         said = loud[0] if loud else self.tail[-1] if self.tail else "it said nothing"
         said = re.sub(r"^(\[[^]]*\] )+", "", said)

@@ -4,9 +4,9 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from video_helpers import assert_same, make_frames, make_info
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from video_helpers import assert_same, make_frames, make_info
 
 from nvcodec.errors import UnsupportedVideoError, VideoError
 from nvcodec.video import Chroma, ColorTags, VideoWarning, create_video, open_video

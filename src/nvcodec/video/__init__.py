@@ -4,9 +4,9 @@
         for planes in source:
             target.write(planes)
 
-`open_video` is in reader.py, `create_video` in writer.py; what a video is stands in info.py, and color.py turns planes
-into pixel arrays and back. All videos have 8 bits a sample in here; what is lost on the way in is said with
-`VideoWarning`.
+`open_video` is in reader.py, `create_video` in writer.py; what a video is stands in info.py, and
+color.py turns planes into pixel arrays and back. All videos have 8 bits a sample in here; what is
+lost on the way in is said with `VideoWarning`.
 """
 
 from nvcodec.video.info import (

@@ -1,11 +1,12 @@
 """Between planes and pixel arrays (H, W, C): YUV <-> RGB in integers, 4:2:0 and 4:2:2 <-> 4:4:4.
 
-One rounding rule: coefficients are rounded once to 20 fractional bits, sums are exact in int32, then halves round up
-(`(x + 2**19) >> 20`) and values are clipped to 0..255. No float takes part, so every machine gives the same pixels.
-Chroma goes up by replication and down by the mean of its block (edges repeated at odd sizes), which makes
-4:2:0 -> 4:4:4 -> 4:2:0 the identity.
+One rounding rule: coefficients are rounded once to 20 fractional bits, sums are exact in int32,
+then halves round up (`(x + 2**19) >> 20`) and values are clipped to 0..255. No float takes part, so
+every machine gives the same pixels. Chroma goes up by replication and down by the mean of its block
+(edges repeated at odd sizes), which makes 4:2:0 -> 4:4:4 -> 4:2:0 the identity.
 
-The matrix is BT.601 unless the video is tagged otherwise; grey stays one channel; RGB planes pass through.
+The matrix is BT.601 unless the video is tagged otherwise; grey stays one channel; RGB planes pass
+through.
 """
 
 import functools
@@ -30,7 +31,10 @@ LUMA_WEIGHTS = {
     7: (Fraction(212, 1000), Fraction(87, 1000)),
     9: (Fraction(2627, 10000), Fraction(593, 10000)),
 }
-"""(K_R, K_B) by CICP matrix code (ITU-T H.273, table 4): BT.709, FCC, BT.601 twice, SMPTE 240M, BT.2020."""
+"""(K_R, K_B) by CICP matrix code (ITU-T H.273, table 4).
+
+In order: BT.709, FCC, BT.601 twice, SMPTE 240M, BT.2020.
+"""
 
 DEFAULT_MATRIX = 6
 """BT.601, for videos that name none."""
@@ -66,7 +70,7 @@ def _spans(color: ColorTags) -> tuple[int, int, int]:
 
 @functools.lru_cache(maxsize=32)
 def _to_rgb_factors(color: ColorTags) -> tuple[int, int, int, int, int]:
-    """Fixed-point factors luma -> all, V -> R, U -> G, V -> G, U -> B (ITU-T H.273, section 8.3)."""
+    """Fixed-point factors luma -> all, V -> R, U -> G, V -> G, U -> B (ITU-T H.273, 8.3)."""
     k_r, k_b = luma_weights(color)
     k_g = 1 - k_r - k_b
     _, luma, chroma = _spans(color)
@@ -82,7 +86,7 @@ def _to_rgb_factors(color: ColorTags) -> tuple[int, int, int, int, int]:
 
 @functools.lru_cache(maxsize=32)
 def _from_rgb_factors(color: ColorTags) -> tuple[tuple[int, int, int], ...]:
-    """Fixed-point rows R, G, B -> Y, U, V. Each row sums to exactly its span, or to 0 for chroma."""
+    """Fixed-point rows R, G, B -> Y, U, V. A row sums to exactly its span, chroma to 0."""
     k_r, k_b = luma_weights(color)
     _, luma, chroma = _spans(color)
     rows = []
@@ -123,7 +127,7 @@ def _block_means(plane: Pixels, chroma: Chroma) -> Pixels:
 
 
 def planes_to_yuv444(planes: Planes, info: VideoInfo) -> Pixels:
-    """The frame's own samples as pixels, uint8 (H, W, 3), chroma replicated; grey gives (H, W, 1)."""
+    """Own samples as pixels, uint8 (H, W, 3), chroma replicated; grey gives (H, W, 1)."""
     return np.stack([planes[0], *(_replicated(p, info) for p in planes[1:])], axis=-1)
 
 

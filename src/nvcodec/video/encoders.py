@@ -1,8 +1,8 @@
 """Frames into movie files and pictures, through a pipe into ffmpeg.
 
-Movies are visually lossless unless the codec is lossless; colour tags, aspect and frame rate are written. What a codec
-cannot take is adapted here and said: RGB becomes 4:4:4 BT.709 for codecs without RGB, odd sizes become 4:4:4 for codecs
-that want even chroma. Reading is in ffmpeg.py.
+Movies are visually lossless unless the codec is lossless; colour tags, aspect and frame rate are
+written. What a codec cannot take is adapted here and said: RGB becomes 4:4:4 BT.709 for codecs
+without RGB, odd sizes become 4:4:4 for codecs that want even chroma. Reading is in ffmpeg.py.
 """
 
 import warnings

@@ -1,9 +1,10 @@
 """Frames out of anything that ffmpeg reads, through a pipe; no ffprobe.
 
-One process does it all: ffmpeg decodes the default video stream, turns it as its metadata says, keeps every frame
-once, and negotiates the pixel format of `PIXEL_FORMATS` that loses least. Its `showinfo` filter then tells on
-standard error what comes out of the pipe: size, format, colour tags, aspect, frame rate. Deeper samples come through
-as they are and are rounded to 8 bits here, as for every other source. Range and matrix are never converted.
+One process does it all: ffmpeg decodes the default video stream, turns it as its metadata says,
+keeps every frame once, and negotiates the pixel format of `PIXEL_FORMATS` that loses least. Its
+`showinfo` filter then tells on standard error what comes out of the pipe: size, format, colour
+tags, aspect, frame rate. Deeper samples come through as they are and are rounded to 8 bits here, as
+for every other source. Range and matrix are never converted.
 
 Writing is in encoders.py.
 """
@@ -42,7 +43,7 @@ PIXEL_FORMATS: dict[str, tuple[Chroma, int]] = {
     "rgb24": (Chroma.RGB, 8),
     "rgb48le": (Chroma.RGB, 16),
 }
-"""Formats that may come out of the pipe. The yuvj ones are full range, as older versions of ffmpeg say it."""
+"""Formats that may come out of the pipe. Old versions of ffmpeg say yuvj for full range."""
 
 _RATE = re.compile(r"config in time_base: \S+ frame_rate: (\d+)/(\d+)")
 _FRAME = re.compile(r"\bn: *(\d+) .*\bfmt:(\w+) .*\bsar:(\d+)/(\d+) s:(\d+)x(\d+) i:(\S)")
@@ -100,8 +101,8 @@ class _Report:
         check_size(width, height, where)
         if scan in "TB":
             raise UnsupportedVideoError(
-                f"{where}: interlaced video ({'top' if scan == 'T' else 'bottom'} field first); only "
-                "progressive is coded: deinterlace it first, for example with ffmpeg -vf bwdif"
+                f"{where}: interlaced video ({'top' if scan == 'T' else 'bottom'} field first); "
+                "only progressive is coded: deinterlace it first, for example with ffmpeg -vf bwdif"
             )
         chroma, depth = PIXEL_FORMATS[name]
         span, matrix, primaries, transfer = self.color.groups()
@@ -216,8 +217,8 @@ class FfmpegFrames:
     def _refuse_change(self) -> None:
         if self._report.change:
             raise UnsupportedVideoError(
-                f"{self._where}: frame {self._report.changed_at} is {self._report.change}, the first "
-                f"is {self.info.width}x{self.info.height}; all frames must be alike"
+                f"{self._where}: frame {self._report.changed_at} is {self._report.change}, "
+                f"the first is {self.info.width}x{self.info.height}; all frames must be alike"
             )
 
 
@@ -235,8 +236,8 @@ def _filters(frames: tuple[int, int | None], scale: tuple[int, int] | None) -> s
         chain.append(f"trim=start_frame={start}" + ("" if stop is None else f":end_frame={stop}"))
     if scale is not None:
         chain.append(f"scale={scale[0]}:{scale[1]}:flags={SCALE_FLAGS}")
-    # even time stamps, after showinfo has told the rate, so that no two frames of a VFR source collide
-    chain += [f"format={'|'.join(PIXEL_FORMATS)}", "showinfo=checksum=0", "setpts=N/FRAME_RATE/TB"]
+    chain += [f"format={'|'.join(PIXEL_FORMATS)}", "showinfo=checksum=0"]
+    chain += ["setpts=N/FRAME_RATE/TB"]  # even times, so that no two frames of a VFR source collide
     return ",".join(chain)
 
 

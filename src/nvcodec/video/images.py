@@ -1,4 +1,4 @@
-"""Numbered pictures as a video: which files they are, in which order, and their names when we write them."""
+"""Numbered pictures as a video: which files they are, in which order, and how we name them."""
 
 import re
 from collections.abc import Iterator, Sequence

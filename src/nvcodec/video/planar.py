@@ -1,7 +1,7 @@
 """Frames as runs of bytes: plane after plane, as Y4M, raw files and pipes carry them.
 
-Sources deeper than 8 bits come in as 16-bit little-endian samples and leave as 8 bits, rounded by one rule for every
-source. Reading never reserves more memory than the stream has bytes for.
+Sources deeper than 8 bits come in as 16-bit little-endian samples and leave as 8 bits, rounded by
+one rule for every source. Reading never reserves more memory than the stream has bytes for.
 """
 
 import warnings
@@ -36,8 +36,8 @@ def check_size(width: int, height: int, where: str) -> None:
 def rounded_to_8_bits(samples: NDArray[np.uint16], depth: int, is_full: bool) -> NDArray[np.uint8]:
     """Samples of `depth` bits as 8 bits, halves rounded up.
 
-    Limited range divides by 2^(depth - 8), as BT.709 and BT.2100 relate their depths; full range maps the largest
-    value to 255.
+    Limited range divides by 2^(depth - 8), as BT.709 and BT.2100 relate their depths; full range
+    maps the largest value to 255.
     """
     peak = (1 << depth) - 1
     wide = np.minimum(samples, peak).astype(np.uint32)

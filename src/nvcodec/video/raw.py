@@ -1,4 +1,4 @@
-"""Geometry of raw video files (`.yuv`), which say nothing of themselves: from their names or from the user.
+"""Geometry of raw video files (`.yuv`), from their names or from the user.
 
 Names are read as UVG and others write them: `Beauty_1920x1080_120fps_420_8bit_YUV.yuv`,
 `sparks_480x270_420p10le.yuv`, `racehorses_832x480_2f.yuv`. Only the size has to be there.
@@ -49,7 +49,7 @@ class RawGeometry:
         return FrameLayout(self.width, self.height, self.chroma, self.depth)
 
     def info(self, where: str) -> VideoInfo:
-        """Description of the video, without its number of frames; warns when the rate is a guess."""
+        """Description without the number of frames; warns when the rate is a guess."""
         if self.frame_rate is None:
             warnings.warn(
                 f"{where}: no frame rate given, taken as {DEFAULT_RATE}", VideoWarning, stacklevel=2
@@ -68,8 +68,8 @@ class RawGeometry:
         size = SIZE.search(name)
         if size is None:
             raise VideoError(
-                f"{name}: a raw video without its size in the name, such as Name_1920x1080_25fps_420.yuv; "
-                "rename it or give its geometry"
+                f"{name}: a raw video without its size in the name, such as "
+                "Name_1920x1080_25fps_420.yuv; rename it or give its geometry"
             )
         rest = name[: size.start()] + "_" + name[size.end() :]
         rate, form, bits = RATE.search(rest), FORMAT.search(rest), DEPTH.search(rest)
@@ -107,7 +107,7 @@ class RawGeometry:
 
 
 def _nominal_rate(text: str) -> Fraction | None:
-    """The rate that a text means: 29.97, 23.976 and 59.94 stand for the NTSC rates; 0 for unknown."""
+    """The rate that a text means: 29.97, 23.976, 59.94 are the NTSC rates; 0 is unknown."""
     rate = Fraction(text)
     ntsc = Fraction(round(rate * 1001 / 1000) * 1000, 1001)
     is_ntsc = "." in text and abs(ntsc - rate) < Fraction(1, 100)

@@ -182,12 +182,12 @@ def open_video(
     """Open a video for reading.
 
     Args:
-        source: A file, a folder of PNG or JPEG pictures, a printf pattern of pictures, a binary stream, or `-` for
-            standard input.
+        source: A file, a folder of PNG or JPEG pictures, a printf pattern of pictures, a binary
+            stream, or `-` for standard input.
         frames: Frames wanted, `slice(start, stop)`; a stop behind the end means the end.
         scale: Width and height to scale to, by ffmpeg with Lanczos; range and matrix stay.
-        frame_rate: What to take as frame rate instead of what the source says (pictures: instead of 25). Frames are
-            neither dropped nor repeated.
+        frame_rate: What to take as frame rate instead of what the source says (pictures: instead of
+            25). Frames are neither dropped nor repeated.
         raw: Geometry of a raw planar source, instead of the one in its name.
 
     Raises:
@@ -211,7 +211,6 @@ def open_video(
         if frame_rate is not None:
             info = replace(info, frame_rate=frame_rate)
         return VideoReader(info, planes, where, stack.pop_all())
-    raise AssertionError("unreachable")
 
 
 def _dispatch(

@@ -5,8 +5,8 @@
     .mp4 .mkv .mov .webm .avi       encoders.py
     folder or printf pattern        PNG pictures, encoders.py
 
-Nothing half-written ever carries the final name: files grow as `NAME.part.SUFFIX`, folders as `NAME.part`, and are
-renamed at the end, or removed when an exception passes.
+Nothing half-written ever carries the final name: files grow as `NAME.part.SUFFIX`, folders as
+`NAME.part`, and are renamed at the end, or removed when an exception passes.
 """
 
 import contextlib
@@ -55,8 +55,8 @@ class Target(Protocol):
 class VideoWriter:
     """A video being written; a context manager.
 
-    `stored` describes what the target holds, which differs from the frames handed in where the format cannot take
-    them as they are.
+    `stored` describes what the target holds, which differs from the frames handed in where the
+    format cannot take them as they are.
     """
 
     def __init__(
@@ -187,8 +187,8 @@ class _FileTarget:
 class _FolderTarget:
     """A folder of pictures that is written under another name first.
 
-    An existing folder keeps its other files; pictures of the same pattern are replaced, all of them, so that no
-    frames of an older and longer video stay behind.
+    An existing folder keeps its other files; pictures of the same pattern are replaced, all of
+    them, so that no frames of an older and longer video stay behind.
     """
 
     def __init__(self, pattern: Path, overwrite: bool) -> None:
@@ -237,11 +237,12 @@ def create_video(
     """Open a video for writing.
 
     Args:
-        target: Its ending chooses the format: .y4m, .yuv, a movie (.mp4, .mkv, .mov, .webm, .avi), or PNG pictures in
-            a folder (no ending, or a slash at the end) or by printf pattern. A binary stream, and `-` for standard
-            output, get Y4M.
+        target: Its ending chooses the format: .y4m, .yuv, a movie (.mp4, .mkv, .mov, .webm, .avi),
+            or PNG pictures in a folder (no ending, or a slash at the end) or by printf pattern. A
+            binary stream, and `-` for standard output, get Y4M.
         info: Description of the frames that will be written.
-        codec: Codec of a movie: x264 (the default), x265, svt-av1, vvenc, vp9 (the default of .webm) or ffv1.
+        codec: Codec of a movie: x264 (the default), x265, svt-av1, vvenc, vp9 (the default of
+            .webm) or ffv1.
         overwrite: Whether an existing target may be replaced.
 
     Raises:

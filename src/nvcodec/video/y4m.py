@@ -1,11 +1,11 @@
-"""YUV4MPEG2 (Y4M) read and written natively, frame by frame, without ffmpeg.
+r"""YUV4MPEG2 (Y4M) read and written natively, frame by frame, without ffmpeg.
 
-    YUV4MPEG2 W352 H288 F30000:1001 Ip A128:117 C420jpeg XCOLORRANGE=FULL\\n
-    FRAME\\n <Y> <U> <V>   FRAME\\n ...
+    YUV4MPEG2 W352 H288 F30000:1001 Ip A128:117 C420jpeg XCOLORRANGE=FULL\n
+    FRAME\n <Y> <U> <V>   FRAME\n ...
 
-Progressive 4:2:0, 4:2:2, 4:4:4 and mono are read; 9 to 16 bits are rounded to 8. The format has no words for colour
-primaries, transfer and matrix, so we write them, when they are known, as a comment of our own, `XCICP=1-1-1`
-(ITU-T H.273 codes); others skip it.
+Progressive 4:2:0, 4:2:2, 4:4:4 and mono are read; 9 to 16 bits are rounded to 8. The format has no
+words for colour primaries, transfer and matrix, so we write them, when they are known, as a comment
+of our own, `XCICP=1-1-1` (ITU-T H.273 codes); others skip it.
 """
 
 import re
@@ -165,7 +165,7 @@ def read_frame(stream: IO[bytes], layout: FrameLayout, number: int, where: str) 
 def frame_offsets(
     stream: IO[bytes], layout: FrameLayout, size_bytes: int, stop: int | None, where: str
 ) -> list[int]:
-    """Where the frames of a seekable stream begin, found by stepping from one FRAME line to the next.
+    """Where the frames of a seekable stream begin, found by going from FRAME line to FRAME line.
 
     Args:
         stream: Positioned behind the header.
