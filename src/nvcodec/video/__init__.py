@@ -1,1 +1,36 @@
-"""Frames in and out, in their own samples. No torch here."""
+"""Frames in and out, in their own samples. No torch here.
+
+    with open_video("in.mp4") as source, create_video("out.y4m", source.info) as target:
+        for planes in source:
+            target.write(planes)
+
+`open_video` is in reader.py, `create_video` in writer.py; what a video is stands in info.py, and
+color.py turns planes into pixel arrays and back. All videos have 8 bits a sample in here; what is
+lost on the way in is said with `VideoWarning`.
+"""
+
+from nvcodec.video.info import (
+    Chroma,
+    ColorTags,
+    Planes,
+    VideoInfo,
+    VideoShape,
+    VideoWarning,
+)
+from nvcodec.video.raw import RawGeometry
+from nvcodec.video.reader import VideoReader, open_video
+from nvcodec.video.writer import VideoWriter, create_video
+
+__all__ = [
+    "Chroma",
+    "ColorTags",
+    "Planes",
+    "RawGeometry",
+    "VideoInfo",
+    "VideoReader",
+    "VideoShape",
+    "VideoWarning",
+    "VideoWriter",
+    "create_video",
+    "open_video",
+]

@@ -15,6 +15,10 @@ UNSPECIFIED = 2
 """The CICP code (ITU-T H.273) for primaries, transfer or matrix that nobody stated."""
 
 
+class VideoWarning(UserWarning):
+    """Something about a video that the user should know and that does not stop the work."""
+
+
 class VideoShape(NamedTuple):
     """Shape of the pixel array that a representation stands for."""
 

@@ -1,0 +1,193 @@
+"""Between planes and pixel arrays (H, W, C): YUV <-> RGB in integers, 4:2:0 and 4:2:2 <-> 4:4:4.
+
+One rounding rule: coefficients are rounded once to 20 fractional bits, sums are exact in int32,
+then halves round up (`(x + 2**19) >> 20`) and values are clipped to 0..255. No float takes part, so
+every machine gives the same pixels. Chroma goes up by replication and down by the mean of its block
+(edges repeated at odd sizes), which makes 4:2:0 -> 4:4:4 -> 4:2:0 the identity.
+
+The matrix is BT.601 unless the video is tagged otherwise; grey stays one channel; RGB planes pass
+through.
+"""
+
+import functools
+from dataclasses import replace
+from fractions import Fraction
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nvcodec.errors import UnsupportedVideoError
+from nvcodec.video.info import UNSPECIFIED, Chroma, ColorTags, Planes, VideoInfo
+
+FRACTION_BITS = 20
+"""The largest sum, BT.2020 limited range, is 553 < 2^10, so that 31 bits hold it."""
+
+LUMA_WEIGHTS = {
+    1: (Fraction(2126, 10000), Fraction(722, 10000)),
+    4: (Fraction(30, 100), Fraction(11, 100)),
+    5: (Fraction(299, 1000), Fraction(114, 1000)),
+    6: (Fraction(299, 1000), Fraction(114, 1000)),
+    7: (Fraction(212, 1000), Fraction(87, 1000)),
+    9: (Fraction(2627, 10000), Fraction(593, 10000)),
+}
+"""(K_R, K_B) by CICP matrix code (ITU-T H.273, table 4).
+
+In order: BT.709, FCC, BT.601 twice, SMPTE 240M, BT.2020.
+"""
+
+DEFAULT_MATRIX = 6
+"""BT.601, for videos that name none."""
+
+_T = TypeVar("_T", bound=np.generic)
+IntArray = NDArray[np.int32]
+Pixels = NDArray[np.uint8]
+
+
+def luma_weights(color: ColorTags) -> tuple[Fraction, Fraction]:
+    """(K_R, K_B) of a video's matrix.
+
+    Raises:
+        UnsupportedVideoError: The matrix is none that a constant 3x3 conversion describes.
+    """
+    code = DEFAULT_MATRIX if color.matrix == UNSPECIFIED else color.matrix
+    if code not in LUMA_WEIGHTS:
+        raise UnsupportedVideoError(
+            f"colour matrix {code} (CICP) has no conversion to RGB here; "
+            f"allowed are {sorted(LUMA_WEIGHTS)} and 2 (unspecified, read as BT.601)"
+        )
+    return LUMA_WEIGHTS[code]
+
+
+def _fixed(value: Fraction) -> int:
+    return int((value * (1 << FRACTION_BITS) + Fraction(1, 2)) // 1)
+
+
+def _spans(color: ColorTags) -> tuple[int, int, int]:
+    """Black level, and the spans of luma and of chroma."""
+    return (0, 255, 255) if color.range == "full" else (16, 219, 224)
+
+
+@functools.lru_cache(maxsize=32)
+def _to_rgb_factors(color: ColorTags) -> tuple[int, int, int, int, int]:
+    """Fixed-point factors luma -> all, V -> R, U -> G, V -> G, U -> B (ITU-T H.273, 8.3)."""
+    k_r, k_b = luma_weights(color)
+    k_g = 1 - k_r - k_b
+    _, luma, chroma = _spans(color)
+    to_chroma = Fraction(255, chroma)
+    return (
+        _fixed(Fraction(255, luma)),
+        _fixed(2 * (1 - k_r) * to_chroma),
+        _fixed(-2 * (1 - k_b) * k_b / k_g * to_chroma),
+        _fixed(-2 * (1 - k_r) * k_r / k_g * to_chroma),
+        _fixed(2 * (1 - k_b) * to_chroma),
+    )
+
+
+@functools.lru_cache(maxsize=32)
+def _from_rgb_factors(color: ColorTags) -> tuple[tuple[int, int, int], ...]:
+    """Fixed-point rows R, G, B -> Y, U, V. A row sums to exactly its span, chroma to 0."""
+    k_r, k_b = luma_weights(color)
+    _, luma, chroma = _spans(color)
+    rows = []
+    for row, span in (
+        ((k_r, None, k_b), Fraction(luma, 255)),
+        ((-k_r / (1 - k_b) / 2, None, Fraction(1, 2)), Fraction(0)),
+        ((Fraction(1, 2), None, -k_b / (1 - k_r) / 2), Fraction(0)),
+    ):
+        scale = span or Fraction(chroma, 255)
+        red, blue = _fixed(row[0] * scale), _fixed(row[2] * scale)
+        rows.append((red, _fixed(span) - red - blue, blue))  # grey stays grey
+    return tuple(rows)
+
+
+def _rounded(sums: IntArray) -> Pixels:
+    sums += 1 << (FRACTION_BITS - 1)
+    sums >>= FRACTION_BITS
+    return np.clip(sums, 0, 255, out=sums).astype(np.uint8)
+
+
+def _replicated(plane: NDArray[_T], info: VideoInfo) -> NDArray[_T]:
+    v, h = info.chroma.subsampling
+    plane = plane if h == 1 else np.repeat(plane, h, axis=1)
+    plane = plane if v == 1 else np.repeat(plane, v, axis=0)
+    return plane[: info.height, : info.width]
+
+
+def _block_means(plane: Pixels, chroma: Chroma) -> Pixels:
+    v, h = chroma.subsampling
+    if v * h == 1:
+        return np.ascontiguousarray(plane)
+    height, width = plane.shape
+    padded = np.pad(plane, ((0, -height % v), (0, -width % h)), mode="edge").astype(np.uint16)
+    sums = padded[::v, ::h].copy()
+    for y, x in list(np.ndindex(v, h))[1:]:
+        sums += padded[y::v, x::h]
+    return ((sums + v * h // 2) // (v * h)).astype(np.uint8)
+
+
+def planes_to_yuv444(planes: Planes, info: VideoInfo) -> Pixels:
+    """Own samples as pixels, uint8 (H, W, 3), chroma replicated; grey gives (H, W, 1)."""
+    return np.stack([planes[0], *(_replicated(p, info) for p in planes[1:])], axis=-1)
+
+
+def yuv444_to_planes(yuv: Pixels, info: VideoInfo) -> Planes:
+    """Planes of a frame from its own samples at full resolution; inverse of `planes_to_yuv444`."""
+    luma = np.ascontiguousarray(yuv[:, :, 0])
+    return luma, *(_block_means(yuv[:, :, c], info.chroma) for c in range(1, yuv.shape[2]))
+
+
+def planes_to_rgb(planes: Planes, info: VideoInfo) -> Pixels:
+    """Full-range RGB of a frame, uint8 (H, W, 3); grey gives (H, W, 1), its luma in full range.
+
+    Raises:
+        UnsupportedVideoError: The colour matrix has no conversion.
+    """
+    if info.chroma is Chroma.RGB:
+        return np.stack(planes, axis=-1)
+    black, _, _ = _spans(info.color)
+    if info.chroma is Chroma.GRAY:
+        luma_only = planes[0].astype(np.int32) - black
+        return _rounded(luma_only * _to_rgb_factors(replace(info.color, matrix=2))[0])[:, :, None]
+    y_all, v_r, u_g, v_g, u_b = _to_rgb_factors(info.color)
+    luma = (planes[0].astype(np.int32) - black) * y_all
+    u, v = (plane.astype(np.int32) - 128 for plane in planes[1:])
+    rgb = np.empty((info.height, info.width, 3), np.uint8)
+    for c, chroma in enumerate((v * v_r, u * u_g + v * v_g, u * u_b)):
+        rgb[:, :, c] = _rounded(luma + _replicated(chroma, info))
+    return rgb
+
+
+def rgb_to_planes(rgb: Pixels, info: VideoInfo) -> Planes:
+    """Planes of a frame from full-range RGB, uint8 (H, W, 3), or (H, W, 1) for grey.
+
+    Chroma is rounded at full resolution, then averaged.
+
+    Raises:
+        UnsupportedVideoError: The colour matrix has no conversion.
+    """
+    if info.chroma is Chroma.RGB:
+        return tuple(np.ascontiguousarray(rgb[:, :, c]) for c in range(3))
+    black, span, _ = _spans(info.color)
+    one = 1 << FRACTION_BITS
+    if info.chroma is Chroma.GRAY:
+        luma = rgb[:, :, 0].astype(np.int32) * _fixed(Fraction(span, 255)) + black * one
+        return (_rounded(luma),)
+    wide = rgb.astype(np.int32)
+    red, green, blue = wide[:, :, 0], wide[:, :, 1], wide[:, :, 2]
+    planes: list[Pixels] = []
+    for (r, g, b), offset in zip(_from_rgb_factors(info.color), (black, 128, 128), strict=True):
+        full = _rounded(red * r + green * g + blue * b + offset * one)
+        planes.append(_block_means(full, info.chroma) if planes else full)
+    return tuple(planes)
+
+
+def yuv_info_of_rgb(info: VideoInfo) -> VideoInfo:
+    """How an RGB video is described once it is YUV: 4:4:4, limited range, BT.709 matrix."""
+    color = replace(info.color, range="limited", matrix=1)
+    return replace(info, chroma=Chroma.YUV444, color=color)
+
+
+def yuv_planes_of_rgb(planes: Planes, info: VideoInfo) -> Planes:
+    """Planes of an RGB frame as `yuv_info_of_rgb(info)` describes them."""
+    return rgb_to_planes(np.stack(planes, axis=-1), yuv_info_of_rgb(info))

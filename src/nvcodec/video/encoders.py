@@ -1,0 +1,239 @@
+"""Frames into movie files and pictures, through a pipe into ffmpeg.
+
+Movies are visually lossless unless the codec is lossless; colour tags, aspect and frame rate are
+written. What a codec cannot take is adapted here and said: RGB becomes 4:4:4 BT.709 for codecs
+without RGB, odd sizes become 4:4:4 for codecs that want even chroma. Reading is in ffmpeg.py.
+"""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import ffmpeg
+import numpy as np
+
+from nvcodec.errors import OutputError, UnsupportedVideoError
+from nvcodec.processes import Child, ffmpeg_path
+from nvcodec.video import cicp
+from nvcodec.video.color import (
+    planes_to_rgb,
+    planes_to_yuv444,
+    yuv444_to_planes,
+    yuv_info_of_rgb,
+    yuv_planes_of_rgb,
+)
+from nvcodec.video.ffmpeg import GLOBAL_OPTIONS
+from nvcodec.video.info import UNSPECIFIED, Chroma, Planes, VideoInfo, VideoWarning
+from nvcodec.video.planar import plane_chunks
+
+MOVIE_SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".avi")
+
+_ALL_YUV = frozenset({Chroma.GRAY, Chroma.YUV420, Chroma.YUV422, Chroma.YUV444})
+_FULL_DISK = ("No space left", "Permission denied", "Read-only file system", "File too large")
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """One of ffmpeg's encoders, with our settings for it."""
+
+    options: dict[str, Any]
+    chromas: frozenset[Chroma] = _ALL_YUV
+    takes_odd: bool = False
+    """Whether subsampled frames of odd size are taken as they are."""
+    pixel_format: dict[Chroma, str] = field(default_factory=dict)
+    """Formats that ffmpeg has to convert to, losslessly, where they differ from ours."""
+
+
+ENCODERS = {
+    "x264": Encoder({"vcodec": "libx264", "crf": 12, "preset": "medium"}),
+    "x265": Encoder(
+        {"vcodec": "libx265", "crf": 13, "preset": "medium", "x265-params": "log-level=error"}
+    ),
+    "svt-av1": Encoder(
+        {"vcodec": "libsvtav1", "crf": 18, "preset": 6, "svtav1-params": "lp=2"},
+        frozenset({Chroma.YUV420}),
+    ),
+    "vvenc": Encoder(
+        {"vcodec": "libvvenc", "qp": 18, "preset": "medium"},
+        frozenset({Chroma.YUV420}),
+        pixel_format={Chroma.YUV420: "yuv420p10le"},
+    ),
+    "vp9": Encoder(
+        {"vcodec": "libvpx-vp9", "crf": 12, "video_bitrate": 0, "cpu-used": 2},
+        frozenset({Chroma.YUV420, Chroma.YUV422, Chroma.YUV444}),
+        takes_odd=True,
+    ),
+    "ffv1": Encoder(
+        {"vcodec": "ffv1", "level": 3, "slicecrc": 1},
+        _ALL_YUV | {Chroma.RGB},
+        takes_odd=True,
+        pixel_format={Chroma.RGB: "bgr0"},
+    ),
+}
+"""Encoders by the name that users give."""
+
+_RAW_FORMATS = {
+    Chroma.GRAY: "gray",
+    Chroma.YUV420: "yuv420p",
+    Chroma.YUV422: "yuv422p",
+    Chroma.YUV444: "yuv444p",
+    Chroma.RGB: "gbrp",
+}
+
+Conversion = Callable[[Planes], Planes]
+
+
+class FfmpegSink:
+    """A running ffmpeg that takes frames and writes a file.
+
+    Args:
+        info: Description of the frames as they go into the pipe.
+        outputs: ffmpeg's output options.
+        path: File or pattern that it writes.
+        where: Name of the target, for messages.
+    """
+
+    def __init__(self, info: VideoInfo, outputs: dict[str, Any], path: str, where: str) -> None:
+        self._where = where
+        rate = f"{info.frame_rate.numerator}/{info.frame_rate.denominator}"
+        self._is_rgb = info.chroma is Chroma.RGB
+        command = (
+            ffmpeg.input(
+                "pipe:0",
+                format="rawvideo",
+                pixel_format=_RAW_FORMATS[info.chroma],
+                s=f"{info.width}x{info.height}",
+                framerate=rate,
+            )
+            .output(f"file:{path}", **outputs)
+            .overwrite_output()
+            .compile(cmd=[ffmpeg_path(), *GLOBAL_OPTIONS])
+        )
+        self._child = Child(command, stdin=True)
+
+    def write(self, planes: Planes) -> None:
+        """Append a frame."""
+        if self._is_rgb:
+            planes = planes[1], planes[2], planes[0]  # ffmpeg's planar order is G, B, R
+        try:
+            for chunk in plane_chunks(planes):
+                self._child.write(chunk)
+        except OSError as error:
+            raise OutputError(f"{self._where}: cannot be written: {error.strerror}") from error
+        except Exception as error:
+            raise self._explained(error) from error
+
+    def finish(self) -> None:
+        """Wait until ffmpeg has written everything."""
+        try:
+            self._child.finish()
+        except Exception as error:
+            raise self._explained(error) from error
+        finally:
+            self._child.close()
+
+    def abort(self) -> None:
+        """End ffmpeg at once."""
+        self._child.close()
+
+    def _explained(self, error: Exception) -> Exception:
+        """A full disk or a missing right as what it is, instead of as a failure of ffmpeg."""
+        for reason in _FULL_DISK:
+            if any(reason in line for line in self._child.tail):
+                return OutputError(f"{self._where}: cannot be written: {reason}")
+        return error
+
+
+def movie_sink(
+    info: VideoInfo, path: Path, codec: str | None, where: str
+) -> tuple[FfmpegSink, VideoInfo, Conversion]:
+    """Sink for a movie file, with what it stores and how frames are made fit for it.
+
+    Raises:
+        UnsupportedVideoError: The codec is unknown, or cannot take this video.
+    """
+    name = codec or ("vp9" if path.suffix.lower() == ".webm" else "x264")
+    if name not in ENCODERS:
+        raise UnsupportedVideoError(f"codec {name!r}; allowed are {', '.join(ENCODERS)}")
+    encoder = ENCODERS[name]
+    stored, convert = _fitted(info, encoder, name, where)
+    outputs = dict(encoder.options)
+    outputs["pix_fmt"] = encoder.pixel_format.get(stored.chroma, _RAW_FORMATS[stored.chroma])
+    outputs.update(_tag_options(stored))
+    if name == "x265" and path.suffix.lower() in (".mp4", ".mov"):
+        outputs["vtag"] = "hvc1"  # the tag that players of Apple ask for
+    return FfmpegSink(stored, outputs, str(path), where), stored, convert
+
+
+def _fitted(
+    info: VideoInfo, encoder: Encoder, name: str, where: str
+) -> tuple[VideoInfo, Conversion]:
+    """What the encoder stores of this video, and the conversion of its frames."""
+    if info.chroma is Chroma.RGB and Chroma.RGB not in encoder.chromas:
+        if Chroma.YUV444 in encoder.chromas:
+            return yuv_info_of_rgb(info), lambda planes: yuv_planes_of_rgb(planes, info)
+    elif info.chroma in encoder.chromas:
+        v, h = info.chroma.subsampling
+        if encoder.takes_odd or not (info.height % v or info.width % h):
+            return info, lambda planes: planes
+        if Chroma.YUV444 in encoder.chromas:
+            warnings.warn(
+                f"{where}: {name} takes no {info.chroma} of odd size {info.width}x{info.height}; "
+                "written as 4:4:4, chroma repeated",
+                VideoWarning,
+                stacklevel=2,
+            )
+            wide = replace(info, chroma=Chroma.YUV444)
+            return wide, lambda planes: yuv444_to_planes(planes_to_yuv444(planes, info), wide)
+    allowed = ", ".join(sorted(encoder.chromas))
+    raise UnsupportedVideoError(
+        f"{where}: {name} cannot store {info.chroma} of {info.width}x{info.height}; "
+        f"it takes {allowed}{'' if encoder.takes_odd else ', subsampled ones of even size'}"
+    )
+
+
+def _tag_options(info: VideoInfo) -> dict[str, Any]:
+    """Options for colour tags and aspect.
+
+    They go on the frames by filter, and on the output too, which older versions of ffmpeg look at.
+    """
+    span = "pc" if info.color.range == "full" else "tv"
+    options: dict[str, Any] = {"color_range": span}
+    filters = [f"range={span}"]
+    for option, key, names, code in (
+        ("color_primaries", "color_primaries", cicp.PRIMARIES, info.color.primaries),
+        ("color_trc", "color_trc", cicp.TRANSFER, info.color.transfer),
+        ("colorspace", "colorspace", cicp.MATRIX, info.color.matrix),
+    ):
+        if code != UNSPECIFIED and code in names and info.chroma is not Chroma.RGB:
+            options[option] = names[code]
+            filters.append(f"{key}={names[code]}")
+    aspect = info.sample_aspect_ratio
+    options["vf"] = f"setparams={':'.join(filters)},setsar={aspect.numerator}/{aspect.denominator}"
+    if info.chroma is Chroma.RGB:
+        options.pop("color_range")
+        options["vf"] = f"setsar={aspect.numerator}/{aspect.denominator}"
+    return options
+
+
+def png_sink(
+    info: VideoInfo, pattern: Path, where: str
+) -> tuple[FfmpegSink, VideoInfo, Conversion]:
+    """Sink for numbered PNG files, RGB or grey, the first with number 1."""
+    is_gray = info.chroma is Chroma.GRAY
+    color = replace(info.color, range="full", matrix=UNSPECIFIED if is_gray else 0)
+    stored = replace(info, chroma=Chroma.GRAY if is_gray else Chroma.RGB, color=color)
+
+    def convert(planes: Planes) -> Planes:
+        if info.chroma is Chroma.RGB:
+            return planes
+        pixels = planes_to_rgb(planes, info)
+        return tuple(np.ascontiguousarray(pixels[:, :, c]) for c in range(pixels.shape[2]))
+
+    path = f"{str(pattern.parent).replace('%', '%%')}/{pattern.name}"
+    outputs = {"format": "image2", "vcodec": "png", "pix_fmt": "gray" if is_gray else "rgb24"}
+    if is_gray:
+        outputs["vf"] = "setparams=range=pc"
+    return FfmpegSink(stored, outputs, path, where), stored, convert

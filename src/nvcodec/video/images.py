@@ -1,0 +1,74 @@
+"""Numbered pictures as a video: which files they are, in which order, and how we name them."""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from nvcodec.errors import VideoError
+
+DECODERS = {".png": "png", ".jpg": "mjpeg", ".jpeg": "mjpeg"}
+"""ffmpeg's decoder by suffix."""
+
+DEFAULT_NAME = "%05d.png"
+FIELD = re.compile(r"%(0?)([0-9]?)d")
+
+
+def is_pattern(name: str) -> bool:
+    """Whether the last part of a path is a printf pattern of pictures, such as `%05d.png`."""
+    path = Path(name)
+    return path.suffix.lower() in DECODERS and len(FIELD.findall(path.name)) == 1
+
+
+def matching(pattern: Path) -> list[Path]:
+    """Existing files that a printf pattern stands for, by number."""
+    field = FIELD.search(pattern.name)
+    assert field is not None
+    head, tail = pattern.name[: field.start()], pattern.name[field.end() :]
+    digits = f"[0-9]{{{field[2]},}}" if field[1] and field[2] else "[0-9]+"
+    name = re.compile(f"{re.escape(head)}({digits}){re.escape(tail)}")
+    found = [(name.fullmatch(path.name), path) for path in _entries(pattern.parent)]
+    return [path for _, path in sorted((int(m[1]), path) for m, path in found if m)]
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """Pictures of a folder in natural order: `f2.png` before `f10.png`.
+
+    Raises:
+        VideoError: There are none, or of more than one kind.
+    """
+    found = [path for path in _entries(folder) if path.suffix.lower() in DECODERS]
+    return checked(sorted(found, key=_natural_key), str(folder))
+
+
+def checked(paths: list[Path], where: str) -> list[Path]:
+    """The same pictures, if there are some and all of one kind."""
+    kinds = sorted({path.suffix.lower() for path in paths})
+    if not paths:
+        raise VideoError(f"{where}: no pictures there; allowed are {', '.join(DECODERS)}")
+    if len({DECODERS.get(kind) for kind in kinds}) > 1 or kinds[0] not in DECODERS:
+        raise VideoError(
+            f"{where}: pictures of the kinds {', '.join(kinds)}; allowed is one of "
+            f"{', '.join(DECODERS)}"
+        )
+    return paths
+
+
+def contents(paths: Sequence[Path]) -> Iterator[bytes]:
+    """Bytes of one file after the other."""
+    for path in paths:
+        try:
+            yield path.read_bytes()
+        except OSError as error:
+            raise VideoError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return [path for path in folder.iterdir() if path.is_file()]
+    except OSError as error:
+        raise VideoError(f"{folder}: cannot be read: {error.strerror}") from error
+
+
+def _natural_key(path: Path) -> list[tuple[int, str]]:
+    parts = re.split(r"([0-9]+)", path.name)
+    return [(int(part), part) if part.isdecimal() else (-1, part) for part in parts]

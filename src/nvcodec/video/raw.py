@@ -1,0 +1,114 @@
+"""Geometry of raw video files (`.yuv`), from their names or from the user.
+
+Names are read as UVG and others write them: `Beauty_1920x1080_120fps_420_8bit_YUV.yuv`,
+`sparks_480x270_420p10le.yuv`, `racehorses_832x480_2f.yuv`. Only the size has to be there.
+"""
+
+import re
+import warnings
+from dataclasses import dataclass
+from fractions import Fraction
+
+from nvcodec.errors import UnsupportedVideoError, VideoError
+from nvcodec.video.info import Chroma, VideoInfo, VideoWarning
+from nvcodec.video.planar import FrameLayout, check_size
+
+RAW_SUFFIXES = (".yuv", ".raw", ".i420")
+DEFAULT_RATE = Fraction(25)
+LIMITS = "allowed are 420, 422, 444, gray and 8, 10, 12 or 16 bits"
+
+SIZE = re.compile(r"(?<![0-9])([0-9]{1,5})[xX]([0-9]{1,5})(?![0-9])")
+RATE = re.compile(r"(?<![0-9.])([0-9]{1,3}(?:\.[0-9]{1,3})?)_?(?:fps|hz)(?![a-z])", re.IGNORECASE)
+FORMAT = re.compile(
+    r"(?:(?<![a-z0-9])|yuv)(420|422|444|400|gray)p?(?:(8|9|10|12|14|16)(?:le|be|bit|b)?)?"
+    r"(?![0-9])",
+    re.IGNORECASE,
+)
+DEPTH = re.compile(r"(?<![0-9])(8|9|10|12|14|16) ?_?-?bits?(?![a-z])", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class RawGeometry:
+    """What has to be known to read a raw planar file; deep samples are 16-bit little-endian."""
+
+    width: int
+    height: int
+    frame_rate: Fraction | None = None
+    """None: nobody said; read as 25, with a warning."""
+    chroma: Chroma = Chroma.YUV420
+    depth: int = 8
+
+    def __post_init__(self) -> None:
+        check_size(self.width, self.height, "raw video")
+        if self.depth not in (8, 10, 12, 16) or self.chroma is Chroma.RGB:
+            raise UnsupportedVideoError(f"raw video: {self.chroma} of {self.depth} bits; {LIMITS}")
+
+    @property
+    def layout(self) -> FrameLayout:
+        """Layout of one frame."""
+        return FrameLayout(self.width, self.height, self.chroma, self.depth)
+
+    def info(self, where: str) -> VideoInfo:
+        """Description without the number of frames; warns when the rate is a guess."""
+        if self.frame_rate is None:
+            warnings.warn(
+                f"{where}: no frame rate given, taken as {DEFAULT_RATE}", VideoWarning, stacklevel=2
+            )
+        rate = self.frame_rate or DEFAULT_RATE
+        return VideoInfo(self.width, self.height, self.chroma, rate)
+
+    @classmethod
+    def from_name(cls, name: str) -> "RawGeometry":
+        """Geometry from a file name.
+
+        Raises:
+            VideoError: The name has no size.
+            UnsupportedVideoError: The name tells of a format that is not read.
+        """
+        size = SIZE.search(name)
+        if size is None:
+            raise VideoError(
+                f"{name}: a raw video without its size in the name, such as "
+                "Name_1920x1080_25fps_420.yuv; rename it or give its geometry"
+            )
+        rest = name[: size.start()] + "_" + name[size.end() :]
+        rate, form, bits = RATE.search(rest), FORMAT.search(rest), DEPTH.search(rest)
+        if re.search(r"1[0-6]be(?![a-z])", rest, re.IGNORECASE):
+            raise UnsupportedVideoError(f"{name}: big-endian samples; {LIMITS}, little-endian")
+        depth = form[2] if form and form[2] else bits[1] if bits else 8
+        chroma = form[1].lower() if form else "420"
+        return cls(
+            *(int(size[1]), int(size[2]), _nominal_rate(rate[1]) if rate else None),
+            *(Chroma("gray" if chroma == "400" else chroma), int(depth)),
+        )
+
+    @classmethod
+    def parse(cls, text: str) -> "RawGeometry":
+        """Geometry from `WxH[:fps[:pixfmt]]`, such as `1920x1080:29.97:yuv420p10le`.
+
+        Raises:
+            VideoError: The text is not of this form.
+        """
+        size, _, rest = text.partition(":")
+        rate, _, form = rest.partition(":")
+        size_match, form_match = SIZE.fullmatch(size), FORMAT.fullmatch(form)
+        rate_match = re.fullmatch(r"[0-9]{1,9}(?:\.[0-9]{1,6}|/[0-9]{1,9})?", rate)
+        is_rate_good = not rate or (rate_match is not None and not re.search(r"/0+$", rate))
+        if size_match is None or not is_rate_good or (form and form_match is None):
+            raise VideoError(f"raw geometry {text!r}; allowed is WxH[:fps[:pixfmt]]; {LIMITS}")
+        if form.lower().endswith("be"):
+            raise UnsupportedVideoError(f"raw geometry {text!r}: big-endian samples are not read")
+        chroma = form_match[1].lower() if form_match else "420"
+        depth = int(form_match[2] or 8) if form_match else 8
+        return cls(
+            *(int(size_match[1]), int(size_match[2]), _nominal_rate(rate) if rate else None),
+            *(Chroma("gray" if chroma == "400" else chroma), depth),
+        )
+
+
+def _nominal_rate(text: str) -> Fraction | None:
+    """The rate that a text means: 29.97, 23.976, 59.94 are the NTSC rates; 0 is unknown."""
+    rate = Fraction(text)
+    ntsc = Fraction(round(rate * 1001 / 1000) * 1000, 1001)
+    is_ntsc = "." in text and abs(ntsc - rate) < Fraction(1, 100)
+    return (ntsc if is_ntsc else rate) or None

@@ -1,0 +1,310 @@
+"""Creating a video of any kind: which writer a target needs, and one face for all of them.
+
+    .y4m, `-`, a stream             Y4M, native
+    .yuv                            raw planes, native
+    .mp4 .mkv .mov .webm .avi       encoders.py
+    folder or printf pattern        PNG pictures, encoders.py
+
+Nothing half-written ever carries the final name: files grow as `NAME.part.SUFFIX`, folders as
+`NAME.part`, and are renamed at the end, or removed when an exception passes.
+"""
+
+import contextlib
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import IO, BinaryIO, Protocol, Self
+
+from nvcodec.errors import OutputError, UnsupportedVideoError
+from nvcodec.video import encoders, images, y4m
+from nvcodec.video.color import yuv_info_of_rgb, yuv_planes_of_rgb
+from nvcodec.video.encoders import Conversion
+from nvcodec.video.info import Chroma, Planes, VideoInfo
+from nvcodec.video.planar import check_planes, plane_chunks
+
+RAW_SUFFIX = ".yuv"
+ALLOWED = ".y4m, .yuv, .mp4, .mkv, .mov, .webm, .avi, a folder, a pattern such as %05d.png, or -"
+
+
+class Sink(Protocol):
+    """Takes frames and stores them."""
+
+    def write(self, planes: Planes) -> None:
+        """Append a frame."""
+
+    def finish(self) -> None:
+        """Store everything; called once, at the end."""
+
+    def abort(self) -> None:
+        """Stop; what was stored is thrown away."""
+
+
+class Target(Protocol):
+    """Where the result goes in the end."""
+
+    def commit(self) -> None:
+        """Give the result its final name."""
+
+    def discard(self) -> None:
+        """Remove what was written."""
+
+
+class VideoWriter:
+    """A video being written; a context manager.
+
+    `stored` describes what the target holds, which differs from the frames handed in where the
+    format cannot take them as they are.
+    """
+
+    def __init__(
+        self, info: VideoInfo, stored: VideoInfo, convert: Conversion, sink: Sink, target: Target
+    ) -> None:
+        self.info = info
+        self.stored = stored
+        self.num_frames = 0
+        self._convert = convert
+        self._sink = sink
+        self._target = target
+        self._is_open = True
+
+    def write(self, planes: Planes) -> None:
+        """Append a frame of the video that `info` describes.
+
+        Raises:
+            OutputError: The target cannot be written, or the disk is full.
+            ValueError: The planes do not fit `info`.
+        """
+        check_planes(planes, self.info)
+        self._sink.write(self._convert(planes))
+        self.num_frames += 1
+
+    def close(self) -> None:
+        """Finish the file and give it its name."""
+        if self._is_open:
+            self._is_open = False
+            try:
+                self._sink.finish()
+                self._target.commit()
+            except BaseException:
+                self._target.discard()
+                raise
+
+    def abort(self) -> None:
+        """Stop and remove what was written."""
+        if self._is_open:
+            self._is_open = False
+            self._sink.abort()
+            self._target.discard()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abort()
+
+
+@contextlib.contextmanager
+def _output_errors(where: str) -> Iterator[None]:
+    try:
+        yield
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError(f"{where}: cannot be written: {error.strerror or error}") from error
+
+
+class _StreamSink:
+    """Y4M or raw planes onto a binary stream, which is closed at the end only when it is ours."""
+
+    def __init__(
+        self, stream: IO[bytes], info: VideoInfo, where: str, *, is_raw: bool, is_ours: bool
+    ) -> None:
+        self._stream, self._where, self._is_raw, self._is_ours = stream, where, is_raw, is_ours
+        if not is_raw:
+            with _output_errors(where):
+                stream.write(y4m.header_bytes(info))
+
+    def write(self, planes: Planes) -> None:
+        with _output_errors(self._where):
+            if self._is_raw:
+                for chunk in plane_chunks(planes):
+                    self._stream.write(chunk)
+            else:
+                y4m.write_frame(self._stream, planes)
+
+    def finish(self) -> None:
+        with _output_errors(self._where):
+            self._stream.flush()
+            if self._is_ours:
+                self._stream.close()
+
+    def abort(self) -> None:
+        if self._is_ours:
+            with contextlib.suppress(OSError):
+                self._stream.close()
+
+
+class _NoTarget:
+    """A stream: there is nothing to rename."""
+
+    def commit(self) -> None:
+        pass
+
+    def discard(self) -> None:
+        pass
+
+
+class _FileTarget:
+    """A file that is written under another name first."""
+
+    def __init__(self, path: Path, overwrite: bool) -> None:
+        if path.exists() and not overwrite:
+            raise OutputError(f"{path}: exists already; it is replaced only on request")
+        _check_parent(path)
+        self.path = path
+        self.temporary = path.with_name(f"{path.stem}.part{path.suffix}")
+
+    def commit(self) -> None:
+        with _output_errors(str(self.path)):
+            os.replace(self.temporary, self.path)
+
+    def discard(self) -> None:
+        with contextlib.suppress(OSError):
+            self.temporary.unlink(missing_ok=True)
+
+
+class _FolderTarget:
+    """A folder of pictures that is written under another name first.
+
+    An existing folder keeps its other files; pictures of the same pattern are replaced, all of
+    them, so that no frames of an older and longer video stay behind.
+    """
+
+    def __init__(self, pattern: Path, overwrite: bool) -> None:
+        self.folder, self.pattern = pattern.parent, pattern
+        if self.folder.exists() and not self.folder.is_dir():
+            raise OutputError(f"{self.folder}: is a file, pictures need a folder")
+        if not overwrite and self.folder.is_dir() and images.matching(pattern):
+            raise OutputError(f"{pattern}: pictures exist already; replaced only on request")
+        _check_parent(self.folder)
+        folder = self.folder.resolve()
+        self.temporary = folder.with_name(f"{folder.name}.part")
+        with _output_errors(str(self.temporary)):
+            shutil.rmtree(self.temporary, ignore_errors=True)
+            self.temporary.mkdir()
+
+    def commit(self) -> None:
+        with _output_errors(str(self.folder)):
+            if not self.folder.exists():
+                os.replace(self.temporary, self.folder)
+                return
+            for old in images.matching(self.pattern):
+                old.unlink()
+            for new in self.temporary.iterdir():
+                os.replace(new, self.folder / new.name)
+            self.temporary.rmdir()
+
+    def discard(self) -> None:
+        shutil.rmtree(self.temporary, ignore_errors=True)
+
+
+def _check_parent(path: Path) -> None:
+    parent = path.absolute().parent
+    if not parent.is_dir():
+        raise OutputError(f"{path}: cannot be written: there is no folder {parent}")
+    if not os.access(parent, os.W_OK):
+        raise OutputError(f"{path}: cannot be written: no permission in {parent}")
+
+
+def create_video(
+    target: str | Path | BinaryIO,
+    info: VideoInfo,
+    *,
+    codec: str | None = None,
+    overwrite: bool = False,
+) -> VideoWriter:
+    """Open a video for writing.
+
+    Args:
+        target: Its ending chooses the format: .y4m, .yuv, a movie (.mp4, .mkv, .mov, .webm, .avi),
+            or PNG pictures in a folder (no ending, or a slash at the end) or by printf pattern. A
+            binary stream, and `-` for standard output, get Y4M.
+        info: Description of the frames that will be written.
+        codec: Codec of a movie: x264 (the default), x265, svt-av1, vvenc, vp9 (the default of
+            .webm) or ffv1.
+        overwrite: Whether an existing target may be replaced.
+
+    Raises:
+        OutputError: It exists already or cannot be written.
+        UnsupportedVideoError: The format or the codec cannot hold this video.
+        ToolMissingError: It needs ffmpeg, and there is none.
+    """
+    if target == "-":
+        return _native(sys.stdout.buffer, info, "standard output", _NoTarget())
+    if not isinstance(target, str | os.PathLike):
+        return _native(target, info, str(getattr(target, "name", "stream")), _NoTarget())
+    path, where = Path(target), str(target)
+    if codec is not None and path.suffix.lower() not in encoders.MOVIE_SUFFIXES:
+        raise UnsupportedVideoError(f"{where}: codec {codec!r} is for movies only")
+    if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe or a device
+        with _output_errors(where):
+            return _native(path.open("wb"), info, where, _NoTarget(), is_ours=True)
+    if images.is_pattern(where):
+        return _pictures(path, info, where, overwrite)
+    if where.endswith(("/", os.sep)) or not path.suffix or path.is_dir():
+        return _pictures(path / images.DEFAULT_NAME, info, where, overwrite)
+    suffix = path.suffix.lower()
+    if suffix in (".y4m", RAW_SUFFIX):
+        file = _FileTarget(path, overwrite)
+        with _output_errors(where):
+            stream = file.temporary.open("wb")
+        return _native(stream, info, where, file, is_raw=suffix == RAW_SUFFIX, is_ours=True)
+    if suffix in encoders.MOVIE_SUFFIXES:
+        file = _FileTarget(path, overwrite)
+        sink, stored, convert = encoders.movie_sink(info, file.temporary, codec, where)
+        return VideoWriter(info, stored, convert, sink, file)
+    raise UnsupportedVideoError(f"{where}: no video format {suffix!r}; allowed are {ALLOWED}")
+
+
+def _native(
+    stream: IO[bytes],
+    info: VideoInfo,
+    where: str,
+    target: Target,
+    *,
+    is_raw: bool = False,
+    is_ours: bool = False,
+) -> VideoWriter:
+    is_rgb = info.chroma is Chroma.RGB
+    stored = yuv_info_of_rgb(info) if is_rgb else info
+    sink = _StreamSink(stream, stored, where, is_raw=is_raw, is_ours=is_ours)
+
+    def convert(planes: Planes) -> Planes:
+        return yuv_planes_of_rgb(planes, info) if is_rgb else planes
+
+    return VideoWriter(info, stored, convert, sink, target)
+
+
+def _pictures(pattern: Path, info: VideoInfo, where: str, overwrite: bool) -> VideoWriter:
+    if pattern.suffix.lower() != ".png":
+        raise UnsupportedVideoError(
+            f"{where}: pictures of kind {pattern.suffix!r}; allowed is .png"
+        )
+    folder = _FolderTarget(pattern, overwrite)
+    try:
+        sink, stored, convert = encoders.png_sink(info, folder.temporary / pattern.name, where)
+    except BaseException:
+        folder.discard()
+        raise
+    return VideoWriter(info, stored, convert, sink, folder)

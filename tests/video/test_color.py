@@ -1,0 +1,143 @@
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from video_helpers import assert_same, make_frames, make_info
+
+from nvcodec.errors import UnsupportedVideoError
+from nvcodec.video import Chroma, ColorTags
+from nvcodec.video.color import (
+    LUMA_WEIGHTS,
+    planes_to_rgb,
+    planes_to_yuv444,
+    rgb_to_planes,
+    yuv444_to_planes,
+    yuv_info_of_rgb,
+    yuv_planes_of_rgb,
+)
+
+YUV = [Chroma.YUV420, Chroma.YUV422, Chroma.YUV444]
+
+
+def pixel(info, *values):
+    return tuple(np.full((1, 1), value, np.uint8) for value in values)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "span", "rgb", "yuv"),
+    [
+        (6, "limited", (255, 255, 255), (235, 128, 128)),
+        (6, "limited", (0, 0, 0), (16, 128, 128)),
+        (6, "limited", (255, 0, 0), (81, 90, 240)),
+        (6, "limited", (0, 255, 0), (145, 54, 34)),
+        (6, "limited", (0, 0, 255), (41, 240, 110)),
+        (1, "limited", (255, 255, 255), (235, 128, 128)),
+        (1, "limited", (255, 0, 0), (63, 102, 240)),
+        (1, "limited", (0, 255, 0), (173, 42, 26)),
+        (1, "limited", (0, 0, 255), (32, 240, 118)),
+        (6, "full", (255, 255, 255), (255, 128, 128)),
+        (6, "full", (255, 0, 0), (76, 85, 255)),
+        (6, "full", (0, 255, 0), (150, 44, 21)),
+        (1, "full", (255, 0, 0), (54, 99, 255)),
+        (1, "full", (0, 0, 255), (18, 255, 116)),
+    ],
+)
+def test_known_colors(matrix, span, rgb, yuv):
+    info = make_info(1, 1, Chroma.YUV444, color=ColorTags(span, matrix=matrix))
+    pixels = np.array(rgb, np.uint8).reshape(1, 1, 3)
+    assert tuple(int(p[0, 0]) for p in rgb_to_planes(pixels, info)) == yuv
+    back = planes_to_rgb(pixel(info, *yuv), info)
+    assert np.abs(back.astype(int) - pixels).max() <= 2  # YUV is rounded, its steps are wider
+
+
+def test_untagged_is_bt601():
+    untagged = make_info(8, 8, Chroma.YUV444)
+    planes = make_frames(untagged, 1)[0]
+    for code in (5, 6):
+        tagged = make_info(8, 8, Chroma.YUV444, color=ColorTags(matrix=code))
+        np.testing.assert_array_equal(
+            planes_to_rgb(planes, untagged), planes_to_rgb(planes, tagged)
+        )
+
+
+@pytest.mark.parametrize("span", ["limited", "full"])
+@pytest.mark.parametrize("matrix", sorted(LUMA_WEIGHTS))
+def test_against_exact_fractions(matrix, span):
+    """Every pixel is within the coefficients' rounding of the exact value, then rounded half up."""
+    info = make_info(16, 16, Chroma.YUV444, color=ColorTags(span, matrix=matrix))
+    planes = make_frames(info, 1)[0]
+    k_r, k_b = LUMA_WEIGHTS[matrix]
+    black, luma, chroma = (0, 255, 255) if span == "full" else (16, 219, 224)
+    rgb = planes_to_rgb(planes, info)
+    for row in range(16):
+        y, u, v = (int(plane[row, row]) for plane in planes)
+        e, cb, cr = Fraction(y - black, luma), Fraction(u - 128, chroma), Fraction(v - 128, chroma)
+        red, blue = e + 2 * (1 - k_r) * cr, e + 2 * (1 - k_b) * cb
+        green = (e - k_r * red - k_b * blue) / (1 - k_r - k_b)
+        for exact, seen in zip((red, green, blue), rgb[row, row], strict=True):
+            clipped = min(max(exact * 255, 0), 255)
+            assert abs(clipped - int(seen)) <= Fraction(1, 2) + Fraction(1, 1000)
+
+
+@pytest.mark.parametrize("chroma", [*YUV, Chroma.GRAY])
+@pytest.mark.parametrize("size", [(17, 23), (16, 8), (1, 1), (427, 239)])
+def test_up_and_down_is_the_identity(chroma, size):
+    info = make_info(*size, chroma)
+    planes = make_frames(info, 1)[0]
+    yuv = planes_to_yuv444(planes, info)
+    assert yuv.shape == (size[1], size[0], 1 if chroma is Chroma.GRAY else 3)
+    assert_same([planes], [yuv444_to_planes(yuv, info)])
+
+
+def test_down_is_the_mean_rounded_half_up():
+    info = make_info(3, 2, Chroma.YUV420)
+    yuv = np.zeros((2, 3, 3), np.uint8)
+    yuv[:, :, 1] = [[0, 0, 7], [1, 1, 8]]
+    _, u, _ = yuv444_to_planes(yuv, info)
+    assert u.tolist() == [[1, 8]]  # 0.5 -> 1; the edge is repeated: 7.5 -> 8
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 2, 9]), st.sampled_from(["limited", "full"]))
+def test_rgb_through_444_loses_little(seed, matrix, span):
+    info = make_info(24, 16, Chroma.YUV444, color=ColorTags(span, matrix=matrix))
+    rgb = np.random.default_rng(seed).integers(0, 256, (16, 24, 3), dtype=np.uint8)
+    back = planes_to_rgb(rgb_to_planes(rgb, info), info)
+    assert np.abs(back.astype(int) - rgb).max() <= 2
+
+
+def test_gray_keeps_one_channel_and_limited_gray_comes_back():
+    info = make_info(220, 1, Chroma.GRAY)
+    planes = (np.arange(16, 236, dtype=np.uint8)[None],)
+    rgb = planes_to_rgb(planes, info)
+    assert rgb.shape == (1, 220, 1)
+    assert (rgb[0, 0, 0], rgb[0, -1, 0]) == (0, 255)
+    assert_same([planes], [rgb_to_planes(rgb, info)])
+
+
+def test_gray_pixels_stay_gray():
+    for matrix in LUMA_WEIGHTS:
+        info = make_info(256, 1, Chroma.YUV444, color=ColorTags("full", matrix=matrix))
+        rgb = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
+        planes = rgb_to_planes(rgb, info)
+        assert (planes[1] == 128).all()
+        assert (planes[2] == 128).all()
+        np.testing.assert_array_equal(planes_to_rgb(planes, info), rgb)
+
+
+def test_rgb_planes_pass_through_and_become_bt709():
+    info = make_info(4, 4, Chroma.RGB, color=ColorTags("full", 1, 13, 0))
+    planes = make_frames(info, 1)[0]
+    rgb = planes_to_rgb(planes, info)
+    np.testing.assert_array_equal(rgb[:, :, 0], planes[0])
+    assert_same([planes], [rgb_to_planes(rgb, info)])
+    assert yuv_info_of_rgb(info).color == ColorTags("limited", 1, 13, 1)
+    assert_same([yuv_planes_of_rgb(planes, info)], [rgb_to_planes(rgb, yuv_info_of_rgb(info))])
+
+
+def test_matrix_without_conversion_is_refused():
+    info = make_info(4, 4, Chroma.YUV444, color=ColorTags(matrix=14))
+    with pytest.raises(UnsupportedVideoError, match="matrix 14"):
+        planes_to_rgb(make_frames(info, 1)[0], info)
