@@ -1,12 +1,14 @@
 """`nvc info`: header, segments, and where every byte goes. Loads no torch."""
 
 import sys
-from collections import Counter
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nvcodec.cli.console import emit
+
+if TYPE_CHECKING:
+    from nvcodec.container.chunk_map import MapEntry
 
 
 def info(
@@ -22,8 +24,7 @@ def info(
     except OSError as error:
         raise VideoError(f"{source}: cannot be read: {error.strerror}") from error
     head = seen.head.model_dump(mode="json")
-    chunks = [entry._asdict() for entry in seen.entries]
-    size = sum(entry.size for entry in seen.entries)
+    size = seen.size_bytes
     frames = sum(segment.num_frames for segment in seen.segments)
     if json:
         record: dict[str, Any] = {
@@ -32,7 +33,7 @@ def info(
             "num_frames": frames,
             "head": head,
             "segments": [segment._asdict() for segment in seen.segments],
-            "chunks": chunks,
+            "bytes": [_record(entry) for entry in seen.entries],
             "damage": seen.damage,
         }
         emit(record)
@@ -54,13 +55,16 @@ def info(
         "      offset        size  share  what",
     ]
     for entry in seen.entries:
-        lines.append(f"{entry.offset:12,}{entry.size:12,}{entry.size / max(size, 1):7.1%}  {entry.kind:4} {entry.description}")
-    totals: Counter[str] = Counter()
-    for entry in seen.entries:
-        totals[entry.kind] += entry.size
-    lines += ["", "by kind: " + ", ".join(f"{kind.strip()} {count:,}" for kind, count in totals.most_common())]
+        for depth, part in ((0, entry), *((1, part) for part in entry.parts)):
+            name = "  " * depth + part.kind
+            lines.append(f"{part.offset:12,}{part.size:12,}{part.size / max(size, 1):7.1%}  {name:<11} {part.description}")
     lines += [f"damage: {text}" for text in seen.damage]
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _record(entry: "MapEntry") -> dict[str, Any]:
+    record = entry._asdict()
+    return {**record, "parts": [_record(part) for part in entry.parts]}
 
 
 def _fields(table: dict[str, Any]) -> str:

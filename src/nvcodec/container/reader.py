@@ -327,6 +327,8 @@ class Inspection(NamedTuple):
     size_bytes: int
     entries: list[MapEntry]
     """Their sizes sum to `size_bytes`."""
+    segments: list[SegmentInfo]
+    """Those that are intact."""
     damage: list[str]
     """Empty for a whole file."""
 
@@ -339,7 +341,8 @@ def inspect(path: str | Path, *, limits: Limits = DEFAULT_LIMITS) -> Inspection:
     """
     with NvcReader(path, limits=limits, keep_going=True) as reader:
         entries = reader.chunk_map()
-        return Inspection(reader.head, sum(e.size for e in entries), entries, reader.damage)
+        size_bytes = sum(entry.size for entry in entries)
+        return Inspection(reader.head, size_bytes, entries, reader.segments_read, reader.damage)
 
 
 def _count(infos: list[SegmentInfo]) -> tuple[int, int]:
