@@ -71,14 +71,14 @@ def test_a_child_may_stop_reading_early():
 
 
 def test_write_to_a_child_that_failed():
-    with (
-        Child(
-            python("import sys; print('[error] why', file=sys.stderr); sys.exit(5)"), stdin=True
-        ) as child,
-        pytest.raises(FfmpegError, match="exit code 5: why"),
-    ):
+    code = "import sys; print('[error] why', file=sys.stderr); sys.exit(5)"
+
+    def write_on(child):
         for _ in range(1000):
             child.write(bytes(1 << 16))
+
+    with Child(python(code), stdin=True) as child, pytest.raises(FfmpegError, match="5: why"):
+        write_on(child)
 
 
 def test_ffmpeg_path_by_environment(monkeypatch):

@@ -1,8 +1,10 @@
 import io
 import subprocess
+import sys
 import warnings
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -172,7 +174,7 @@ def test_overwriting_pictures_leaves_no_old_frames(tmp_path):
 def test_pictures_come_in_natural_order(tmp_path):
     info = make_info(16, 8, Chroma.RGB)
     frames = make_frames(info, 11)
-    write(tmp_path / "f" / "%d.png" if (tmp_path / "f").mkdir() else tmp_path / "f", info, frames)
+    write(tmp_path / "f", info, frames)
     for number in range(1, 12):
         (tmp_path / "f" / f"{number:05d}.png").rename(tmp_path / "f" / f"x{number}.png")
     for source in (tmp_path / "f", tmp_path / "f" / "x%d.png"):
@@ -294,7 +296,7 @@ def test_bad_sources(tmp_path):
     with pytest.raises(VideoError, match="empty"):
         open_video(tmp_path / "empty.mp4")
     (tmp_path / "text.mp4").write_text("not a video at all\n" * 50)
-    with pytest.raises(FfmpegError, match="Invalid data|moov atom"):
+    with pytest.raises(FfmpegError, match=r"Invalid data|moov atom"):
         open_video(tmp_path / "text.mp4")
     with pytest.raises(VideoError):
         open_video(io.BytesIO(b"not a video at all\n" * 50))
@@ -331,9 +333,13 @@ def test_native_formats_need_no_ffmpeg(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["a.y4m", "a.yuv", "a.mp4", "pictures"])
 def test_nothing_half_written_remains(tmp_path, name):
     info = make_info(16, 16)
-    with pytest.raises(ZeroDivisionError), create_video(tmp_path / name, info) as video:
-        video.write(make_frames(info, 1)[0])
+
+    def broken_frames():
+        yield make_frames(info, 1)[0]
         raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write(tmp_path / name, info, broken_frames())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -352,7 +358,7 @@ def test_bad_targets(tmp_path):
     info = make_info(16, 16)
     with pytest.raises(OutputError, match="there is no folder"):
         create_video(tmp_path / "no" / "a.y4m", info)
-    with pytest.raises(UnsupportedVideoError, match="no video format '.xyz'"):
+    with pytest.raises(UnsupportedVideoError, match=r"no video format '\.xyz'"):
         create_video(tmp_path / "a.xyz", info)
     with pytest.raises(UnsupportedVideoError, match="codec 'h263'"):
         create_video(tmp_path / "a.mp4", info, codec="h263")
@@ -364,7 +370,33 @@ def test_bad_targets(tmp_path):
         video.write(make_frames(make_info(8, 8), 1)[0])
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_full_disk_is_an_output_error():
     info = make_info(640, 480)
     with pytest.raises(OutputError, match="No space left"), create_video("/dev/full", info) as v:
         v.write(make_frames(info, 1)[0])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_movie_on_a_full_disk_is_an_output_error(tmp_path):
+    (tmp_path / "a.part.mkv").symlink_to("/dev/full")
+    info = make_info(64, 64)
+    with pytest.raises(OutputError, match="No space left"):
+        write(tmp_path / "a.mkv", info, make_frames(info, 20), codec="ffv1")
+    assert list(tmp_path.iterdir()) == []
+
+
+COPY = """
+from nvcodec.video import create_video, open_video
+with open_video("-") as source, create_video("-", source.info) as target:
+    for planes in source:
+        target.write(planes)
+"""
+
+
+def test_standard_input_to_standard_output():
+    info, out = make_info(64, 48), io.BytesIO()
+    write(out, info, make_frames(info, 3))
+    copy = subprocess.run([sys.executable, "-c", COPY], input=out.getvalue(), capture_output=True)
+    assert (copy.returncode, copy.stderr) == (0, b"")
+    assert copy.stdout == out.getvalue()

@@ -31,7 +31,7 @@ from nvcodec.video.planar import plane_chunks
 MOVIE_SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".avi")
 
 _ALL_YUV = frozenset({Chroma.GRAY, Chroma.YUV420, Chroma.YUV422, Chroma.YUV444})
-_FULL_DISK = ("No space left", "Permission denied", "Read-only file system", "File too large")
+_FULL_DISK = ("No space left", "Permission denied", "Read-only file system", "Is a directory")
 
 
 @dataclass(frozen=True)

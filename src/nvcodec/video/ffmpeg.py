@@ -19,7 +19,7 @@ from typing import Any, Self
 
 import ffmpeg
 
-from nvcodec.errors import UnsupportedVideoError, VideoError
+from nvcodec.errors import FfmpegError, UnsupportedVideoError, VideoError
 from nvcodec.processes import Child, ffmpeg_path
 from nvcodec.video import cicp
 from nvcodec.video.info import UNSPECIFIED, Chroma, ColorTags, Planes, VideoInfo, VideoWarning
@@ -171,7 +171,7 @@ class FfmpegFrames:
             while not self._report.is_ready.wait(0.02) and not self._child.has_ended:
                 pass
             if not self._report.is_ready.is_set():
-                self._child.finish()
+                self._finish()
                 raise VideoError(f"{where}: no video frames in it, or none in the range asked for")
             self.info, self._layout = self._report.describe(where, is_image)
         except BaseException:
@@ -204,7 +204,7 @@ class FfmpegFrames:
             yield planes
             number += 1
         if planes is None:
-            self._child.finish()
+            self._finish()
         self._refuse_change()
         if self._report.num_errors:
             warnings.warn(
@@ -213,6 +213,12 @@ class FfmpegFrames:
                 VideoWarning,
                 stacklevel=2,
             )
+
+    def _finish(self) -> None:
+        try:
+            self._child.finish()
+        except FfmpegError as error:
+            raise FfmpegError(f"{self._where}: cannot be read: {error}") from error
 
     def _refuse_change(self) -> None:
         if self._report.change:

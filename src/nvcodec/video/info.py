@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Planes = tuple[NDArray[np.uint8], ...]
-"""One frame in its source's own samples: (Y,), (Y, U, V) or (R, G, B), each uint8 (H_plane, W_plane)."""
+"""One frame in its own samples: (Y,), (Y, U, V) or (R, G, B), each uint8 (H_plane, W_plane)."""
 
 UNSPECIFIED = 2
 """The CICP code (ITU-T H.273) for primaries, transfer or matrix that nobody stated."""

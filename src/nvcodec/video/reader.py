@@ -76,8 +76,8 @@ class _Opening:
         stop = total if self.stop is None else min(self.stop, total)
         if stop <= self.start:
             raise VideoError(
-                f"{self.where}: frames {self.start}:{'' if self.stop is None else self.stop} asked for, "
-                f"it has {total}"
+                f"{self.where}: frames {self.start}:{'' if self.stop is None else self.stop} "
+                f"asked for, it has {total}"
             )
         return stop - self.start
 
@@ -115,8 +115,8 @@ class _Opening:
             total, rest = divmod(size, layout.num_bytes)
             if rest and (self.stop is None or self.stop > total):
                 raise VideoError(
-                    f"{self.where}: frame {total} is cut off: {rest} bytes of {layout.num_bytes} are "
-                    f"there; or the geometry is not {info.width}x{info.height} {info.chroma}"
+                    f"{self.where}: frame {total} is cut off: {rest} bytes of {layout.num_bytes} "
+                    f"are there; or the geometry is not {info.width}x{info.height} {info.chroma}"
                 )
             info = replace(info, num_frames=self.num_in_range(total))
             stream.seek(self.start * layout.num_bytes)
@@ -203,9 +203,7 @@ def open_video(
     where = _name(source)
     with contextlib.ExitStack() as stack:
         opening = _Opening(where, stack, start, stop)
-        info, planes = _dispatch(
-            opening, source, scale, frame_rate or DEFAULT_RATE, raw, frame_rate
-        )
+        info, planes = _dispatch(opening, source, scale, frame_rate, raw)
         if scale is not None and (info.width, info.height) != scale:
             info, planes = opening.scaled(info, planes, scale)
         if frame_rate is not None:
@@ -217,12 +215,12 @@ def _dispatch(
     opening: _Opening,
     source: str | Path | BinaryIO,
     scale: tuple[int, int] | None,
-    image_rate: Fraction,
-    raw: RawGeometry | None,
     frame_rate: Fraction | None,
+    raw: RawGeometry | None,
 ) -> tuple[VideoInfo, Iterator[Planes]]:
     """Description and frames of a source; only those read by ffmpeg are scaled already."""
-    if raw is not None and raw.frame_rate is None and frame_rate is not None:
+    image_rate = frame_rate or DEFAULT_RATE
+    if raw is not None and frame_rate is not None:
         raw = replace(raw, frame_rate=frame_rate)
     if source == "-":
         return _from_stream(opening, sys.stdin.buffer, scale, raw)
@@ -250,7 +248,7 @@ def _dispatch(
         return opening.from_y4m_file(stream, size)
     if raw is not None or path.suffix.lower() in RAW_SUFFIXES:
         geometry = raw or RawGeometry.from_name(path.name)
-        if geometry.frame_rate is None and frame_rate is not None:
+        if frame_rate is not None:
             geometry = replace(geometry, frame_rate=frame_rate)
         return opening.from_raw(stream, size, geometry)
     return opening.from_ffmpeg(path.absolute(), scale=scale)
