@@ -1,7 +1,8 @@
 """Every error that nvcodec raises on purpose, as one tree.
 
-A message has four parts: what went wrong, where, what was seen, what is allowed. The command line turns each class
-into an exit code; a library user catches `NvcError`, or the built-in class that sits beside it.
+A message has four parts: what went wrong, where, what was seen, what is allowed. The command line
+turns each class into an exit code; a library user catches `NvcError`, or the built-in class that
+sits beside it.
 """
 
 

@@ -1,6 +1,7 @@
-"""A file name is a registration: in the folders listed in DESIGN, each file without a leading underscore is a name.
+"""A file name is a registration: each file without a leading underscore is a name.
 
-Names that arrive from users or files are looked up among existing files only, so that no other module can be loaded.
+Names that arrive from users or files are looked up among existing files only, so that no other
+module can be loaded.
 """
 
 import importlib
@@ -29,7 +30,9 @@ def load(package: str, name: str, base: type[T]) -> type[T]:
     found = [
         value
         for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, base) and value.__module__ == module.__name__
+        if isinstance(value, type)
+        and issubclass(value, base)
+        and value.__module__ == module.__name__
     ]
     if len(found) != 1:
         raise TypeError(f"{module.__name__} must define one {base.__name__}, found {len(found)}")

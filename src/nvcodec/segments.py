@@ -1,5 +1,6 @@
 """Segments: half-open ranges of frames, each coded alone."""
 
+import itertools
 from typing import NamedTuple
 
 
@@ -21,4 +22,4 @@ def plan_segments(num_frames: int, max_length: int) -> list[Segment]:
         raise ValueError(f"need at least one frame a segment, got {num_frames} and {max_length}")
     count = -(-num_frames // max_length)
     bounds = [num_frames * i // count for i in range(count + 1)]
-    return [Segment(a, b) for a, b in zip(bounds, bounds[1:], strict=False)]
+    return [Segment(a, b) for a, b in itertools.pairwise(bounds)]

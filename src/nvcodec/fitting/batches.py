@@ -9,7 +9,7 @@ from nvcodec.representations._base import Patches
 
 
 def mixed_seed(*parts: int) -> int:
-    """One 63-bit seed from several integers, so that every step has its own random numbers without stored state."""
+    """One 63-bit seed from several integers: every step has its own random numbers, no state."""
     value = 0x9E3779B97F4A7C15
     for part in parts:
         value = (value ^ (part + 0x7F4A7C15)) * 0xBF58476D1CE4E5B9 & 0xFFFFFFFFFFFFFFFF
@@ -18,10 +18,15 @@ def mixed_seed(*parts: int) -> int:
 
 
 class Batches:
-    """All patches of a segment in a new random order each epoch; the last partial batch is dropped."""
+    """All patches of a segment in a new order each epoch; the last partial batch is dropped."""
 
     def __init__(
-        self, frames: Tensor, canvas: Sequence[int], patch_size: tuple[int, int] | None, batch_size: int, seed: int
+        self,
+        frames: Tensor,
+        canvas: Sequence[int],
+        patch_size: tuple[int, int] | None,
+        batch_size: int,
+        seed: int,
     ) -> None:
         """`frames` is uint8 (T, H, W, C); the canvas is filled by repeating its edges."""
         self.frames = frames
@@ -36,7 +41,7 @@ class Batches:
         self._epoch: tuple[int, Tensor] | None = None
 
     def batch(self, stage: int, step: int) -> tuple[Patches, Tensor]:
-        """Coordinates and pixels in [0, 1], float32 (N, h, w, C), of a step; frames are cropped to the video's size."""
+        """Coordinates of a step, and pixels in [0, 1], float32 (N, h, w, C)."""
         epoch, position = divmod(step, self.steps_per_epoch)
         key = mixed_seed(self.seed, stage, epoch)
         if self._epoch is None or self._epoch[0] != key:
@@ -62,7 +67,7 @@ class Batches:
         return self.frames[t, rows, columns].float() / 255
 
     def ignore_padding(self, output: Tensor, target: Tensor, patches: Patches) -> Tensor:
-        """`output` with everything outside the video replaced by the target, so that it costs and teaches nothing."""
+        """`output` with all outside the video replaced by the target: no cost, no gradient."""
         height, width = self.frames.shape[1:3]
         if self.patch_size is None:
             return output[:, :height, :width]

@@ -1,4 +1,4 @@
-"""Checkpoints of one segment's fitting: written atomically, two generations kept, loaded without pickled code."""
+"""Checkpoints of one segment's fitting: atomic, two generations, loaded without pickled code."""
 
 import io
 import os
@@ -13,7 +13,8 @@ from nvcodec.errors import OutputError, ResumeError
 class CheckpointStore:
     """`NAME.ckpt` and the one before it, `NAME.ckpt.1`, in a folder that exists.
 
-    `digest` names what the state belongs to: settings, frames and seed. A stored state with another digest is refused.
+    `digest` names what the state belongs to: settings, frames and seed. A stored state with another
+    digest is refused.
     """
 
     def __init__(self, folder: Path, name: str, digest: str) -> None:
@@ -30,7 +31,8 @@ class CheckpointStore:
         """Replace the newest generation; at no moment is there none.
 
         Raises:
-            OutputError: the folder cannot be written or the disk is full; both generations are still there.
+            OutputError: the folder cannot be written or the disk is full; both generations are
+            still there.
         """
         content = io.BytesIO()
         torch.save({"digest": self.digest, **state}, content)
@@ -57,11 +59,12 @@ class CheckpointStore:
                 continue
             try:
                 state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-            except Exception:  # a torn or damaged file: torch raises many kinds; the generation before is tried
+            except Exception:  # a torn file: torch raises many kinds; the one before is tried
                 continue
             if state.get("digest") != self.digest:
                 raise ResumeError(
-                    f"{path}: belongs to other settings or another input; use --restart to throw the stored job away"
+                    f"{path}: belongs to other settings or another input; "
+                    "--restart throws the stored job away"
                 )
             return state
         return None

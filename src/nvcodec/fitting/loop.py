@@ -1,6 +1,7 @@
 """One loop for all stages: optimisers, schedule, clipping, checks, checkpoints, evaluation.
 
-It does not know which stage or which representation it runs, prints nothing, and yields small records.
+It does not know which stage or which representation it runs, prints nothing, and yields small
+records.
 """
 
 import math
@@ -56,7 +57,7 @@ class FitRecord:
 
 
 class Fitting:
-    """Fits one representation to one segment, stage after stage; `run` may be stopped and continued at any step."""
+    """Fits one representation to one segment; `run` may be stopped and continued at any step."""
 
     def __init__(
         self,
@@ -104,7 +105,9 @@ class Fitting:
             self.state.representation.load_state_dict(stored["parameters"])
             self.elapsed_s = stored["elapsed_s"]
         for number in range(first_stage, len(self.stages)):
-            yield from self._run_stage(number, stored if number == first_stage else None, should_stop)
+            yield from self._run_stage(
+                number, stored if number == first_stage else None, should_stop
+            )
 
     def _run_stage(
         self, number: int, stored: dict[str, Any] | None, should_stop: Callable[[], bool]
@@ -192,7 +195,9 @@ class Fitting:
         for spec in self.state.representation.parameter_specs():
             mask = masks[spec.name].cpu().numpy() > 0 if spec.name in masks else None
             fitted.append(
-                Parameter(spec, values[spec.name].detach().float().cpu().numpy().astype(np.float32), mask)
+                Parameter(
+                    spec, values[spec.name].detach().float().cpu().numpy().astype(np.float32), mask
+                )
             )
         return fitted
 
@@ -258,7 +263,7 @@ class _Clock:
 
 
 def autocast_dtype(precision: str, device: torch.device) -> torch.dtype | None:
-    """bfloat16 where asked for, or where `auto` finds a device that computes it natively; else None for float32."""
+    """bfloat16 where asked for, or native to the device under `auto`; else None: float32."""
     if precision == "auto":
         if device.type == "cuda":
             native = torch.cuda.get_device_capability(device) >= (8, 0)

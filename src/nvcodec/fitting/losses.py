@@ -7,14 +7,14 @@ from torch import Tensor
 from nvcodec.fitting.settings import LossConfig
 
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-"""Exponents of the five scales; Wang, Simoncelli and Bovik 2003, Multi-scale structural similarity, section 3.2."""
+"""Exponents of the scales; Wang et al. 2003, Multi-scale structural similarity, section 3.2."""
 
 
 def distortion(output: Tensor, target: Tensor, color: str, config: LossConfig) -> Tensor:
     """The D of one batch, a scalar.
 
-    RGB and grey: the weighted sum of `config`. YUV: NVRC, section 4.1: weights 6:1:1 as exponents of the planes' MSE,
-    and MS-SSIM of Y.
+    RGB and grey: the weighted sum of `config`. YUV: NVRC, section 4.1: weights 6:1:1 as exponents
+    of the planes' MSE, and MS-SSIM of Y.
     """
     if color == "yuv":
         mse = (output - target).square().mean(dim=(0, 1, 2))
@@ -33,15 +33,21 @@ def distortion(output: Tensor, target: Tensor, color: str, config: LossConfig) -
 
 
 def num_scales(height: int, width: int, window: int) -> int:
-    """Scales that fit a picture: each needs more than `window - 1` samples a side, five at most, at least one."""
+    """Scales that fit a picture, 1 to 5: each needs more than `window - 1` samples a side."""
     side = min(height, width)
-    return max([n for n in range(1, len(SCALE_WEIGHTS) + 1) if side > (window - 1) * 2 ** (n - 1)], default=1)
+    return max(
+        [n for n in range(1, len(SCALE_WEIGHTS) + 1) if side > (window - 1) * 2 ** (n - 1)],
+        default=1,
+    )
 
 
 def ms_ssim(output: Tensor, target: Tensor, window: int) -> Tensor:
-    """Mean multi-scale SSIM, a scalar. Pictures too small for five scales use fewer, weights scaled to sum one.
+    """Mean multi-scale SSIM, a scalar.
 
-    Agrees with pytorch-msssim where that package accepts the size; it refuses sides up to 16 (window - 1).
+    Pictures too small for five scales use fewer, their weights scaled to sum one.
+
+    Agrees with pytorch-msssim where that package accepts the size; it refuses sides up to 16
+    (window - 1).
     """
     x, y = (image.permute(0, 3, 1, 2) for image in (output, target))
     scales = num_scales(x.shape[2], x.shape[3], window)
@@ -60,10 +66,11 @@ def ms_ssim(output: Tensor, target: Tensor, window: int) -> Tensor:
 
 
 def _ssim_terms(x: Tensor, y: Tensor, kernel: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean SSIM and mean contrast-structure term of each channel, (N, C); Wang et al. 2004, K = 0.01 and 0.03."""
+    """Mean SSIM and mean contrast-structure term of each channel, (N, C); Wang et al. 2004."""
     maps = torch.cat([x, y, x * x + y * y, x * y], dim=1)
     groups = maps.shape[1]
-    kernels = kernel.expand(groups, 1, 1, -1)  # depth-wise: 15 times as fast on a CPU as one channel an image
+    # Depth-wise: 15 times as fast on a CPU as one channel an image.
+    kernels = kernel.expand(groups, 1, 1, -1)
     maps = F.conv2d(F.conv2d(maps, kernels.mT, groups=groups), kernels, groups=groups)
     mean_x, mean_y, mean_squares, mean_product = maps.chunk(4, dim=1)
     squares, product = mean_x.square() + mean_y.square(), mean_x * mean_y

@@ -1,7 +1,8 @@
 """Optimizers: Adam for everything, or Muon for weight matrices with Adam for the rest.
 
-Muon replaces the update of a matrix by its nearest orthogonal one, so that all directions move equally fast
-(Jordan et al. 2024, Muon: an optimizer for hidden layers in neural networks). Matrices of one shape are updated together.
+Muon replaces the update of a matrix by its nearest orthogonal one, so that all directions move
+equally fast (Jordan et al. 2024, Muon: an optimizer for hidden layers in neural networks). Matrices
+of one shape are updated together.
 """
 
 from collections import defaultdict
@@ -17,7 +18,7 @@ from nvcodec.fitting.settings import OptimizerConfig
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """Coefficients of the quintic iteration; Jordan et al. 2024."""
 MIN_MATRIX_SIDE = 8
-"""Narrower matrices (heads, single-channel kernels) have no directions worth equalising; Adam takes them."""
+"""Narrower matrices, such as heads, have no directions worth equalising; Adam takes them."""
 
 
 def make_optimizers(
@@ -28,7 +29,9 @@ def make_optimizers(
     others = [p for n, p in parameters.items() if roles[n] is not Role.GRID]
     matrices: list[Tensor] = []
     if config.kind == "muon":
-        matrices = [p for p in others if p.ndim >= 2 and min(p.shape[0], p[0].numel()) >= MIN_MATRIX_SIDE]
+        matrices = [
+            p for p in others if p.ndim >= 2 and min(p.shape[0], p[0].numel()) >= MIN_MATRIX_SIDE
+        ]
         chosen = {id(p) for p in matrices}
         others = [p for p in others if id(p) not in chosen]
     groups = [
@@ -46,7 +49,7 @@ def make_optimizers(
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum, then orthogonalisation by Newton-Schulz, for tensors seen as (out, everything else)."""
+    """Momentum, then orthogonalisation by Newton-Schulz, of tensors seen as (out, the rest)."""
 
     def __init__(self, params: Iterable[Tensor], lr: float, momentum: float = 0.95) -> None:
         super().__init__(params, {"lr": lr, "initial_lr": lr, "momentum": momentum})
@@ -64,7 +67,7 @@ class Muon(torch.optim.Optimizer):
                     if "momentum" not in self.state[p]:
                         self.state[p]["momentum"] = torch.zeros_like(p)
                 buffers = [self.state[p]["momentum"] for p in params]
-                gradients = [p.grad for p in params]
+                gradients = [p.grad for p in params if p.grad is not None]
                 torch._foreach_lerp_(buffers, gradients, 1 - group["momentum"])
                 updates = torch._foreach_lerp(gradients, buffers, group["momentum"])
                 stacked = torch.stack([u.reshape(rows, columns) for u in updates])
@@ -82,4 +85,5 @@ def orthogonalize(matrices: Tensor, num_steps: int = 5) -> Tensor:
     for _ in range(num_steps):
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return x if wide else x.mT
+    result: Tensor = x if wide else x.mT
+    return result

@@ -8,7 +8,9 @@ from nvcodec.settings import Settings
 
 
 class LossConfig(Settings):
-    """Weights of the distortion in RGB; HiNeRV, section 4.1: 0.7 L1 + 0.3 (1 - MS-SSIM) with a 5x5 window.
+    """Weights of the distortion in RGB.
+
+    The defaults are HiNeRV's (section 4.1): 0.7 L1 + 0.3 (1 - MS-SSIM) with a 5x5 window.
 
     YUV fitting uses NVRC's distortion instead, with `ms_ssim_window`.
     """
@@ -16,19 +18,23 @@ class LossConfig(Settings):
     l1: float = Field(0.7, ge=0, description="weight of the mean absolute error")
     l2: float = Field(0.0, ge=0, description="weight of the mean squared error")
     ms_ssim: float = Field(0.3, ge=0, description="weight of 1 - MS-SSIM")
-    ms_ssim_window: Literal[3, 5, 7, 9, 11] = Field(5, description="side of MS-SSIM's Gaussian window")
+    ms_ssim_window: Literal[3, 5, 7, 9, 11] = Field(
+        5, description="side of MS-SSIM's Gaussian window"
+    )
 
 
 class OptimizerConfig(Settings):
     """Which parameters get which update; rates are those at the top of the schedule.
 
-    `adam` updates everything with `learning_rate`. `muon` orthogonalises the update of weight matrices (kernels seen
-    as (out, in k k)) and gives grids, biases and narrow matrices to Adam.
+    `adam` updates everything with `learning_rate`. `muon` orthogonalises the update of weight
+    matrices (kernels seen as (out, in k k)) and gives grids, biases and narrow matrices to Adam.
     """
 
     kind: Literal["adam", "muon"] = "adam"
     learning_rate: float = Field(2e-3, gt=0, description="Adam's rate")
-    grid_learning_rate: float | None = Field(None, gt=0, description="Adam's rate for grids; None: the same")
+    grid_learning_rate: float | None = Field(
+        None, gt=0, description="Adam's rate for grids; None: the same"
+    )
     betas: tuple[float, float] = Field((0.9, 0.999), description="Adam's decay of both moments")
     matrix_learning_rate: float = Field(0.02, gt=0, description="Muon's rate")
     momentum: float = Field(0.95, ge=0, lt=1, description="Muon's momentum")
@@ -45,5 +51,6 @@ class FittingConfig(Settings):
     batch_size: int = Field(1, ge=1, description="patches, or whole frames, a step")
     clip_norm: float | None = Field(1.0, gt=0, description="largest global gradient norm")
     precision: Literal["auto", "fp32", "bf16"] = Field(
-        "auto", description="arithmetic of forward passes; auto: bf16 where the device computes it natively"
+        "auto",
+        description="arithmetic of forward passes; auto: bf16 where it is native to the device",
     )

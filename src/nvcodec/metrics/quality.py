@@ -1,8 +1,8 @@
 """PSNR and MS-SSIM between a video and its decoded twin, frame by frame.
 
-PSNR-RGB is the mean over frames of each frame's PSNR on 8-bit RGB, both videos converted alike. The PSNR of a plane comes
-from its squared error over the whole clip, in the source's own samples, as ffmpeg's `psnr` filter sums it;
-PSNR-YUV weighs the planes 6:1:1.
+PSNR-RGB is the mean over frames of each frame's PSNR on 8-bit RGB, both videos converted alike. The
+PSNR of a plane comes from its squared error over the whole clip, in the source's own samples, as
+ffmpeg's `psnr` filter sums it; PSNR-YUV weighs the planes 6:1:1.
 """
 
 import math
@@ -24,7 +24,7 @@ LOSSLESS_DB = 100.0
 
 @dataclass(frozen=True)
 class Quality:
-    """Quality of a decoded video. PSNR in dB; MS-SSIM 0 to 1, None where the picture is too small for it."""
+    """Quality of a decoded video; PSNR in dB, MS-SSIM None for pictures too small for it."""
 
     num_frames: int
     psnr_rgb_db: float

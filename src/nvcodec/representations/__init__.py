@@ -1,4 +1,4 @@
-"""Representations: functions from frame coordinates to pixels. One file, one name that presets may use.
+"""Representations: functions from frame coordinates to pixels. One file, one name for presets.
 
 `foo.py` holds the network; `_foo_config.py` its settings and sizes, without torch.
 """

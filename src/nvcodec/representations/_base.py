@@ -1,6 +1,7 @@
 """What a representation is: a function with parameters from frame coordinates to pixels.
 
-It knows its tensors and nothing of optimisers, bits, files, or devices other than the one its tensors are on.
+It knows its tensors and nothing of optimisers, bits, files, or devices other than the one its
+tensors are on.
 """
 
 import abc
@@ -47,7 +48,8 @@ ConfigT = TypeVar("ConfigT", bound=RepresentationConfig)
 class Representation(nn.Module, abc.ABC, Generic[ConfigT]):
     """Coordinates -> pixels in [0, 1], with parameters theta.
 
-    `shape` is the video's own; the canvas is that shape rounded up to what the network can produce, and `render` crops.
+    `shape` is the video's own; the canvas is that shape rounded up to what the network can produce,
+    and `render` crops.
     """
 
     Config: ClassVar[type[RepresentationConfig]]
@@ -70,11 +72,11 @@ class Representation(nn.Module, abc.ABC, Generic[ConfigT]):
     def parameter_roles(self) -> Mapping[str, Role]:
         """Role of every parameter by its name, in the order in which they are coded."""
 
-    def check_patch_size(self, size: tuple[int, int]) -> None:  # noqa: B027 - all sizes are legal unless overridden
-        """Raise ValueError, naming the legal sizes, when patches of this size cannot be produced."""
+    def check_patch_size(self, size: tuple[int, int]) -> None:
+        """Raise ValueError, naming the legal sizes, when such patches cannot be produced."""
 
     def prunable_parameters(self) -> list[str]:
-        """Names of the parameters that pruning may take entries from; all weights unless overridden."""
+        """Names of the parameters that pruning may take entries from: all weights by default."""
         return [name for name, role in self.parameter_roles().items() if role is Role.WEIGHT]
 
     def render(self, frame_indices: Tensor) -> Tensor:
@@ -85,7 +87,9 @@ class Representation(nn.Module, abc.ABC, Generic[ConfigT]):
     def parameter_specs(self) -> list[ParameterSpec]:
         """Name, shape and role of every parameter, in coding order."""
         tensors = dict(self.named_parameters())
-        return [ParameterSpec(n, tuple(tensors[n].shape), r) for n, r in self.parameter_roles().items()]
+        return [
+            ParameterSpec(n, tuple(tensors[n].shape), r) for n, r in self.parameter_roles().items()
+        ]
 
     def load_values(self, values: Mapping[str, NDArray[np.float16]]) -> None:
         """Set every parameter from decoded half floats."""

@@ -1,4 +1,4 @@
-"""Settings of representations, free of torch, so that sizes can be told before anything heavy is loaded."""
+"""Settings of representations, free of torch: sizes are told before anything heavy is loaded."""
 
 import abc
 from typing import Self
@@ -13,9 +13,10 @@ class RepresentationConfig(Settings, abc.ABC):
     kind: str
 
     def resolve(self, height: int, width: int) -> Self:
-        """These settings with what follows from the picture's size filled in: what a file's header stores.
+        """These settings with what follows from the picture's size filled in: what HEAD stores.
 
-        What follows from the number of frames stays open, for segments differ in length; its rule is part of the format.
+        What follows from the number of frames stays open, for segments differ in length; its rule
+        is part of the format.
         """
         return self
 
@@ -29,4 +30,4 @@ class RepresentationConfig(Settings, abc.ABC):
 
     @abc.abstractmethod
     def activations_per_frame(self, shape: VideoShape) -> int:
-        """Values of the largest pair of consecutive layers while one frame is rendered; for memory estimates."""
+        """Values held at once while one frame is rendered, at most; for memory estimates."""

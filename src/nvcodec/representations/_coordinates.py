@@ -1,6 +1,7 @@
 """Index arithmetic that representations share: positions of padded patches, interpolation weights.
 
-Rows and columns are integers in the grid of the stage at hand; a position outside `[0, limit)` is padding.
+Rows and columns are integers in the grid of the stage at hand; a position outside `[0, limit)` is
+padding.
 """
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor
 
 
 def padded_range(start: Tensor, length: int, padding: int) -> Tensor:
-    """Indices `start - padding ... start + length + padding - 1` of every patch, int64 (N, length + 2 padding)."""
+    """Indices of a span with `padding` on both sides, int64 (N, length + 2 padding)."""
     return start[:, None] + torch.arange(-padding, length + padding, device=start.device)
 
 
@@ -18,7 +19,7 @@ def is_inside(index: Tensor, limit: int) -> Tensor:
 
 
 def linear_weights(index: Tensor, stride: int, source: Tensor, limit: int) -> Tensor:
-    """Matrix that interpolates a padded axis by `stride`, edges clamped to the frame (align_corners false).
+    """Matrix that interpolates a padded axis by `stride`; align_corners false, edges clamped.
 
     Args:
         index: positions wanted in the fine grid, int64 (N, M).
@@ -29,17 +30,19 @@ def linear_weights(index: Tensor, stride: int, source: Tensor, limit: int) -> Te
     Returns:
         Weights (N, M, K), float32; rows sum to one wherever both needed neighbours are held.
     """
-    # Positions in units of 1 / (2 stride), as integers: float positions would cost 1e-5 at a thousand columns.
+    # Positions in units of 1 / (2 stride), as integers: float positions would cost 1e-5 at a
+    # thousand columns.
     position = (2 * index + 1 - stride).clamp(0, 2 * stride * (limit - 1))
     distance = (position[:, :, None] - 2 * stride * source[:, None, :]).abs()
     return (1 - distance / (2 * stride)).clamp(min=0)
 
 
 def blend_times(t: Tensor, num_frames: int, num_knots: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Where frames fall between the knots of a temporal grid (linear, align_corners false, clamped).
+    """Where frames fall between the knots of a temporal grid; linear, align_corners false.
 
     Returns:
-        Index of the knot before, index of the knot after (int64), and the weight of the latter (float32), each (N,).
+        Index of the knot before, index of the knot after (int64), and the weight of the latter
+        (float32), each (N,).
     """
     position = ((t.float() + 0.5) * (num_knots / num_frames) - 0.5).clamp(0, num_knots - 1)
     before = position.floor().long().clamp(max=num_knots - 1)

@@ -28,17 +28,31 @@ class HinervConfig(RepresentationConfig):
     kind: Literal["hinerv"] = "hinerv"
     channels: int = Field(ge=1, le=8192, description="width of the stem and of the first stage")
     depths: tuple[int, ...] = Field((3, 3, 3, 1), description="blocks of each stage")
-    expansions: tuple[int, ...] = Field((4, 4, 4, 1), description="hidden / output width of each stage's blocks")
+    expansions: tuple[int, ...] = Field(
+        (4, 4, 4, 1), description="hidden / output width of each stage's blocks"
+    )
     strides: tuple[int, ...] | None = Field(None, description="upsampling factor of each stage")
-    base_rows: int = Field(18, ge=1, le=4096, description="short side of the base grid aimed at by `strides`")
+    base_rows: int = Field(
+        18, ge=1, le=4096, description="short side of the base grid aimed at by `strides`"
+    )
     kernel_size: Literal[1, 3, 5, 7] = Field(3, description="depth-wise kernel")
     stem_kernel_size: Literal[1, 3, 5, 7] = Field(3, description="stem kernel")
-    min_channels: int = Field(1, ge=1, le=8192, description="channels are halved every stage, down to this")
-    grid_frames: int | None = Field(None, ge=1, description="T_grid: knots in time of the first base grid")
+    min_channels: int = Field(
+        1, ge=1, le=8192, description="channels are halved every stage, down to this"
+    )
+    grid_frames: int | None = Field(
+        None, ge=1, description="T_grid: knots in time of the first base grid"
+    )
     grid_channels: int = Field(ge=1, le=4096, description="channels of the first base grid")
-    grid_levels: int = Field(2, ge=1, le=8, description="base grids, each with half the knots and twice the channels")
-    local_frames: int | None = Field(None, ge=1, description="T_local: knots in time of the first local grid")
-    local_channels: int = Field(ge=1, le=4096, description="channels of the first local grid of the first stage")
+    grid_levels: int = Field(
+        2, ge=1, le=8, description="base grids, each with half the knots and twice the channels"
+    )
+    local_frames: int | None = Field(
+        None, ge=1, description="T_local: knots in time of the first local grid"
+    )
+    local_channels: int = Field(
+        ge=1, le=4096, description="channels of the first local grid of the first stage"
+    )
     local_levels: int = Field(3, ge=1, le=8, description="local grids a stage")
 
     @model_validator(mode="after")
@@ -47,7 +61,9 @@ class HinervConfig(RepresentationConfig):
         if not 1 <= stages <= 8 or not all(0 <= d <= 64 for d in self.depths):
             raise ValueError(f"depths {self.depths}: 1 to 8 stages of 0 to 64 blocks")
         if len(self.expansions) != stages or not all(1 <= e <= 16 for e in self.expansions):
-            raise ValueError(f"expansions {self.expansions}: one of 1 to 16 for each of {stages} stages")
+            raise ValueError(
+                f"expansions {self.expansions}: one of 1 to 16 for each of {stages} stages"
+            )
         if self.strides is not None and (
             len(self.strides) != stages or not all(1 <= s <= 16 for s in self.strides)
         ):
@@ -60,14 +76,17 @@ class HinervConfig(RepresentationConfig):
         return self.model_copy(update={"strides": strides})
 
     def plan_grid_frames(self, num_frames: int) -> int:
-        """T_grid: as set, or 0.3 T rounded up, which gives the 40 that HiNeRV uses for Bunny's 132 frames."""
+        """T_grid: as set, or 0.3 T rounded up (HiNeRV has 40 for Bunny's 132 frames)."""
         return self.grid_frames or -(-3 * num_frames // 10)
 
     def plan_stages(self, height: int, width: int) -> list[StagePlan]:
         """Sizes of every stage; widths are C_n = floor(C_0 / 2^(n-1)) (HiNeRV, section 3.2)."""
         strides = self.resolve(height, width).strides
         assert strides is not None
-        widths = [max(self.channels >> n, min(self.min_channels, self.channels), 1) for n in range(len(strides))]
+        widths = [
+            max(self.channels >> n, min(self.min_channels, self.channels), 1)
+            for n in range(len(strides))
+        ]
         return [
             StagePlan(
                 widths[max(n - 1, 0)], widths[n], stride, self.depths[n], self.expansions[n],
@@ -85,11 +104,15 @@ class HinervConfig(RepresentationConfig):
         """Entries of all parameters for one segment."""
         rows, columns = self.base_size(shape.height, shape.width)
         base_knots = level_knots(self.plan_grid_frames(shape.num_frames), self.grid_levels)
-        total = sum(k * rows * columns * (self.grid_channels << i) for i, k in enumerate(base_knots))
+        total = sum(
+            k * rows * columns * (self.grid_channels << i) for i, k in enumerate(base_knots)
+        )
         total += self._stem_weights() + self.channels
         for stage in self.plan_stages(shape.height, shape.width):
             knots = level_knots(self.local_frames or shape.num_frames, self.local_levels)
-            total += sum(k * stage.stride**2 * (stage.local_channels << i) for i, k in enumerate(knots))
+            total += sum(
+                k * stage.stride**2 * (stage.local_channels << i) for i, k in enumerate(knots)
+            )
             total += self._encoding_weights(stage) + stage.channels_in + self._block_weights(stage)
             width = stage.channels_out if stage.depth else stage.channels_in
         return total + (width + 1) * shape.channels
@@ -107,7 +130,9 @@ class HinervConfig(RepresentationConfig):
     def activations_per_frame(self, shape: VideoShape) -> int:
         """Input, hidden layer and output of the largest block."""
         rows, columns = self.base_size(shape.height, shape.width)
-        largest = rows * columns * (self.grid_channels * ((1 << self.grid_levels) - 1) + self.channels)
+        largest = (
+            rows * columns * (self.grid_channels * ((1 << self.grid_levels) - 1) + self.channels)
+        )
         for stage in self.plan_stages(shape.height, shape.width):
             rows, columns = rows * stage.stride, columns * stage.stride
             width = 2 * stage.channels_in + (stage.expansion + 2) * stage.channels_out
@@ -115,7 +140,12 @@ class HinervConfig(RepresentationConfig):
         return largest
 
     def _stem_weights(self) -> int:
-        return self.stem_kernel_size**2 * self.grid_channels * ((1 << self.grid_levels) - 1) * self.channels
+        return (
+            self.stem_kernel_size**2
+            * self.grid_channels
+            * ((1 << self.grid_levels) - 1)
+            * self.channels
+        )
 
     def _encoding_weights(self, stage: StagePlan) -> int:
         return stage.local_channels * ((1 << self.local_levels) - 1) * stage.channels_in
@@ -123,22 +153,24 @@ class HinervConfig(RepresentationConfig):
     def _block_weights(self, stage: StagePlan) -> int:
         widths = [stage.channels_in] + [stage.channels_out] * stage.depth
         return sum(
-            a * self.kernel_size**2 + stage.expansion * b * (a + b) for a, b in itertools.pairwise(widths)
+            a * self.kernel_size**2 + stage.expansion * b * (a + b)
+            for a, b in itertools.pairwise(widths)
         )
 
 
 def level_knots(knots: int, levels: int) -> list[int]:
-    """Knots in time of each level of a temporal grid: floor(T / 2^l), at least one (HiNeRV, section 3.1)."""
+    """Knots in time of each level of a temporal grid: floor(T / 2^l), at least one."""
     return [max(knots >> level, 1) for level in range(levels)]
 
 
 def plan_strides(height: int, width: int, num_stages: int, base_rows: int) -> tuple[int, ...]:
     """Upsampling factor of each stage for a frame size.
 
-    The product P of the factors, each 1 to 5 and none larger than the one before, is the one whose base grid has
-    a short side `ceil(min(H, W) / P)` nearest to `base_rows`; then the one with the smallest canvas; then the one
-    whose last factors are largest. With `base_rows = 18` and four stages this gives 5,2,2,2 at 1280x720
-    and 5,3,2,2 at 1920x1080, as HiNeRV uses (its repository's configurations).
+    The product P of the factors, each 1 to 5 and none larger than the one before, is the one whose
+    base grid has a short side `ceil(min(H, W) / P)` nearest to `base_rows`; then the one with the
+    smallest canvas; then the one whose last factors are largest. With `base_rows = 18` and four
+    stages this gives 5,2,2,2 at 1280x720 and 5,3,2,2 at 1920x1080, as HiNeRV uses (its repository's
+    configurations).
     """
 
     def preference(strides: tuple[int, ...]) -> tuple[int, int, tuple[int, ...]]:
@@ -158,8 +190,8 @@ def plan_paddings(
     """Padding that makes a patch equal to the same pixels of the whole frame.
 
     Returns:
-        The padding of the stem's input, and for each stage (padding after upsampling, padding left at its end),
-        all in pixels of the stage's own resolution.
+        The padding of the stem's input, and for each stage (padding after upsampling, padding left
+        at its end), all in pixels of the stage's own resolution.
 
     Source: HiNeRV, section 3.5; backward recursion of its repository.
     """

@@ -1,9 +1,10 @@
-"""HiNeRV: learned grids, bilinear upsampling with hierarchical encoding, ConvNeXt blocks (HiNeRV, section 3).
+"""HiNeRV: learned grids, upsampling with hierarchical encoding, ConvNeXt blocks (section 3).
 
-    base grids --time--> stem --> [norm, upsample x s, + local grids, blocks] x stages --> head --> pixels
+    base grids --time--> stem --> [norm, upsample, + local grids, blocks] x stages --> head
 
-A whole frame is computed with zero-padded convolutions. A patch is computed with extra margins, where positions
-outside the frame are set to zero after every layer, so that it equals the same pixels of the frame (section 3.5).
+A whole frame is computed with zero-padded convolutions. A patch is computed with extra margins,
+where positions outside the frame are set to zero after every layer, so that it equals the same
+pixels of the frame (section 3.5).
 """
 
 import itertools
@@ -24,7 +25,12 @@ from nvcodec.representations._coordinates import (
     linear_weights,
     padded_range,
 )
-from nvcodec.representations._hinerv_config import HinervConfig, StagePlan, level_knots, plan_paddings
+from nvcodec.representations._hinerv_config import (
+    HinervConfig,
+    StagePlan,
+    level_knots,
+    plan_paddings,
+)
 from nvcodec.video.info import VideoShape
 
 NORM_EPS = 1e-6
@@ -32,9 +38,10 @@ GRID_INIT = 1e-3
 
 
 class TemporalGrids(nn.Module):
-    """Multi-resolution grids, read at one time by linear interpolation: (N,) -> (N, h, w, sum of channels).
+    """Multi-resolution grids, read at one time by linear interpolation: (N,) -> (N, h, w, C).
 
-    Level l holds `floor(T / 2^l)` knots of `C 2^l` channels (sections 3.1 and 3.4). Stored as (knots h w, channels).
+    Level l holds `floor(T / 2^l)` knots of `C 2^l` channels (sections 3.1 and 3.4). Stored as
+    (knots h w, channels).
     """
 
     def __init__(self, knots: int, size: tuple[int, int], channels: int, levels: int) -> None:
@@ -43,7 +50,11 @@ class TemporalGrids(nn.Module):
         self.knots = level_knots(knots, levels)
         self.out_channels = sum(channels << level for level in range(levels))
         self.levels = nn.ParameterList(
-            nn.Parameter(torch.empty(k * size[0] * size[1], channels << level).uniform_(-GRID_INIT, GRID_INIT))
+            nn.Parameter(
+                torch.empty(k * size[0] * size[1], channels << level).uniform_(
+                    -GRID_INIT, GRID_INIT
+                )
+            )
             for level, k in enumerate(self.knots)
         )
 
@@ -53,29 +64,41 @@ class TemporalGrids(nn.Module):
         for knots, level in zip(self.knots, self.levels, strict=True):
             grid = level.view(knots, *self.size, -1)
             before, after, weight = blend_times(t, num_frames, knots)
-            read.append(torch.lerp(grid[before], grid[after], weight[:, None, None, None].to(grid.dtype)))
+            read.append(
+                torch.lerp(grid[before], grid[after], weight[:, None, None, None].to(grid.dtype))
+            )
         return torch.cat(read, dim=-1)
 
 
 class ConvNextBlock(nn.Module):
-    """Depth-wise convolution, norm, two linear layers with GELU; a shortcut when the widths agree. (N, h, w, C)."""
+    """Depth-wise convolution, norm, two linear layers; a shortcut when the widths agree."""
 
-    def __init__(self, channels_in: int, channels_out: int, expansion: int, kernel_size: int) -> None:
+    def __init__(
+        self, channels_in: int, channels_out: int, expansion: int, kernel_size: int
+    ) -> None:
         super().__init__()
         self.shortcut = channels_in == channels_out
         self.depthwise = nn.Conv2d(
-            channels_in, channels_in, kernel_size, padding=kernel_size // 2, groups=channels_in, bias=False
+            channels_in,
+            channels_in,
+            kernel_size,
+            padding=kernel_size // 2,
+            groups=channels_in,
+            bias=False,
         )
         self.expand = nn.Linear(channels_in, expansion * channels_out, bias=False)
         self.project = nn.Linear(expansion * channels_out, channels_out, bias=False)
 
     def forward(self, x: Tensor, inside: Tensor | None) -> Tensor:
         """One block; `inside` (N, h, w, 1) zeroes what lies outside the frame."""
-        y = self.depthwise(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # channels last in memory throughout
+        y = self.depthwise(x.permute(0, 3, 1, 2)).permute(
+            0, 2, 3, 1
+        )  # channels last in memory throughout
         y = self.project(F.gelu(self.expand(normalize(y))))
         if inside is not None:
             y = y * inside
-        return x + y if self.shortcut else y
+        result: Tensor = x + y if self.shortcut else y
+        return result
 
 
 class Stage(nn.Module):
@@ -104,7 +127,7 @@ def normalize(x: Tensor) -> Tensor:
 
 
 class Hinerv(Representation[HinervConfig]):
-    """HiNeRV over one segment. Source: HiNeRV, section 3, and the configurations of its repository."""
+    """HiNeRV over one segment. Source: HiNeRV, section 3, and its repository's configurations."""
 
     Config: ClassVar[type[RepresentationConfig]] = HinervConfig
 
@@ -115,10 +138,15 @@ class Hinerv(Representation[HinervConfig]):
         self.scale = math.prod(plan.stride for plan in plans)
         self.base_size = config.base_size(shape.height, shape.width)
         self.stem_padding, self.stage_paddings = plan_paddings(
-            [plan.stride for plan in plans], config.depths, config.kernel_size, config.stem_kernel_size
+            [plan.stride for plan in plans],
+            config.depths,
+            config.kernel_size,
+            config.stem_kernel_size,
         )
         grid_frames = config.plan_grid_frames(shape.num_frames)
-        self.base = TemporalGrids(grid_frames, self.base_size, config.grid_channels, config.grid_levels)
+        self.base = TemporalGrids(
+            grid_frames, self.base_size, config.grid_channels, config.grid_levels
+        )
         kernel = config.stem_kernel_size
         self.stem = nn.Conv2d(self.base.out_channels, config.channels, kernel, padding=kernel // 2)
         nn.init.zeros_(self.stem.bias)  # type: ignore[arg-type]
@@ -127,7 +155,9 @@ class Hinerv(Representation[HinervConfig]):
             cell, knots = (plan.stride, plan.stride), config.local_frames or shape.num_frames
             local = TemporalGrids(knots, cell, plan.local_channels, config.local_levels)
             self.stages.append(Stage(plan, config.kernel_size, local))
-        self.head = nn.Linear(plans[-1].channels_out if plans[-1].depth else plans[-1].channels_in, shape.channels)
+        self.head = nn.Linear(
+            plans[-1].channels_out if plans[-1].depth else plans[-1].channels_in, shape.channels
+        )
         nn.init.zeros_(self.head.bias)
 
     @property
@@ -137,7 +167,11 @@ class Hinerv(Representation[HinervConfig]):
 
     def forward(self, patches: Patches) -> Tensor:
         """Pixels of patches or of whole frames; see the base class."""
-        x = self._frames(patches.t) if patches.size is None else self._patches(patches, patches.size)
+        x = (
+            self._frames(patches.t)
+            if patches.size is None
+            else self._patches(patches, patches.size)
+        )
         return torch.sigmoid(self.head(x).float())
 
     def _frames(self, t: Tensor) -> Tensor:
@@ -154,6 +188,7 @@ class Hinerv(Representation[HinervConfig]):
             x = x.reshape(n, h * s, w * s, c)
             for block in stage.blocks:
                 x = block(x, None)
+        assert isinstance(x, Tensor)
         return x
 
     def _patches(self, patches: Patches, size: tuple[int, int]) -> Tensor:
@@ -168,7 +203,10 @@ class Hinerv(Representation[HinervConfig]):
         )
         base = self.base(patches.t, num_frames)
         batch = torch.arange(len(patches.t), device=base.device)[:, None, None]
-        clamped = rows.clamp(0, limits[0] - 1)[:, :, None], columns.clamp(0, limits[1] - 1)[:, None, :]
+        clamped = (
+            rows.clamp(0, limits[0] - 1)[:, :, None],
+            columns.clamp(0, limits[1] - 1)[:, None, :],
+        )
         x = base[batch, clamped[0], clamped[1]] * inside_mask(rows, columns, limits)
         x = self.stem(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         margin = (self.config.stem_kernel_size - 1) // 2
@@ -179,7 +217,8 @@ class Hinerv(Representation[HinervConfig]):
             starts = [start * s for start in starts]
             lengths = [length * s for length in lengths]
             fine_rows, fine_columns = (
-                padded_range(start, length, outer) for start, length in zip(starts, lengths, strict=True)
+                padded_range(start, length, outer)
+                for start, length in zip(starts, lengths, strict=True)
             )
             x = normalize(x)
             if s > 1:
@@ -207,9 +246,15 @@ class Hinerv(Representation[HinervConfig]):
     def check_patch_size(self, size: tuple[int, int]) -> None:
         """Patches are multiples of the product of strides that divide the canvas."""
         for axis, name in enumerate(("height", "width")):
-            legal = [self.scale * k for k in range(1, self.base_size[axis] + 1) if self.base_size[axis] % k == 0]
+            legal = [
+                self.scale * k
+                for k in range(1, self.base_size[axis] + 1)
+                if self.base_size[axis] % k == 0
+            ]
             if size[axis] not in legal:
-                raise ValueError(f"patch {name} {size[axis]} is not one of {', '.join(map(str, legal))}")
+                raise ValueError(
+                    f"patch {name} {size[axis]} is not one of {', '.join(map(str, legal))}"
+                )
 
     def parameter_roles(self) -> Mapping[str, Role]:
         """Grids are grids, one-dimensional tensors biases, the rest weights."""
@@ -227,8 +272,8 @@ class Hinerv(Representation[HinervConfig]):
 def upsample(x: Tensor, stride: int) -> Tensor:
     """Bilinear upsampling of (N, h, w, C) by `stride`, align_corners false.
 
-    Written as one blend a phase with exact weights: `F.interpolate` takes its weights from float positions, which
-    costs 1e-5 at a thousand columns, and patches would no longer equal frames.
+    Written as one blend a phase with exact weights: `F.interpolate` takes its weights from float
+    positions, which costs 1e-5 at a thousand columns, and patches would no longer equal frames.
     """
     for axis in (1, 2):
         before, after = shifted(x, axis, -1), shifted(x, axis, 1)
@@ -248,7 +293,7 @@ def shifted(x: Tensor, axis: int, by: int) -> Tensor:
 
 
 def interpolate(x: Tensor, row_weights: Tensor, column_weights: Tensor) -> Tensor:
-    """Bilinear resampling of (N, h, w, C) by one matrix product an axis: (N, H, h) and (N, W, w)."""
+    """Bilinear resampling of (N, h, w, C) by a matrix product an axis: (N, H, h) and (N, W, w)."""
     n, h, w, c = x.shape
     x = torch.bmm(row_weights.to(x.dtype), x.reshape(n, h, w * c)).view(n, -1, w, c)
     return torch.matmul(column_weights.to(x.dtype)[:, None], x)
@@ -256,7 +301,9 @@ def interpolate(x: Tensor, row_weights: Tensor, column_weights: Tensor) -> Tenso
 
 def inside_mask(rows: Tensor, columns: Tensor, limits: tuple[int, int]) -> Tensor:
     """1.0 for positions of the frame, 0.0 for padding, (N, h, w, 1)."""
-    return (is_inside(rows, limits[0])[:, :, None] * is_inside(columns, limits[1])[:, None, :])[..., None]
+    return (is_inside(rows, limits[0])[:, :, None] * is_inside(columns, limits[1])[:, None, :])[
+        ..., None
+    ]
 
 
 def crop(x: Tensor, rows: Tensor, columns: Tensor, margin: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -2,7 +2,8 @@
 
     prepare (once)  ->  values, loss (every step)  ->  finish (once)
 
-The loop owns optimisers, batches and checkpoints; a stage says which values the network sees and what is minimised.
+The loop owns optimisers, batches and checkpoints; a stage says which values the network sees and
+what is minimised.
 """
 
 import abc
@@ -27,13 +28,17 @@ class StageConfig(Settings):
     epochs: int = Field(ge=0, le=1_000_000, description="passes over the frames")
     learning_rate_scale: float = Field(1.0, gt=0, description="factor on the optimizer's rates")
     warmup_epochs: int = Field(0, ge=0, description="epochs of linear warm-up")
-    warmup_ratio: float = Field(0.01, ge=0, le=1, description="rate at the first step, relative to the top")
-    final_ratio: float = Field(0.01, ge=0, le=1, description="rate at the last step, relative to the top")
+    warmup_ratio: float = Field(
+        0.01, ge=0, le=1, description="rate at the first step, relative to the top"
+    )
+    final_ratio: float = Field(
+        0.01, ge=0, le=1, description="rate at the last step, relative to the top"
+    )
 
 
 @dataclass
 class FitState:
-    """What one stage hands to the next: the representation, and which entries of its parameters are kept."""
+    """What one stage hands to the next: the representation, and which entries of it are kept."""
 
     representation: Representation  # type: ignore[type-arg]
     masks: dict[str, Tensor] = field(default_factory=dict)
@@ -58,10 +63,12 @@ class Stage(abc.ABC, Generic[ConfigT]):
     def __init__(self, config: ConfigT) -> None:
         self.config = config
 
-    def prepare(self, state: FitState) -> None:  # noqa: B027 - most stages need none
+    def prepare(self, state: FitState) -> None:
         """Change the state once, before the first step."""
 
-    def values(self, state: FitState, progress: float, generator: torch.Generator) -> Mapping[str, Tensor]:
+    def values(
+        self, state: FitState, progress: float, generator: torch.Generator
+    ) -> Mapping[str, Tensor]:
         """What the network sees in place of its parameters at `progress` (0 to 1) of the stage."""
         return state.masked()
 

@@ -19,8 +19,9 @@ class PruneConfig(StageConfig):
 class Prune(Stage[PruneConfig]):
     """Global pruning by |w| / P^lambda, P being the weights of the tensor that are not pruned yet.
 
-    The share counts all parameters, grids and biases too, but only what the representation calls prunable is taken.
-    Source: HiNeRV, section 3.6; the small constant and the share as in its repository.
+    The share counts all parameters, grids and biases too, but only what the representation calls
+    prunable is taken. Source: HiNeRV, section 3.6; the small constant and the share as in its
+    repository.
     """
 
     Config: ClassVar[type[StageConfig]] = PruneConfig
@@ -38,5 +39,7 @@ class Prune(Stage[PruneConfig]):
         wanted = round(self.config.ratio * sum(p.numel() for p in parameters.values()))
         keep = torch.ones(len(order), device=order.device)
         keep[order[:wanted]] = 0
-        for name, mask in zip(names, keep.split([s.numel() for s in scores]), strict=True):
-            state.masks[name] = mask.view_as(parameters[name])
+        first = 0
+        for name, score in zip(names, scores, strict=True):
+            state.masks[name] = keep[first : first + score.numel()].view_as(score)
+            first += score.numel()
