@@ -117,7 +117,9 @@ class GridTwin:
             log2_sigma = bounded(log2_sigma, MIN_SIGMA / PER_OCTAVE, MAX_SIGMA / PER_OCTAVE)
             return gaussian_bits(bins - mean, log2_sigma).sum()
         inside = self._blocks(torch.ones_like(bins[..., :1]))
-        seen = self._blocks(bounded(bins if context is None else context, -VALUE_LIMIT, VALUE_LIMIT))
+        seen = self._blocks(
+            bounded(bins if context is None else context, -VALUE_LIMIT, VALUE_LIMIT)
+        )
         mean, log2_sigma = self._network(seen, inside, side)
         return (gaussian_bits(self._blocks(bins) - mean, log2_sigma) * inside).sum()
 

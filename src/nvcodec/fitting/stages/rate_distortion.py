@@ -7,6 +7,7 @@
 Needs the `hierarchical` scheme. Source: NVRC, sections 3.4 and 3.5.
 """
 
+import math
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
@@ -20,6 +21,10 @@ from nvcodec.fitting.rate import GridTwin, Twin, make_twin, phi_bits
 from nvcodec.fitting.relaxations import noisy_soft_round, straight_through
 from nvcodec.fitting.settings import LossConfig
 from nvcodec.fitting.stages._base import FitState, Stage, StageConfig
+
+
+START_OF_ZEROS = -6.0
+"""log2 of the bin width for a tensor that is zero at the start, such as biases."""
 
 
 class RateDistortionConfig(StageConfig):
@@ -42,7 +47,12 @@ class RateDistortionConfig(StageConfig):
     noise_ratio: tuple[float, float] = Field(
         (0.5, 1.0), description="share of entries that quant_noise rounds"
     )
-    log2_step: float = Field(-8.66, description="log2 of all bin widths at the start; NVRC: e^-6")
+    log2_step: float | None = Field(
+        -8.66, description="log2 of all bin widths at the start; NVRC: e^-6"
+    )
+    step_to_rms: float = Field(
+        0.125, gt=0, description="without log2_step: bin width over a tensor's RMS at the start"
+    )
     learn_steps: bool = Field(True, description="V5 if False: bin widths stay as they begin")
 
 
@@ -69,12 +79,13 @@ class RateDistortion(Stage[RateDistortionConfig]):
             values = state.representation.get_parameter(spec.name).detach()
             start = scheme.default_side(Parameter(spec, values.float().cpu().numpy()))
             side = {name: torch.from_numpy(array).to(values) for name, array in start.items()}
+            log2_step = self._start_step(values)
             if isinstance(self._twin(state, spec.name), GridTwin):
-                side["log2_step"].fill_(self.config.log2_step)
+                side["log2_step"].fill_(log2_step)
                 _start_network(side, scheme.config.context_kernels)
             else:
                 side["log2_step_rows"].zero_()
-                side["log2_step_columns"].fill_(self.config.log2_step)
+                side["log2_step_columns"].fill_(log2_step)
             state.side[spec.name] = {n: t.requires_grad_() for n, t in side.items()}
 
     def values(
@@ -131,6 +142,13 @@ class RateDistortion(Stage[RateDistortionConfig]):
                 generator,
             )
         return relaxed, relaxed
+
+    def _start_step(self, values: Tensor) -> float:
+        """log2 of a tensor's bin widths at the start."""
+        if self.config.log2_step is not None:
+            return self.config.log2_step
+        rms = float(values.square().mean().sqrt())
+        return math.log2(self.config.step_to_rms * rms) if rms > 0 else START_OF_ZEROS
 
     def _side(self, state: FitState, name: str) -> dict[str, Tensor]:
         side = state.side[name]
