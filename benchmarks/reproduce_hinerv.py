@@ -3,8 +3,8 @@
     python benchmarks/reproduce_hinerv.py bigbuckbunny.mp4 --preset paper/hinerv-bunny-xxs \
         --workdir runs/xxs --minutes 8.5
 
-Needs a GPU for the real thing: 300 epochs of 132 frames. Stops after `--minutes` with its state saved
-in `--workdir`; the same command goes on, until it prints the result and appends it to `--out`.
+Needs a GPU for the real thing: 300 epochs of 132 frames. Stops after `--minutes` with its state in
+`--workdir`; the same command goes on, until it prints the result and appends it to `--out`.
 `--cpu-check` runs the same code at toy size on the embedded clip and checks that stopping and
 continuing changes nothing.
 """
@@ -103,7 +103,7 @@ def run(args: argparse.Namespace, overrides: tuple[str, ...] = ()) -> dict[str, 
         print(f"stopped{where}; run the same command to go on", file=sys.stderr)
         return None
     exact, rounded = measure_db(fitting)
-    printed = PRINTED_DB.get(args.preset)
+    printed = None if overrides else PRINTED_DB.get(args.preset)
     cuda = device.type == "cuda"
     return {
         "benchmark": "reproduce_hinerv",
