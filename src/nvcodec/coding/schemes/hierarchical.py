@@ -16,7 +16,7 @@ of the specs; a section without content is left out. Phi, array by array:
                        as far as they have more than one entry
     of all layers      that have no such vectors, together: steps (QSCL), sigma - step, means (ENTP)
 
-Coding of one array: `phi`. Order of the symbols: `grids`. Names, shapes and units of the real
+A grid is a tensor of role "grid" with four axes, none empty. Coding of one array: `phi`. Order of the symbols: `grids`. Names, shapes and units of the real
 side information that a stage may learn: `Hierarchical.side_shapes`.
 """
 
@@ -94,6 +94,9 @@ class HierarchicalConfig(SchemeConfig):
     """NVRC: (5, 5, 5). Differs: one layer looks around, the others think, five times as fast."""
     context_width: int = Field(default=8, ge=1, le=32, description="hidden channels a channel")
     context_shared: bool = Field(default=False, description="one network for all channels")
+    context_weight_bits: int = Field(
+        default=8, ge=3, le=8, description="bits of the largest weight of a context layer"
+    )
     block: tuple[BlockSide, BlockSide, BlockSide] = Field(
         default=(16, 8, 8), description="block of a grid along t, h, w"
     )
@@ -237,7 +240,7 @@ class Hierarchical(Scheme[HierarchicalConfig]):
 
 
 def _is_grid(spec: ParameterSpec) -> bool:
-    return spec.role is Role.GRID and len(spec.shape) == 4
+    return spec.role is Role.GRID and len(spec.shape) == 4 and spec.num_values > 0
 
 
 def _split(tensors: Sequence[CodedTensor]) -> tuple[list[GridTensor], list[LayerTensor]]:
