@@ -123,7 +123,8 @@ def add_context_model(side: dict[str, Any], config: Any, rng: np.random.Generato
         for i in range(1, last):
             side[f"context_weight_{i}"][:, unit, unit, -1] += 1
         side[f"context_weight_{last}"][:, 0, unit, -1] += sign
-    side[f"context_bias_{last}"][:, 1] += 0
+        side[f"context_weight_{last}"][:, 1, unit, -1] += 0.15  # more spread where more goes on
+    side[f"context_bias_{last}"][:, 1] -= 0.25
 
 
 class Recorder(GaussianCoder):

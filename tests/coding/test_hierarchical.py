@@ -19,7 +19,8 @@ NETWORK = [
 SWITCHES = [
     {}, {"context": False}, {"per_tensor": True}, {"phi_coded": False}, {"context_shared": True},
     {"step_per_block": False}, {"context_kernels": [5, 5, 5]}, {"context_kernels": [3, 3]},
-    {"share": 4}, {"context_weight_bits": 5}, {"block": [4, 3, 64]}, {"context": False, "step_per_block": False, "bits": 5},
+    {"share": 4}, {"context_weight_bits": 5}, {"block": [4, 3, 64]},
+    {"context": False, "step_per_block": False, "bits": 5},
 ]  # fmt: skip
 
 DIGEST = "c457456b4ed6fd0f80ea9e4076e483cb"

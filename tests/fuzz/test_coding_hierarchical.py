@@ -101,9 +101,9 @@ def unpacks_or_refuses(scheme, sections, specs):
 @settings(deadline=None, max_examples=80)
 @given(
     st.dictionaries(st.sampled_from([*TAGS, "XXXX"]), st.binary(max_size=80)),
-    st.lists(st.tuples(st.sampled_from([Role.GRID, Role.WEIGHT]), st.one_of(GRID_SHAPES, LAYER_SHAPES)), max_size=3),
+    st.lists(st.tuples(st.sampled_from(list(Role)), GRID_SHAPES | LAYER_SHAPES), max_size=3),
     configs(),
-)  # fmt: skip
+)
 def test_any_bytes(sections, tensors, config):
     specs = [ParameterSpec(f"t{i}", shape, role) for i, (role, shape) in enumerate(tensors)]
     unpacks_or_refuses(load_scheme(config), sections, specs)

@@ -16,8 +16,9 @@ of the specs; a section without content is left out. Phi, array by array:
                        as far as they have more than one entry
     of all layers      that have no such vectors, together: steps (QSCL), sigma - step, means (ENTP)
 
-A grid is a tensor of role "grid" with four axes, none empty. Coding of one array: `phi`. Order of the symbols: `grids`. Names, shapes and units of the real
-side information that a stage may learn: `Hierarchical.side_shapes`.
+A grid is a tensor of role "grid" with four axes, none empty; every other tensor is a layer. Coding
+of one array: `phi`. Order of the symbols: `grids`. Names, shapes and units of the real side
+information that a stage may learn: `Hierarchical.side_shapes`.
 """
 
 import math
