@@ -12,7 +12,8 @@ itself; what lies outside the block or the grid counts as 0, in every layer.
 
 The integers, with rshift(x, n) = floor(x / 2^n + 1/2) for any n, of either sign:
 
-    weight    q = round(w 2^e), -127 to 127, one exponent e for each layer, -8 to 12
+    weight    q = round(w 2^e), -127 to 127, one exponent e for each layer, -8 to 12:
+              the largest that keeps max|q| in `context_weight_bits`
     bias      b in 1/16, -1023 to 1023; B = rshift(b, 4 - e - f)
     sum       acc = sum(q x) + B, with f = 0 fractional bits in x for layer 1 and 4 afterwards
     hidden    min(max(rshift(acc, e + f - 4), 0), 127): 4 fractional bits
@@ -76,11 +77,11 @@ def layer_shapes(kernels: Sequence[int], width: int, groups: int) -> list[tuple[
     ]
 
 
-def weight_exponent(weights: NDArray[Any]) -> int:
-    """Largest e from -8 to 12 with max|w| 2^e <= 127; 12 for zeros."""
+def weight_exponent(weights: NDArray[Any], bits: int = 8) -> int:
+    """Largest e from -8 to 12 with max|w| 2^e <= 2^(bits - 1) - 1; 12 for zeros."""
     peak = float(np.abs(weights).max(initial=0))
     for exponent in range(MAX_EXPONENT, MIN_EXPONENT, -1):
-        if math.ldexp(peak, exponent) <= VALUE_LIMIT:
+        if math.ldexp(peak, exponent) <= (1 << (bits - 1)) - 1:
             return exponent
     return MIN_EXPONENT
 
@@ -109,9 +110,10 @@ class ContextNetwork:
         kernels: Sequence[int],
         weights: Sequence[NDArray[np.float32]],
         biases: Sequence[NDArray[np.float32]],
+        weight_bits: int = 8,
     ) -> "ContextNetwork":
         """Rounded from real weights and biases, ties to even."""
-        exponents = tuple(weight_exponent(w) for w in weights)
+        exponents = tuple(weight_exponent(w, weight_bits) for w in weights)
         rounded = [
             np.rint(np.ldexp(w.astype(np.float64), e))
             for w, e in zip(weights, exponents, strict=True)

@@ -70,7 +70,8 @@ def step_values(step: NDArray[np.int32]) -> NDArray[np.float32]:
 def quantized(values: NDArray[np.float32], step: NDArray[np.float32]) -> NDArray[np.int32]:
     """Symbols round(values / step), ties to even, clamped to the limit; float32 throughout."""
     ratio = np.rint(values.astype(np.float32) / step)
-    return np.clip(ratio, -SYMBOL_LIMIT, SYMBOL_LIMIT).astype(np.int32)
+    symbols: NDArray[np.int32] = np.clip(ratio, -SYMBOL_LIMIT, SYMBOL_LIMIT).astype(np.int32)
+    return symbols
 
 
 def dequantized(symbols: NDArray[np.int32], step: NDArray[np.float32]) -> NDArray[np.float16]:

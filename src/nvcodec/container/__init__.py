@@ -72,8 +72,8 @@ A name is a lower-case letter followed by at most 63 lower-case letters, digits 
     rest          the bytes of the sections, in the order of that table
 
 Tags: `MASK` pruning masks, `QSCL` quant scales, `ENTP` entropy parameters, `SYMB` coded symbols,
-`RAWF` half floats; which of them are there, and what they mean, is up to the scheme. Others are
-carried through.
+`GRID` symbols of feature grids, `LAYR` symbols of layers, `RAWF` half floats; which of them are
+there, and what they mean, is up to the scheme. Others are carried through.
 
 **indx** repeats where the segments are; it can be rebuilt by walking the file.
 

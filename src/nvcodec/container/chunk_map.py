@@ -46,6 +46,8 @@ SECTIONS = {
     "QSCL": "quant scales",
     "ENTP": "entropy parameters",
     "SYMB": "coded symbols",
+    "GRID": "coded symbols of feature grids",
+    "LAYR": "coded symbols of layers",
     "RAWF": "half floats",
 }
 """What the known section tags stand for."""

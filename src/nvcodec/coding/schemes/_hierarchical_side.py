@@ -127,8 +127,6 @@ def grid_defaults(values: NDArray[np.float32], config: "HierarchicalConfig") -> 
     num_channels = values.shape[3]
     log2_step = _default_log2_step(values, config.bits)
     bins = np.rint(values.astype(np.float64).reshape(-1, num_channels) * 2.0**-log2_step)
-    if not bins.size:
-        bins = np.zeros((1, num_channels))
     mean = bins.mean(axis=0)
     log2_sigma = np.log2(np.square(bins - mean).mean(axis=0) + 4.0**_MIN_LOG2_SPREAD) / 2
     shapes = grid_side_shapes(values.shape, config)
@@ -137,7 +135,7 @@ def grid_defaults(values: NDArray[np.float32], config: "HierarchicalConfig") -> 
     if not config.context:
         side["log2_sigma"][:], side["mean"][:] = log2_sigma, mean
         return side
-    if config.context_shared and num_channels:
+    if config.context_shared:
         mean, log2_sigma = mean.mean(keepdims=True), log2_sigma.max(keepdims=True)
     last = side[f"context_bias_{len(config.context_kernels) - 1}"]
     last[:, 0], last[:, 1] = mean, log2_sigma
@@ -177,4 +175,5 @@ def grid_network(side: Side, config: "HierarchicalConfig") -> ContextNetwork:
         config.context_kernels,
         [side[f"context_weight_{i}"] for i in layers],
         [side[f"context_bias_{i}"] for i in layers],
+        config.context_weight_bits,
     )

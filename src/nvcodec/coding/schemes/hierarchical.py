@@ -16,8 +16,9 @@ of the specs; a section without content is left out. Phi, array by array:
                        as far as they have more than one entry
     of all layers      that have no such vectors, together: steps (QSCL), sigma - step, means (ENTP)
 
-Coding of one array: `phi`. Order of the symbols: `grids`. Names, shapes and units of the real
-side information that a stage may learn: `Hierarchical.side_shapes`.
+A grid is a tensor of role "grid" with four axes, none empty; every other tensor is a layer. Coding
+of one array: `phi`. Order of the symbols: `grids`. Names, shapes and units of the real side
+information that a stage may learn: `Hierarchical.side_shapes`.
 """
 
 import math
@@ -91,9 +92,12 @@ class HierarchicalConfig(SchemeConfig):
     context_kernels: tuple[Kernel, ...] = Field(
         default=(5, 1, 1), min_length=1, max_length=4, description="cubic kernel of each layer, odd"
     )
-    """NVRC: (5, 5, 5). Differs: one layer looks around, the others think, five times as fast."""
+    """NVRC: (5, 5, 5). Differs: one layer looks around, the others think: grids decode about six times as fast."""
     context_width: int = Field(default=8, ge=1, le=32, description="hidden channels a channel")
     context_shared: bool = Field(default=False, description="one network for all channels")
+    context_weight_bits: int = Field(
+        default=8, ge=3, le=8, description="bits of the largest weight of a context layer"
+    )
     block: tuple[BlockSide, BlockSide, BlockSide] = Field(
         default=(16, 8, 8), description="block of a grid along t, h, w"
     )
@@ -237,7 +241,7 @@ class Hierarchical(Scheme[HierarchicalConfig]):
 
 
 def _is_grid(spec: ParameterSpec) -> bool:
-    return spec.role is Role.GRID and len(spec.shape) == 4
+    return spec.role is Role.GRID and len(spec.shape) == 4 and spec.num_values > 0
 
 
 def _split(tensors: Sequence[CodedTensor]) -> tuple[list[GridTensor], list[LayerTensor]]:
