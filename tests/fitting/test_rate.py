@@ -1,0 +1,113 @@
+"""The differentiable rate is the coder's: bound here on rounded bins."""
+
+import numpy as np
+import pytest
+import torch
+
+from nvcodec.coding.parameters import Parameter, ParameterSet, ParameterSpec, Role
+from nvcodec.coding.schemes import load_scheme
+from nvcodec.fitting.rate import GridTwin, make_twin
+from nvcodec.fitting.relaxations import bounded, noisy_soft_round, soft_round, soft_round_inverse
+
+SPECS = [
+    ParameterSpec("grid", (17, 9, 11, 3), Role.GRID),
+    ParameterSpec("wide", (40, 300), Role.WEIGHT),
+    ParameterSpec("tall", (500, 3), Role.GRID),
+    ParameterSpec("kernel", (160, 16, 3, 3), Role.WEIGHT),
+    ParameterSpec("bias", (37,), Role.BIAS),
+]
+
+
+def fitted(scheme, seed: int) -> list[Parameter]:
+    """Trained-like values with side information that matters in every field."""
+    generator = np.random.default_rng(seed)
+    parameters = []
+    for spec in SPECS:
+        values = generator.laplace(0, 0.02, spec.shape).astype(np.float32)
+        side = {}
+        for name, shape in scheme.side_shapes(spec).items():
+            if name.startswith("context_weight"):
+                array = generator.normal(0, 0.3, shape)
+            elif name.startswith("context_bias"):
+                array = generator.normal(0.5, 0.5, shape)
+            elif name == "log2_step":  # of a grid
+                array = generator.normal(-6.5, 0.5, shape)
+            elif name in ("log2_sigma", "log2_sigma_rows"):
+                array = generator.normal(0.7 if name == "log2_sigma" else -5.2, 0.5, shape)
+            elif name == "log2_step_rows":
+                array = generator.normal(-6.5, 0.5, shape)
+            else:
+                array = generator.normal(0, 0.3, shape)
+            side[name] = array.astype(np.float32)
+        parameters.append(Parameter(spec, values, side=side))
+    return parameters
+
+
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {},
+        {"context_kernels": [3, 1], "context_width": 4, "context_shared": True},
+        {"context_kernels": [5, 3, 3]},
+        {"context": False, "per_tensor": True},
+        {"step_per_block": False, "share": 8},
+    ],
+)
+def test_estimate_equals_coded_bits(switches):
+    scheme = load_scheme({"kind": "hierarchical", **switches})
+    parameters = fitted(scheme, 1)
+    coded = scheme.quantize(parameters)
+    sections = scheme.pack(coded)
+    estimates = {"grids": 0.0, "layers": 0.0}
+    for parameter, tensor in zip(parameters, coded.tensors, strict=True):
+        twin = make_twin(parameter.spec, scheme.config)
+        side = {name: torch.from_numpy(array) for name, array in parameter.side.items()}
+        bins = twin.bins(torch.from_numpy(parameter.values), side).round()
+        symbols = torch.from_numpy(tensor.symbols).reshape(bins.shape)
+        assert (bins - symbols).abs().max() <= 1  # a tie may fall either way
+        assert (bins == symbols).float().mean() > 0.999
+        group = "grids" if isinstance(twin, GridTwin) else "layers"
+        estimates[group] += float(twin.bits(symbols.float(), side))
+    ideal = scheme.group_bits(coded)
+    for group, tag in (("grids", "GRID"), ("layers", "LAYR")):
+        estimate = estimates[group]
+        assert estimate == pytest.approx(ideal[group], rel=0.01, abs=64), group
+        assert 8 * len(sections[tag]) == pytest.approx(estimate, rel=0.01, abs=64), group
+    assert isinstance(coded, ParameterSet)
+
+
+def test_gradients_reach_values_and_side_information():
+    scheme = load_scheme({"kind": "hierarchical"})
+    for parameter in fitted(scheme, 2):
+        twin = make_twin(parameter.spec, scheme.config)
+        values = torch.from_numpy(parameter.values).requires_grad_()
+        side = {n: torch.from_numpy(a).requires_grad_() for n, a in parameter.side.items()}
+        twin.bits(twin.bins(values, side), side).backward()
+        assert values.grad.abs().sum() > 0
+        for name, tensor in side.items():
+            assert tensor.grad is not None, (parameter.spec.name, name)
+            assert torch.isfinite(tensor.grad).all()
+
+
+def test_soft_rounding_and_its_noise():
+    x = torch.linspace(-2.4, 2.4, 97)
+    for temperature in (0.5, 0.3):
+        soft = soft_round(x, temperature)
+        assert torch.allclose(soft_round_inverse(soft, temperature), x, atol=2e-3)
+        assert torch.allclose(
+            soft_round(torch.tensor([1.0, 1.5]), temperature), torch.tensor([1.0, 1.5])
+        )
+    assert (soft_round(x, 0.01) - x.round()).abs().median() < 1e-3
+    generator = torch.Generator().manual_seed(0)
+    noisy = noisy_soft_round(torch.zeros(100_000), 0.3, 1.0, generator)
+    assert abs(float(noisy.mean())) < 0.01
+    assert float(noisy.abs().max()) <= 0.51
+
+
+def test_bounds_let_gradients_lead_back():
+    x = torch.tensor([-2.0, 0.0, 2.0], requires_grad=True)
+    bounded(x, -1, 1).sum().backward()
+    assert x.grad.tolist() == [0, 1, 1] or x.grad.tolist() == [0.0, 1.0, 1.0]
+    x.grad = None
+    (-bounded(x, -1, 1)).sum().backward()
+    assert x.grad.tolist() == [-1.0, -1.0, 0.0]
