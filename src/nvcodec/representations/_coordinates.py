@@ -1,4 +1,4 @@
-"""Index arithmetic that representations share: positions of padded patches, interpolation weights.
+"""Index arithmetic that representations share: positions of padded patches, knots in time.
 
 Rows and columns are integers in the grid of the stage at hand; a position outside `[0, limit)` is
 padding.
@@ -16,25 +16,6 @@ def padded_range(start: Tensor, length: int, padding: int) -> Tensor:
 def is_inside(index: Tensor, limit: int) -> Tensor:
     """1.0 where `0 <= index < limit`, else 0.0; float32, shape of `index`."""
     return ((index >= 0) & (index < limit)).float()
-
-
-def linear_weights(index: Tensor, stride: int, source: Tensor, limit: int) -> Tensor:
-    """Matrix that interpolates a padded axis by `stride`; align_corners false, edges clamped.
-
-    Args:
-        index: positions wanted in the fine grid, int64 (N, M).
-        stride: factor between the two grids.
-        source: positions held in the coarse grid, consecutive, int64 (N, K).
-        limit: size of the whole coarse axis.
-
-    Returns:
-        Weights (N, M, K), float32; rows sum to one wherever both needed neighbours are held.
-    """
-    # Positions in units of 1 / (2 stride), as integers: float positions would cost 1e-5 at a
-    # thousand columns.
-    position = (2 * index + 1 - stride).clamp(0, 2 * stride * (limit - 1))
-    distance = (position[:, :, None] - 2 * stride * source[:, None, :]).abs()
-    return (1 - distance / (2 * stride)).clamp(min=0)
 
 
 def blend_times(t: Tensor, num_frames: int, num_knots: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -22,7 +22,6 @@ from nvcodec.representations._config import RepresentationConfig
 from nvcodec.representations._coordinates import (
     blend_times,
     is_inside,
-    linear_weights,
     padded_range,
 )
 from nvcodec.representations._hinerv_config import (
@@ -214,21 +213,21 @@ class Hinerv(Representation[HinervConfig]):
         x = x * inside_mask(rows, columns, limits)
         for stage, (outer, inner) in zip(self._stages(), self.stage_paddings, strict=True):
             s = stage.stride
+            x = normalize(x)
+            if s > 1:
+                # Just outside the frame stands a copy of its edge, as upsampling a frame has it.
+                x = repeat_edge(x, rows[:, :, None, None], limits[0], axis=1)
+                x = repeat_edge(x, columns[:, None, :, None], limits[1], axis=2)
+                x = upsample(x, s)
             starts = [start * s for start in starts]
             lengths = [length * s for length in lengths]
-            fine_rows, fine_columns = (
+            margin = (x.shape[1] - lengths[0]) // 2 - outer
+            x = x[:, margin : x.shape[1] - margin, margin : x.shape[2] - margin]
+            rows, columns = (
                 padded_range(start, length, outer)
                 for start, length in zip(starts, lengths, strict=True)
             )
-            x = normalize(x)
-            if s > 1:
-                x = interpolate(
-                    x,
-                    linear_weights(fine_rows, s, rows, limits[0]),
-                    linear_weights(fine_columns, s, columns, limits[1]),
-                )
             limits = (limits[0] * s, limits[1] * s)
-            rows, columns = fine_rows, fine_columns
             encoding = stage.local_encoding(patches.t, num_frames)
             x = x + encoding[batch, (rows % s)[:, :, None], (columns % s)[:, None, :]]
             inside = inside_mask(rows, columns, limits)
@@ -292,11 +291,11 @@ def shifted(x: Tensor, axis: int, by: int) -> Tensor:
     return torch.cat(parts, dim=axis)
 
 
-def interpolate(x: Tensor, row_weights: Tensor, column_weights: Tensor) -> Tensor:
-    """Bilinear resampling of (N, h, w, C) by a matrix product an axis: (N, H, h) and (N, W, w)."""
-    n, h, w, c = x.shape
-    x = torch.bmm(row_weights.to(x.dtype), x.reshape(n, h, w * c)).view(n, -1, w, c)
-    return torch.matmul(column_weights.to(x.dtype)[:, None], x)
+def repeat_edge(x: Tensor, index: Tensor, limit: int, axis: int) -> Tensor:
+    """`x`, zero outside the frame, with the frame's edge copied one position outwards."""
+    before = (index == -1).to(x.dtype) * shifted(x, axis, 1)
+    after = (index == limit).to(x.dtype) * shifted(x, axis, -1)
+    return x + before + after
 
 
 def inside_mask(rows: Tensor, columns: Tensor, limits: tuple[int, int]) -> Tensor:

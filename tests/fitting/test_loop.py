@@ -1,0 +1,157 @@
+"""The loop: repeatable, stoppable at any step, and honest about failures."""
+
+import pytest
+import torch
+
+from nvcodec.coding.schemes import load_scheme
+from nvcodec.errors import DivergedError, InterruptedEncodeError, ResumeError
+from nvcodec.fitting.batches import Batches
+from nvcodec.fitting.checkpoints import CheckpointStore
+from nvcodec.fitting.loop import Fitting
+from nvcodec.fitting.optimizers import orthogonalize
+from nvcodec.fitting.settings import FittingConfig, OptimizerConfig
+from nvcodec.fitting.stages import load_stage
+from nvcodec.representations import build, load_config
+from nvcodec.representations._base import Patches
+from nvcodec.video.info import VideoShape
+
+SHAPE = VideoShape(4, 16, 24, 3)
+TABLE = {
+    "kind": "hinerv",
+    "channels": 16,
+    "depths": [1, 1],
+    "expansions": [2, 1],
+    "base_rows": 4,
+    "grid_channels": 2,
+    "local_channels": 2,
+}
+STAGES = [
+    {"kind": "fit", "epochs": 3, "warmup_epochs": 1},
+    {"kind": "prune", "epochs": 2, "ratio": 0.15},
+    {"kind": "quant_noise", "epochs": 2},
+]
+
+
+def video() -> torch.Tensor:
+    generator = torch.Generator().manual_seed(5)
+    return torch.randint(0, 256, SHAPE, generator=generator, dtype=torch.uint8)
+
+
+def make_fitting(optimizer="muon", store=None, stages=STAGES, **settings) -> Fitting:
+    torch.manual_seed(0)
+    config = FittingConfig(optimizer=OptimizerConfig(kind=optimizer), precision="fp32", **settings)
+    return Fitting(
+        build(load_config(TABLE), SHAPE), video(), [load_stage(s) for s in stages],
+        load_scheme({"kind": "arithmetic"}), config, "rgb", 3, store,
+    )  # fmt: skip
+
+
+def packed(fitting: Fitting) -> dict[str, bytes]:
+    return fitting.scheme.pack(fitting.scheme.quantize(fitting.parameters()))
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])
+def test_same_seed_same_bytes(optimizer):
+    results = []
+    for _ in range(2):
+        fitting = make_fitting(optimizer)
+        records = list(fitting.run())
+        results.append(packed(fitting))
+    assert results[0] == results[1]
+    assert records[-1].step == records[-1].num_steps == 28
+    assert records[-1].stage == "quant_noise"
+
+
+@pytest.mark.parametrize("stop_at", [0, 5, 12, 13, 27])
+def test_stopping_and_continuing_changes_nothing(tmp_path, stop_at):
+    whole = make_fitting()
+    list(whole.run())
+    asked = iter(range(1000))
+    store = CheckpointStore(tmp_path, "segment-0", "digest")
+    with pytest.raises(InterruptedEncodeError):
+        list(make_fitting(store=store).run(lambda: next(asked) >= stop_at))
+    continued = make_fitting(store=store)
+    list(continued.run())
+    assert packed(continued) == packed(whole)
+
+
+def test_a_checkpoint_of_another_job_is_refused(tmp_path):
+    with pytest.raises(InterruptedEncodeError):
+        list(make_fitting(store=CheckpointStore(tmp_path, "s", "one")).run(lambda: True))
+    with pytest.raises(ResumeError, match="other settings"):
+        list(make_fitting(store=CheckpointStore(tmp_path, "s", "two")).run())
+
+
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path):
+    store = CheckpointStore(tmp_path, "s", "d")
+    store.save({"step": 1})
+    store.save({"step": 2})
+    assert store.load(torch.device("cpu"))["step"] == 2
+    store.path.write_bytes(store.path.read_bytes()[:100])
+    assert store.load(torch.device("cpu"))["step"] == 1
+    store.clear()
+    assert not store.exists
+    assert store.load(torch.device("cpu")) is None
+
+
+def test_divergence_is_an_error_that_says_where():
+    fitting = make_fitting()
+    with torch.no_grad():
+        fitting.state.representation.get_parameter("stem.weight").fill_(float("nan"))
+    with pytest.raises(DivergedError, match="stage fit, step 0 of 12: loss is nan"):
+        list(fitting.run())
+
+
+def test_pruned_weights_stay_zero_to_the_end():
+    fitting = make_fitting()
+    list(fitting.run())
+    parameters = {p.spec.name: p for p in fitting.parameters()}
+    pruned = [p for p in parameters.values() if p.mask is not None]
+    count = sum(int((~p.mask).sum()) for p in pruned)
+    total = sum(p.spec.num_values for p in parameters.values())
+    assert count == round(0.15 * total)
+    assert all((p.values[~p.mask] == 0).all() for p in pruned)
+
+
+def test_patches_cover_every_pixel_once_an_epoch_and_padding_costs_nothing():
+    frames = video()
+    batches = Batches(frames, (20, 24), (10, 12), batch_size=4, seed=0)
+    assert batches.steps_per_epoch == 4
+    seen = torch.zeros(4, 20, 24)
+    for step in range(4):
+        patches, target = batches.batch(0, step)
+        for i, t in enumerate(patches.t.tolist()):
+            y, x = int(patches.y[i]), int(patches.x[i])
+            seen[t, y : y + 10, x : x + 12] += 1
+            inside = min(16, y + 10) - y
+            expected = frames[t, y : y + inside, x : x + 12].float() / 255
+            assert torch.equal(target[i, :inside], expected)
+        output = batches.ignore_padding(torch.full_like(target, 0.5), target, patches)
+        rows = patches.y[:, None] + torch.arange(10)
+        assert torch.equal(output[rows >= 16], target[rows >= 16])
+    assert (seen == 1).all()
+    assert not torch.equal(batches.batch(0, 0)[0].t, batches.batch(0, 4)[0].t) or not torch.equal(
+        batches.batch(0, 0)[0].y, batches.batch(0, 4)[0].y
+    )
+
+
+def test_whole_frames_are_cropped_to_the_video():
+    batches = Batches(video(), (20, 24), None, batch_size=2, seed=0)
+    patches, target = batches.batch(0, 0)
+    assert isinstance(patches, Patches)
+    assert target.shape == (2, 16, 24, 3)
+    assert batches.ignore_padding(torch.zeros(2, 20, 24, 3), target, patches).shape == target.shape
+
+
+def test_orthogonalised_matrices_keep_their_directions():
+    torch.manual_seed(0)
+    for shape in ((3, 16, 40), (2, 40, 16)):
+        matrices = torch.randn(shape)
+        u, _, v = torch.linalg.svd(matrices, full_matrices=False)
+        result = orthogonalize(matrices)
+        values = torch.linalg.svdvals(result)
+        assert 0.6 < values.min() <= values.max() < 1.3
+        assert (
+            torch.nn.functional.cosine_similarity(result.flatten(1), (u @ v).flatten(1)).min()
+            > 0.97
+        )

@@ -1,0 +1,45 @@
+"""Distortions against pytorch-msssim and hand-computed values."""
+
+import pytest
+import torch
+from pytorch_msssim import ms_ssim as reference
+
+from nvcodec.fitting.losses import distortion, ms_ssim, num_scales
+from nvcodec.fitting.settings import LossConfig
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "window"), [(180, 320, 5), (177, 181, 11), (65, 90, 5)]
+)
+def test_ms_ssim_agrees_with_pytorch_msssim(height, width, window):
+    torch.manual_seed(0)
+    x = torch.rand(2, height, width, 3)
+    y = (x + 0.1 * torch.randn_like(x)).clamp(0, 1)
+    planes = (image.permute(0, 3, 1, 2) for image in (x, y))
+    expected = reference(*planes, data_range=1, win_size=window)
+    assert float(ms_ssim(x, y, window)) == pytest.approx(float(expected), abs=1e-4)
+
+
+def test_small_pictures_use_the_scales_that_fit():
+    assert [num_scales(side, 640, 5) for side in (16, 17, 33, 64, 65, 1080)] == [2, 3, 4, 4, 5, 5]
+    assert num_scales(3, 3, 5) == 1
+    x = torch.rand(1, 16, 16, 3)
+    assert float(ms_ssim(x, x, 5)) == pytest.approx(1, abs=1e-5)
+
+
+def test_rgb_distortion_is_the_weighted_sum():
+    x, y = torch.full((1, 70, 70, 3), 0.5), torch.full((1, 70, 70, 3), 0.75)
+    assert float(distortion(x, y, "rgb", LossConfig(l1=1, l2=0, ms_ssim=0))) == pytest.approx(0.25)
+    assert float(distortion(x, y, "rgb", LossConfig(l1=0, l2=2, ms_ssim=0))) == pytest.approx(0.125)
+    full = distortion(x, y, "rgb", LossConfig())
+    similarity = 0.3 * (1 - ms_ssim(x, y, 5))
+    assert float(full) == pytest.approx(0.7 * 0.25 + float(similarity), abs=1e-6)
+
+
+def test_yuv_distortion_weighs_planes_by_exponents():
+    """NVRC, section 4.1: 0.99 MSE_Y^(6/8) MSE_U^(1/8) MSE_V^(1/8) + 0.01 (1 - MS-SSIM_Y)."""
+    x = torch.zeros(1, 70, 70, 3)
+    y = x + torch.tensor([0.1, 0.2, 0.4])
+    luma = 1 - ms_ssim(x[..., :1], y[..., :1], 5)
+    expected = 0.99 * 0.01**0.75 * 0.04**0.125 * 0.16**0.125 + 0.01 * float(luma)
+    assert float(distortion(x, y, "yuv", LossConfig())) == pytest.approx(expected, rel=1e-5)

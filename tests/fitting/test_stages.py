@@ -1,0 +1,80 @@
+"""Stages against hand-computed cases and the integer quantizer."""
+
+import numpy as np
+import pytest
+import torch
+
+from nvcodec.coding.quantizer import quantize, symmetric_quant_scale
+from nvcodec.fitting.relaxations import symmetric_dequantized
+from nvcodec.fitting.schedules import cosine
+from nvcodec.fitting.stages import load_stage
+from nvcodec.fitting.stages._base import FitState
+
+
+class TwoLayers(torch.nn.Module):
+    """Stands in for a representation: a wide layer, a narrow one, and a bias."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wide = torch.nn.Parameter(torch.linspace(0.1, 1.6, 16).view(4, 4))
+        self.narrow = torch.nn.Parameter(torch.tensor([[0.1, -0.2], [0.3, -0.4]]))
+        self.bias = torch.nn.Parameter(torch.zeros(4))
+
+    def prunable_parameters(self) -> list[str]:
+        return ["wide", "narrow"]
+
+
+def test_prune_takes_the_smallest_scores_over_all_tensors():
+    """|w| / P^0.5: scores of `wide` are 0.1/4, 0.2/4, ..., those of `narrow` 0.1/2, 0.2/2, ...
+
+    24 parameters, a quarter of them is 6: 0.025, 0.05, 0.05, 0.075, 0.1, 0.1 go.
+    """
+    state = FitState(TwoLayers())
+    stage = load_stage({"kind": "prune", "epochs": 0, "ratio": 0.25})
+    stage.prepare(state)
+    assert state.masks["wide"].flatten().tolist() == [0] * 4 + [1] * 12
+    assert state.masks["narrow"].flatten().tolist() == [0, 0, 1, 1]
+    stage.finish(state)
+    assert state.representation.narrow.flatten().tolist() == pytest.approx([0, 0, 0.3, -0.4])
+
+
+def test_prune_without_size_exponent_is_plain_magnitude():
+    state = FitState(TwoLayers())
+    load_stage({"kind": "prune", "epochs": 0, "ratio": 0.25, "size_exponent": 0}).prepare(state)
+    assert int((1 - state.masks["wide"]).sum()) == 3
+    assert int((1 - state.masks["narrow"]).sum()) == 3
+
+
+@pytest.mark.parametrize("shape", [(64, 256), (64, 1, 3, 3), (3, 17), (1200, 2)])
+@pytest.mark.parametrize("bits", [4, 6, 8])
+def test_noise_shows_what_the_scheme_will_store(shape, bits):
+    torch.manual_seed(0)
+    values = torch.randn(shape) * torch.rand(shape[0], *[1] * (len(shape) - 1))
+    scale = symmetric_quant_scale(values.numpy(), bits, 4)
+    stored = quantize(values.numpy(), scale, bits).astype(np.float32) * scale.astype(np.float32)
+    seen = symmetric_dequantized(values, bits, 4).numpy()
+    assert np.abs(seen - stored).max() <= 1e-5 * np.abs(stored).max() + 1.5e-6 * 2**bits
+    assert (np.abs(seen - stored) > 0.1 * scale.astype(np.float32)).mean() < 0.002
+
+
+def test_quant_noise_replaces_its_share_and_has_no_straight_through_gradient():
+    state = FitState(TwoLayers())
+    stage = load_stage({"kind": "quant_noise", "epochs": 1, "bits": 3, "noise_ratio": 0.5})
+    values = stage.values(state, 0.0, torch.Generator().manual_seed(0))
+    wide = state.representation.wide
+    noisy = (values["wide"] != wide).detach()
+    assert 4 <= int(noisy.sum()) <= 14
+    assert values["bias"] is state.representation.bias
+    values["wide"].sum().backward()
+    largest = torch.zeros_like(noisy)
+    largest[-1, -1] = True  # bin widths follow the largest weight
+    assert (wide.grad[noisy & ~largest] == 0).all()
+    assert (wide.grad[~noisy & ~largest] == 1).all()
+
+
+def test_schedule_is_a_cosine_whose_warm_up_is_not_a_prefix():
+    """HiNeRV: at epoch 30 of 300, when the warm-up ends, the rate is at 0.976 of its peak."""
+    assert cosine(0, 300, 30, 0.01, 0.01) == pytest.approx(0.01)
+    assert cosine(29, 300, 30, 0.01, 0.01) == pytest.approx(0.01 + 0.99 * 29 / 30)
+    assert cosine(30, 300, 30, 0.01, 0.01) == pytest.approx(0.976, abs=5e-4)
+    assert cosine(300, 300, 30, 0.01, 0.01) == pytest.approx(0.01)

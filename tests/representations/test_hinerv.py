@@ -1,0 +1,121 @@
+"""HiNeRV against its paper's tables, and patches against frames."""
+
+import pytest
+import torch
+
+from nvcodec.presets import load_preset
+from nvcodec.representations import build, load_config
+from nvcodec.representations._base import Patches
+from nvcodec.representations._hinerv_config import plan_paddings, plan_strides
+from nvcodec.video.info import VideoShape
+
+BUNNY = VideoShape(132, 720, 1280, 3)
+UVG = VideoShape(600, 1080, 1920, 3)
+MCL = VideoShape(150, 1080, 1920, 3)
+
+# Parameters in millions and GMAC a frame: HiNeRV, Tables 1 and 2, and its repository for the rest.
+PRINTED = [
+    ("hinerv-bunny-xxs", BUNNY, 0.767, 22.9),
+    ("hinerv-bunny-xs", BUNNY, 1.586, 47.0),
+    ("hinerv-bunny-s", BUNNY, 3.250, 95.4),
+    ("hinerv-uvg-s", UVG, 3.189, 180.6),
+    ("hinerv-uvg-m", UVG, 6.490, 366.0),
+    ("hinerv-uvg-l", UVG, 12.819, 715.0),
+    ("hinerv-uvg-xl", UVG, 25.65, 1379.0),
+    ("hinerv-uvg-xxl", UVG, 50.73, 2646.0),
+    ("hinerv-mcl-xxs", MCL, 0.777, None),
+    ("hinerv-mcl-xs", MCL, 1.606, None),
+    ("hinerv-mcl-s", MCL, 3.291, None),
+    ("hinerv-mcl-m", MCL, 6.775, None),
+    ("hinerv-mcl-l", MCL, 13.58, None),
+]
+
+
+@pytest.mark.parametrize(("name", "shape", "millions", "gmac"), PRINTED)
+def test_sizes_are_those_printed(name, shape, millions, gmac):
+    config = load_preset(f"paper/{name}").representation_config
+    with torch.device("meta"):
+        network = build(config, shape)
+    counted = sum(p.numel() for p in network.parameters())
+    assert counted == config.num_parameters(shape)
+    assert counted / 1e6 == pytest.approx(millions, rel=0.005)
+    if gmac is not None:
+        assert config.macs_per_frame(shape) / 1e9 == pytest.approx(gmac, rel=0.01)
+
+
+def test_strides_reproduce_the_papers_and_follow_a_rule_elsewhere():
+    assert plan_strides(720, 1280, 4, 18) == (5, 2, 2, 2)
+    assert plan_strides(1080, 1920, 4, 18) == (5, 3, 2, 2)
+    assert plan_strides(1920, 1080, 4, 18) == (5, 3, 2, 2)  # a phone held upright
+    assert plan_strides(180, 320, 3, 9) == (5, 2, 2)
+    assert plan_strides(16, 16, 4, 18) == (1, 1, 1, 1)
+
+
+def test_paddings_are_those_of_the_repository():
+    depths = (3, 3, 3, 1)
+    assert plan_paddings((5, 3, 2, 2), depths, 3, 3) == (3, [(6, 3), (6, 3), (4, 1), (1, 0)])
+    assert plan_paddings((5, 2, 2, 2), depths, 3, 3) == (3, [(7, 4), (6, 3), (4, 1), (1, 0)])
+
+
+def small_network(height: int, width: int):
+    """A narrow network of the papers' geometry, with values large enough to matter everywhere."""
+    torch.manual_seed(1)
+    table = {"kind": "hinerv", "channels": 16, "grid_channels": 2, "local_channels": 4}
+    network = build(load_config(table), VideoShape(5, height, width, 3))
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if parameter.ndim == 1 or ".levels." in name:
+                parameter.uniform_(-0.5, 0.5)
+    return network
+
+
+@pytest.mark.parametrize(
+    ("size", "patch"),
+    [((720, 1280), (80, 80)), ((1080, 1920), (120, 120)), ((1080, 1920), (60, 960))],
+)
+def test_patches_equal_the_frame(size, patch):
+    network = small_network(*size)
+    with torch.no_grad():
+        frame = network(Patches.frames(torch.tensor([3])))[0]
+        rows, columns = size[0] // patch[0], size[1] // patch[1]
+        # Corners, borders and the inside.
+        places = {(y, x) for y in (0, 1, rows - 1) for x in (0, columns // 2, columns - 1)}
+        y, x = (torch.tensor(axis) for axis in zip(*sorted(places), strict=True))
+        patches = Patches(torch.full_like(y, 3), y * patch[0], x * patch[1], patch)
+        output = network(patches)
+    assert frame.std() > 0.02
+    for i in range(len(y)):
+        top, left = int(patches.y[i]), int(patches.x[i])
+        expected = frame[top : top + patch[0], left : left + patch[1]]
+        assert (output[i] - expected).abs().max() <= 1e-5
+
+
+def test_a_bad_patch_size_is_refused_with_the_legal_ones():
+    network = small_network(720, 1280)
+    with pytest.raises(ValueError, match=r"patch width 100 is not one of 40, 80, 160"):
+        network.check_patch_size((80, 100))
+    with pytest.raises(ValueError, match=r"patch height 81 is not one of 40, 80, 120"):
+        network.check_patch_size((81, 80))
+
+
+def test_roles_and_prunable_parameters():
+    network = small_network(180, 320)
+    roles = {name: role.value for name, role in network.parameter_roles().items()}
+    assert roles["base.levels.0"] == roles["stages.0.local.levels.2"] == "grid"
+    assert roles["stem.bias"] == roles["stages.1.encoding.bias"] == "bias"
+    assert roles["stages.0.blocks.0.depthwise.weight"] == "weight"
+    prunable = network.prunable_parameters()
+    assert "stem.weight" in prunable
+    assert "head.weight" in prunable
+    assert not any("encoding" in name or "levels" in name for name in prunable)
+
+
+def test_hidden_widths_follow_the_output_and_shortcuts_need_equal_widths():
+    network = small_network(180, 320)
+    first = network.stages[1].blocks[0]  # 16 -> 8 channels, expansion 4 of the output
+    assert first.expand.weight.shape == (32, 16)
+    assert first.project.weight.shape == (8, 32)
+    assert not first.shortcut
+    assert network.stages[1].blocks[1].shortcut
+    assert first.expand.bias is None
+    assert network.head.bias is not None
