@@ -84,15 +84,15 @@ def representation_config(head: Head) -> RepresentationConfig:
 
 
 def memory_bytes(config: RepresentationConfig, shape: VideoShape) -> int:
-    """Estimate of what rendering takes: parameters, their integers, the largest activations twice."""
+    """Estimate for rendering: parameters, their integers, and twice the largest activations."""
     return 12 * config.num_parameters(shape) + 8 * config.activations_per_frame(shape)
 
 
 def build_checked(head: Head, num_frames: int, limits: Limits) -> Representation[Any]:
-    """The representation of a segment, without values; sizes are checked before anything is allocated.
+    """The representation of a segment, without values; its size is checked before anything else.
 
     Raises:
-        BitstreamError: unknown kind, fields that do not fit together, or more than the limits allow.
+        BitstreamError: unknown kind, fields that do not fit together, or above the limits.
     """
     config, shape = representation_config(head), segment_shape(head, num_frames)
     for what, seen, allowed in (
@@ -297,7 +297,7 @@ class Decoder:
         """The frames asked for, in order, in the samples of the source.
 
         Raises:
-            BitstreamError: the file is damaged or ends early; frames of intact segments came before.
+            BitstreamError: damage, or an early end; frames of intact segments came before.
             VideoError: no frame of the range asked for is in the file.
         """
         for t, decoder in self._rendered():

@@ -2,10 +2,10 @@
 
     open_video --planes--> encode_segment: fit, quantize, pack --sections--> NvcWriter
                                  |                  ^
-                                 +-- decoded again and measured against the planes, before they are let go
+                                 +-- decoded again, and measured against the planes
 
-`encode_segment` keeps no state: frames, preset and seed give sections. What a user reads as quality comes from
-decoding the bytes, never from a loss.
+`encode_segment` keeps no state: frames, preset and seed give sections. What a user reads as quality
+comes from decoding the bytes, never from a loss.
 """
 
 import itertools
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -43,7 +43,7 @@ from nvcodec.errors import (
     VideoError,
 )
 from nvcodec.fitting.checkpoints import CheckpointStore
-from nvcodec.fitting.loop import Fitting, FitRecord
+from nvcodec.fitting.loop import FitRecord, Fitting
 from nvcodec.fitting.settings import FittingConfig
 from nvcodec.fitting.stages import load_stage
 from nvcodec.job import Job, check_output, discard_job, frames_digest, job_folder
