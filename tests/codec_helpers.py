@@ -1,12 +1,13 @@
 """Videos by formula, and the command line called in this process or in one of its own."""
 
-import io
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -47,8 +48,72 @@ def write_video(path: Path, info: VideoInfo, frames: Sequence[Planes]) -> Path:
 
 
 def write_y4m(
-    path: Path, width: int = 32, height: int = 32, chroma: str = "420", num_frames: int = 8, seed: int = 0
+    path: Path,
+    width: int = 32,
+    height: int = 32,
+    chroma: str = "420",
+    num_frames: int = 8,
+    seed: int = 0,
 ) -> Path:
     """A small moving Y4M file."""
     info = video_info(width, height, chroma)
     return write_video(path, info, moving_frames(info, num_frames, seed))
+
+
+class Outcome(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    stdout: bytes
+    stderr: str
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """The JSON lines on standard output."""
+        return [json.loads(line) for line in self.stdout.splitlines()]
+
+
+def environment() -> dict[str, str]:
+    """One thread, and the package of this checkout."""
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
+
+
+def nvc_command(*words: object) -> list[str]:
+    """The command line as a process of its own."""
+    return [sys.executable, "-m", "nvcodec", *map(str, words)]
+
+
+def nvc(*words: object, stdin: bytes | None = None, **options: Any) -> Outcome:
+    """Run the command line as a process."""
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    fed = {"input": stdin} if stdin is not None else {"stdin": subprocess.DEVNULL}
+    done = subprocess.run(
+        nvc_command(*words), env=environment(), timeout=TIMEOUT_S, check=False, **fed, **options
+    )
+    return Outcome(done.returncode, done.stdout or b"", (done.stderr or b"").decode())
+
+
+def python(script: str, *words: object) -> str:
+    """Run a script in a fresh interpreter and give what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-c", script, *map(str, words)],
+        env=environment(), timeout=TIMEOUT_S, check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def decoded_planes(path: Path, **options: Any) -> list[Planes]:
+    """All frames of a file, in the samples of its source."""
+    from nvcodec.decoder import Decoder
+
+    with Decoder(path, device="cpu", **options) as decoder:
+        return list(decoder.planes())
+
+
+def assert_same_frames(frames: Sequence[Planes], others: Sequence[Planes]) -> None:
+    """Every sample of every plane."""
+    assert len(frames) == len(others)
+    for planes, other in zip(frames, others, strict=True):
+        for a, b in zip(planes, other, strict=True):
+            np.testing.assert_array_equal(a, b)

@@ -127,7 +127,7 @@ def encode(
         if path is not None or workdir is not None:
             say(f"nvc: continue with: {command_line(without='--restart')}")
         raise typer.Exit(stopper.exit_code) from error
-    except OutputError as error:
+    except OutputError:
         if path is not None and (workdir or job_folder(path)).exists():
             say(f"nvc: once that is solved, continue with: {command_line(without='--restart')}")
         raise
@@ -169,17 +169,19 @@ class _Progress:
             rate_bpp = 8 * record.size_bytes / pixels
             measured = f"  quantized {record.psnr_db:.2f} dB  {rate_bpp:.4f} bpp"
         whole_s = record.elapsed_s + record.eta_s
+        when = f"expected about {format_time(whole_s)}, ETA {format_time(record.eta_s)}"
+        if record.step == record.num_steps:
+            when = f"took {format_time(record.elapsed_s)}"
         later = ""
         if started.video.num_frames is not None:
             num_left = started.video.num_frames - started.segment.stop
             if num_left > 0:
                 later_s = record.eta_s + whole_s * num_left / started.segment.num_frames
-                later = f" ({format_time(later_s)} with all segments)"
+                later = f" ({format_time(later_s)} to go with all segments)"
         self.line.update(
             f"segment {event.number} {record.stage} {record.stage_number + 1}/{record.num_stages}",
             record.step / record.num_steps,
-            f"step {record.step:,}/{record.num_steps:,}  expected about {format_time(whole_s)}, "
-            f"ETA {format_time(record.eta_s)}{later}{measured}",
+            f"step {record.step:,}/{record.num_steps:,}  {when}{later}{measured}",
         )
 
 
