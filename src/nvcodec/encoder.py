@@ -36,6 +36,7 @@ from nvcodec.decoder import (
 )
 from nvcodec.errors import (
     InterruptedEncodeError,
+    NvcError,
     OutputError,
     PresetError,
     UnsupportedVideoError,
@@ -301,6 +302,11 @@ class _Encoding:
                 num_frames += len(planes)
             assert writer is not None  # a video without frames was refused by its reader
             return digests, num_frames, writer.finish()
+        except NvcError:
+            if writer is not None and self.job is not None and self.job.is_empty:
+                writer.close()  # a preset that does not fit, and the like: leave nothing behind
+                discard_job(self.job.folder, self.path)
+            raise
         finally:
             if writer is not None:
                 writer.close()

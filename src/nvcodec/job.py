@@ -149,6 +149,11 @@ class Job:
         self._segments[number:] = [{"input": input_digest, **measured}]
         self._store()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is stored that would be lost with it."""
+        return not self._segments and not any(self.folder.glob("segment-*.ckpt*"))
+
     def remove(self) -> None:
         """The output is complete: nothing is needed any more."""
         discard_job(self.folder)
