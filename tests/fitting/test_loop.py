@@ -97,7 +97,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path):
 def test_divergence_is_an_error_that_says_where():
     fitting = make_fitting()
     with torch.no_grad():
-        fitting.state.representation.get_parameter("stem.weight").fill_(float("nan"))
+        fitting.state.representation.get_parameter("base.stem.weight").fill_(float("nan"))
     with pytest.raises(DivergedError, match="stage fit, step 0 of 12: loss is nan"):
         list(fitting.run())
 

@@ -57,10 +57,10 @@ def test_paddings_are_those_of_the_repository():
     assert plan_paddings((5, 2, 2, 2), depths, 3, 3) == (3, [(7, 4), (6, 3), (4, 1), (1, 0)])
 
 
-def small_network(height: int, width: int):
+def small_network(height: int, width: int, **settings):
     """A narrow network of the papers' geometry, with values large enough to matter everywhere."""
     torch.manual_seed(1)
-    table = {"kind": "hinerv", "channels": 16, "grid_channels": 2, "local_channels": 4}
+    table = {"kind": "hinerv", "channels": 16, "grid_channels": 2, "local_channels": 4, **settings}
     network = build(load_config(table), VideoShape(5, height, width, 3))
     with torch.no_grad():
         for name, parameter in network.named_parameters():
@@ -69,12 +69,20 @@ def small_network(height: int, width: int):
     return network
 
 
+NVRC_FORM = {"grid_halving": "thw", "grid_levels": 4, "base_rows": 45}
+
+
 @pytest.mark.parametrize(
-    ("size", "patch"),
-    [((720, 1280), (80, 80)), ((1080, 1920), (120, 120)), ((1080, 1920), (60, 960))],
+    ("size", "patch", "settings"),
+    [
+        ((720, 1280), (80, 80), {}),
+        ((1080, 1920), (120, 120), {}),
+        ((1080, 1920), (60, 960), {}),
+        ((1080, 1920), (120, 120), NVRC_FORM),
+    ],
 )
-def test_patches_equal_the_frame(size, patch):
-    network = small_network(*size)
+def test_patches_equal_the_frame(size, patch, settings):
+    network = small_network(*size, **settings)
     with torch.no_grad():
         frame = network(Patches.frames(torch.tensor([3])))[0]
         rows, columns = size[0] // patch[0], size[1] // patch[1]
@@ -101,11 +109,11 @@ def test_a_bad_patch_size_is_refused_with_the_legal_ones():
 def test_roles_and_prunable_parameters():
     network = small_network(180, 320)
     roles = {name: role.value for name, role in network.parameter_roles().items()}
-    assert roles["base.levels.0"] == roles["stages.0.local.levels.2"] == "grid"
-    assert roles["stem.bias"] == roles["stages.1.encoding.bias"] == "bias"
+    assert roles["base.grids.levels.0"] == roles["stages.0.local.levels.2"] == "grid"
+    assert roles["base.stem.bias"] == roles["stages.1.encoding.bias"] == "bias"
     assert roles["stages.0.blocks.0.depthwise.weight"] == "weight"
     prunable = network.prunable_parameters()
-    assert "stem.weight" in prunable
+    assert "base.stem.weight" in prunable
     assert "head.weight" in prunable
     assert not any("encoding" in name or "levels" in name for name in prunable)
 
@@ -119,3 +127,41 @@ def test_hidden_widths_follow_the_output_and_shortcuts_need_equal_widths():
     assert network.stages[1].blocks[1].shortcut
     assert first.expand.bias is None
     assert network.head.bias is not None
+
+
+# NVRC's networks without entropy parameters, counted from its repository's configurations.
+NVRC_SIZES = [
+    (224, 1, 4, MCL, 50, 2.03),
+    (336, 2, 8, UVG, 200, 6.12),
+    (512, 4, 16, UVG, 200, 13.75),
+]
+
+
+@pytest.mark.parametrize(("channels", "grid", "local", "shape", "knots", "millions"), NVRC_SIZES)
+def test_sizes_of_the_second_form(channels, grid, local, shape, knots, millions):
+    table = {
+        "kind": "hinerv", "channels": channels, "grid_channels": grid, "local_channels": local,
+        "grid_frames": knots, "expansions": [4, 4, 4, 4], **NVRC_FORM,
+    }  # fmt: skip
+    config = load_config(table)
+    with torch.device("meta"):
+        network = build(config, shape)
+    counted = sum(p.numel() for p in network.parameters())
+    assert counted == config.num_parameters(shape)
+    assert counted / 1e6 == pytest.approx(millions, rel=0.005)
+
+
+def test_the_second_form_equals_convolving_whole_grids():
+    network = small_network(1080, 1920, **NVRC_FORM)
+    size = (45, 80)
+    t = torch.arange(5)
+    with torch.no_grad():
+        expected = 0
+        for level, stem in zip(network.base.levels, network.base.stems, strict=True):
+            volume = torch.nn.functional.conv3d(
+                level.permute(3, 0, 1, 2)[None], stem.weight, stem.bias, padding=1
+            )
+            expected = expected + torch.nn.functional.interpolate(
+                volume, (5, *size), mode="trilinear", align_corners=False
+            )
+        assert (network.base(t, 5) - expected[0].permute(1, 2, 3, 0)).abs().max() < 1e-5

@@ -124,6 +124,10 @@ class ByteReader:
         self._position += num_bytes
         return self._data[self._position - num_bytes : self._position]
 
+    def rest(self) -> bytes:
+        """All bytes not yet read."""
+        return self.read(len(self._data) - self._position)
+
     def read_varint(self) -> int:
         """The next variable-length integer, in its shortest form."""
         value = 0

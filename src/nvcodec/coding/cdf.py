@@ -74,7 +74,7 @@ def _log2(values: NDArray[np.int64]) -> NDArray[np.int64]:
     return result
 
 
-def _negative_exp2(exponents: NDArray[np.int64]) -> NDArray[np.int64]:
+def negative_exp2(exponents: NDArray[np.int64]) -> NDArray[np.int64]:
     """2^(30 - exponents / 65536) for exponents >= 0: a constant 2^-(2^-i) for each bit set."""
     result = np.full(exponents.shape, 1 << _UNIT_BITS, np.int64)
     root = 1 << (_UNIT_BITS - 1)  # 2^-1
@@ -96,8 +96,8 @@ def _parametric_tables(shape: int, spreads: NDArray[np.int64], bits: int) -> Fre
     log_power = log_ratio * SHAPE_EIGHTHS[shape] >> 3  # log2 of (k / a)^b
     # 2^-(2^x) has vanished from x = 5 on; below x = -16 it is 1
     log_power = np.clip(log_power, -16 << _LOG_BITS, 5 << _LOG_BITS)
-    power = _negative_exp2((5 << _LOG_BITS) - log_power) >> (_UNIT_BITS - _LOG_BITS - 5)
-    tail = _negative_exp2(power)  # k = 1 to half
+    power = negative_exp2((5 << _LOG_BITS) - log_power) >> (_UNIT_BITS - _LOG_BITS - 5)
+    tail = negative_exp2(power)  # k = 1 to half
     peak = np.full((len(spreads), 1), 1 << _UNIT_BITS, np.int64)
     return normalize(np.concatenate([tail[:, ::-1], peak, tail[:, :-1]], axis=1))
 

@@ -4,9 +4,10 @@ Parameter (float32, role, mask) --quantize--> ParameterSet (symbols, quant scale
 FP16 values <--dequantize-- ParameterSet <--unpack-- bytes
 """
 
+import abc
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -46,16 +47,33 @@ class Parameter:
     values: NDArray[np.float32]
     mask: NDArray[np.bool_] | None = None
     """True where the entry is kept; None when nothing was pruned."""
+    side: Mapping[str, NDArray[np.float32]] | None = None
+    """Side information that a stage learned with the tensor, real-valued; names and units are the
+    scheme's (`schemes.hierarchical`). None where nothing was learned."""
 
 
 @dataclass(frozen=True)
-class QuantizedTensor:
+class CodedTensor(abc.ABC):
+    """One tensor as integers, the way a scheme codes it."""
+
+    spec: ParameterSpec
+
+    @abc.abstractmethod
+    def dequantize(self) -> NDArray[np.float16]:
+        """FP16 values, finite, in the shape of the spec."""
+
+    @abc.abstractmethod
+    def digest_parts(self) -> Iterator[bytes]:
+        """Everything decoded, in bytes that are the same on every machine."""
+
+
+@dataclass(frozen=True)
+class QuantizedTensor(CodedTensor):
     """Integers and bin widths: value = symbol * quant_scale, zero where the mask is False.
 
     `quant_scale` is float16 and broadcasts against `symbols` (same number of axes).
     """
 
-    spec: ParameterSpec
     symbols: NDArray[np.int32]
     quant_scale: NDArray[np.float16]
     mask: NDArray[np.bool_] | None = None
@@ -65,24 +83,34 @@ class QuantizedTensor:
         values = self.symbols.astype(np.float32) * self.quant_scale.astype(np.float32)
         return np.clip(values, -65504, 65504).astype(np.float16)
 
+    def digest_parts(self) -> Iterator[bytes]:
+        """Symbols, bin widths, mask."""
+        yield self.symbols.astype("<i4").tobytes()
+        yield self.quant_scale.astype("<f2").tobytes()
+        if self.mask is not None:
+            yield np.packbits(self.mask).tobytes()
+
 
 @dataclass(frozen=True)
-class HalfTensor:
+class HalfTensor(CodedTensor):
     """A tensor stored as half floats."""
 
-    spec: ParameterSpec
     values: NDArray[np.float16]
 
     def dequantize(self) -> NDArray[np.float16]:
         """The stored values."""
         return self.values
 
+    def digest_parts(self) -> Iterator[bytes]:
+        """The stored values."""
+        yield self.values.astype("<f2").tobytes()
+
 
 @dataclass(frozen=True)
 class ParameterSet:
     """All tensors of one segment, in the order of the representation's specs."""
 
-    tensors: Sequence[QuantizedTensor | HalfTensor]
+    tensors: Sequence[CodedTensor]
 
     def dequantize(self) -> Mapping[str, NDArray[np.float16]]:
         """FP16 values by name."""
@@ -94,11 +122,6 @@ class ParameterSet:
         for tensor in self.tensors:
             name, shape, role = tensor.spec
             state.update(f"{name}:{','.join(map(str, shape))}:{role}\n".encode())
-            if isinstance(tensor, HalfTensor):
-                state.update(tensor.values.astype("<f2").tobytes())
-                continue
-            state.update(tensor.symbols.astype("<i4").tobytes())
-            state.update(tensor.quant_scale.astype("<f2").tobytes())
-            if tensor.mask is not None:
-                state.update(np.packbits(tensor.mask).tobytes())
+            for part in tensor.digest_parts():
+                state.update(part)
         return state.digest()

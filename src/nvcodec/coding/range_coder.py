@@ -25,9 +25,18 @@ BLOCK_SYMBOLS = 1 << 20
 WORD_BITS = 32
 
 
-def _model(table: FrequencyTable) -> Any:
-    # constriction adds one to every frequency ("leaky"); float64 holds the integers exactly
-    return constriction.stream.model.Categorical((table - 1).astype(np.float64), perfect=False)
+class Model:
+    """A table made ready for constriction; worth keeping for a table that codes many groups."""
+
+    def __init__(self, table: FrequencyTable) -> None:
+        self.num_symbols = len(table)
+        # constriction adds one to every frequency ("leaky"); float64 holds the integers exactly
+        frequencies = (table - 1).astype(np.float64)
+        self.categorical: Any = constriction.stream.model.Categorical(frequencies, perfect=False)
+
+
+def _model(table: FrequencyTable | Model) -> Model:
+    return table if isinstance(table, Model) else Model(table)
 
 
 def coded_bits(counts: NDArray[np.integer[Any]], table: FrequencyTable) -> float:
@@ -46,12 +55,13 @@ class RangeEncoder:
     def __init__(self) -> None:
         self._encoder = constriction.stream.queue.RangeEncoder()
 
-    def encode(self, symbols: NDArray[np.integer[Any]], table: FrequencyTable) -> None:
+    def encode(self, symbols: NDArray[np.integer[Any]], table: FrequencyTable | Model) -> None:
         """Append symbols 0 to K - 1 under a table of K frequencies."""
         if symbols.size:
+            model = _model(table)
             low, high = int(symbols.min()), int(symbols.max())
-            assert 0 <= low <= high < len(table), f"symbols {low} to {high} in {len(table)}"
-            self._encoder.encode(np.ascontiguousarray(symbols.ravel(), np.int32), _model(table))
+            assert 0 <= low <= high < model.num_symbols, f"{low} to {high} in {model.num_symbols}"
+            self._encoder.encode(np.ascontiguousarray(symbols.ravel(), np.int32), model.categorical)
 
     def finish(self) -> bytes:
         """The stream; empty when nothing but near-certain symbols was written."""
@@ -69,7 +79,7 @@ class RangeDecoder:
         self._decoder = constriction.stream.queue.RangeDecoder(words)
         self._again = RangeEncoder()
 
-    def decode(self, num_symbols: int, table: FrequencyTable) -> NDArray[np.int32]:
+    def decode(self, num_symbols: int, table: FrequencyTable | Model) -> NDArray[np.int32]:
         """The next symbols, int32 (num_symbols,), each below len(table).
 
         Raises:
@@ -80,12 +90,12 @@ class RangeDecoder:
         for start in range(0, num_symbols, BLOCK_SYMBOLS):
             block = symbols[start : start + BLOCK_SYMBOLS]
             try:
-                block[:] = self._decoder.decode(model, len(block))
+                block[:] = self._decoder.decode(model.categorical, len(block))
             except BaseException as error:
                 if not isinstance(error, AssertionError) and not _is_panic(error):
                     raise
                 raise MalformedError(f"{self._where}: not the output of a range coder") from error
-            self._again.encode(block, table)
+            self._again.encode(block, model)
         return symbols
 
     def finish(self) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.func import functional_call
 
@@ -73,7 +74,7 @@ class Fitting:
         """`frames` is uint8 (T, H, W, C) on the representation's device."""
         if config.patch_size is not None:
             representation.check_patch_size(config.patch_size)
-        self.state = FitState(representation)
+        self.state = FitState(representation, scheme)
         self.frames = frames
         self.stages = stages
         self.scheme = scheme
@@ -102,6 +103,9 @@ class Fitting:
         first_stage = stored["stage"] if stored else 0
         if stored:
             self.state.masks = stored["masks"]
+            self.state.side = stored["side"]
+            for tensor in self._side_tensors():
+                tensor.requires_grad_()
             self.state.representation.load_state_dict(stored["parameters"])
             self.elapsed_s = stored["elapsed_s"]
         for number in range(first_stage, len(self.stages)):
@@ -115,9 +119,11 @@ class Fitting:
         stage, num_steps = self.stages[number], self.steps[number]
         if stored is None:
             stage.prepare(self.state)
-        named = dict(self.state.representation.named_parameters())
         optimizers = make_optimizers(
-            named, self.state.representation.parameter_roles(), self.config.optimizer
+            dict(self.state.representation.named_parameters()),
+            self.state.representation.parameter_roles(),
+            self._side_tensors(),
+            self.config.optimizer,
         )
         first_step = 0
         if stored is not None:
@@ -169,36 +175,46 @@ class Fitting:
             config.warmup_ratio, config.final_ratio,
         )  # fmt: skip
         for optimizer in optimizers:
-            optimizer.zero_grad(set_to_none=True)
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * factor
-        representation = self.state.representation
-        values = stage.values(self.state, step / max(num_steps, 1), generator)
+        progress = step / max(num_steps, 1)
+        values = stage.values(self.state, progress, generator)
         with torch.autocast(
             self.frames.device.type, self.autocast_dtype, enabled=self.autocast_dtype is not None
         ):
-            output = functional_call(representation, dict(values), (patches,))
+            output = functional_call(self.state.representation, dict(values), (patches,))
         output = self.batches.ignore_padding(output.float(), target, patches)
         loss = stage.loss(output, target, self.color, self.config.loss)
+        if stage.rate_every == 1:
+            loss = loss + stage.rate(self.state, progress, generator)
+        self._descend(loss, optimizers)
+        if stage.rate_every > 1 and (step + 1) % stage.rate_every == 0:
+            # A step of its own, weighed for those it stands for (NVRC, section 3.5).
+            rate = stage.rate(self.state, progress, generator)
+            self._descend(stage.rate_every * rate, optimizers)
+        return loss.detach()
+
+    def _descend(self, loss: Tensor, optimizers: Sequence[torch.optim.Optimizer]) -> None:
+        for optimizer in optimizers:
+            optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         if self.config.clip_norm is not None:
-            torch.nn.utils.clip_grad_norm_(representation.parameters(), self.config.clip_norm)
+            tensors = [*self.state.representation.parameters(), *self._side_tensors()]
+            torch.nn.utils.clip_grad_norm_(tensors, self.config.clip_norm)
         for optimizer in optimizers:
             optimizer.step()
-        return loss.detach()
+
+    def _side_tensors(self) -> list[Tensor]:
+        return [tensor for side in self.state.side.values() for tensor in side.values()]
 
     def parameters(self) -> list[Parameter]:
         """The fitted tensors in coding order."""
-        masks = self.state.masks
-        fitted = []
-        values = self.state.masked()
-        for spec in self.state.representation.parameter_specs():
-            mask = masks[spec.name].cpu().numpy() > 0 if spec.name in masks else None
-            fitted.append(
-                Parameter(
-                    spec, values[spec.name].detach().float().cpu().numpy().astype(np.float32), mask
-                )
-            )
+        state, fitted = self.state, []
+        values = state.masked()
+        for spec in state.representation.parameter_specs():
+            mask = state.masks[spec.name].cpu().numpy() > 0 if spec.name in state.masks else None
+            side = {name: _array(tensor) for name, tensor in state.side.get(spec.name, {}).items()}
+            fitted.append(Parameter(spec, _array(values[spec.name]), mask, side or None))
         return fitted
 
     def _evaluate(self) -> None:
@@ -232,11 +248,17 @@ class Fitting:
                 "stage": number,
                 "step": step,
                 "masks": self.state.masks,
+                "side": self.state.side,
                 "parameters": self.state.representation.state_dict(),
                 "optimizers": [optimizer.state_dict() for optimizer in optimizers],
                 "elapsed_s": elapsed_s,
             }
         )
+
+
+def _array(tensor: Tensor) -> NDArray[np.float32]:
+    array: NDArray[np.float32] = tensor.detach().float().cpu().numpy().astype(np.float32)
+    return array
 
 
 class _Clock:

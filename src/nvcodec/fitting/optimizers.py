@@ -6,7 +6,7 @@ of one shape are updated together.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -22,9 +22,15 @@ MIN_MATRIX_SIDE = 8
 
 
 def make_optimizers(
-    parameters: Mapping[str, Tensor], roles: Mapping[str, Role], config: OptimizerConfig
+    parameters: Mapping[str, Tensor],
+    roles: Mapping[str, Role],
+    side: Sequence[Tensor],
+    config: OptimizerConfig,
 ) -> list[torch.optim.Optimizer]:
-    """Optimizers whose groups carry `initial_lr`, the rate at the top of the schedule."""
+    """Optimizers whose groups carry `initial_lr`, the rate at the top of the schedule.
+
+    `side` is learned side information of the scheme.
+    """
     grids = [p for n, p in parameters.items() if roles[n] is Role.GRID]
     others = [p for n, p in parameters.items() if roles[n] is not Role.GRID]
     matrices: list[Tensor] = []
@@ -39,6 +45,7 @@ def make_optimizers(
         for params, rate in (
             (grids, config.grid_learning_rate or config.learning_rate),
             (others, config.learning_rate),
+            (list(side), config.side_learning_rate or config.learning_rate),
         )
         if params
     ]

@@ -1,4 +1,4 @@
-"""Differentiable twins of what quantizers do."""
+"""Differentiable stand-ins for rounding, and twins of what quantizers do."""
 
 import torch
 from torch import Tensor
@@ -25,3 +25,65 @@ def symmetric_dequantized(values: Tensor, bits: int, mantissa_bits: int) -> Tens
     symbols = (values.detach() / width.detach()).round().clamp(*symbol_range(bits))
     dequantized: Tensor = symbols * width
     return dequantized
+
+
+def straight_through(values: Tensor, rounded: Tensor) -> Tensor:
+    """`rounded` with the gradient of `values`."""
+    return values + (rounded - values).detach()
+
+
+def round_half_up(values: Tensor) -> Tensor:
+    """floor(x + 1/2) with the gradient of x."""
+    return straight_through(values, (values + 0.5).floor())
+
+
+def bounded(values: Tensor, low: float, high: float) -> Tensor:
+    """`values` clamped, with a gradient wherever it leads back into the range.
+
+    Source: NVRC's repository (gradient-aware bounds, as in CompressAI).
+    """
+    bound: Tensor = _Bound.apply(values, low, high)
+    return bound
+
+
+class _Bound(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, values, low, high):  # type: ignore[no-untyped-def]
+        ctx.save_for_backward(values)
+        ctx.low, ctx.high = low, high
+        return values.clamp(low, high)
+
+    @staticmethod
+    def backward(ctx, gradient):  # type: ignore[no-untyped-def]
+        (values,) = ctx.saved_tensors
+        blocked = ((values < ctx.low) & (gradient > 0)) | ((values > ctx.high) & (gradient < 0))
+        return gradient.masked_fill(blocked, 0), None, None
+
+
+def soft_round(x: Tensor, temperature: float) -> Tensor:
+    """Smooth rounding: a tanh in each bin; Agustsson and Theis 2020, section 4.1."""
+    offset = x - x.floor() - 0.5
+    scale = torch.tanh(torch.tensor(0.5 / temperature))
+    return x.floor() + 0.5 + torch.tanh(offset / temperature) / (2 * scale)
+
+
+def soft_round_inverse(y: Tensor, temperature: float) -> Tensor:
+    """Inverse of `soft_round`."""
+    offset = y - y.floor() - 0.5
+    scale = torch.tanh(torch.tensor(0.5 / temperature))
+    return y.floor() + 0.5 + temperature * torch.atanh((2 * scale * offset).clamp(-0.9999, 0.9999))
+
+
+def noisy_soft_round(
+    x: Tensor, temperature: float, kumaraswamy: float, generator: torch.Generator
+) -> Tensor:
+    """Soft rounding, Kumaraswamy noise, and the mean of what soft rounding hides.
+
+    Source: NVRC, section 3.4, after C3 (Kim et al. 2024): y = r^-1(r(x) + n - 1/2) + 1/2, where n is
+    in (0, 1), centred, and uniform for a = 1.
+    """
+    a = kumaraswamy
+    b = (2**a * (a - 1) + 1) / a
+    uniform = torch.rand(x.shape, generator=generator, device=x.device).clamp(1e-6, 1 - 1e-6)
+    noise = (1 - uniform ** (1 / b)) ** (1 / a)  # in (0, 1), mode 1/2
+    return soft_round_inverse(soft_round(x, temperature) + noise - 1, temperature) + 0.5

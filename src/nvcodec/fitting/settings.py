@@ -35,6 +35,9 @@ class OptimizerConfig(Settings):
     grid_learning_rate: float | None = Field(
         None, gt=0, description="Adam's rate for grids; None: the same"
     )
+    side_learning_rate: float | None = Field(
+        None, gt=0, description="Adam's rate for learned side information; None: the same"
+    )
     betas: tuple[float, float] = Field((0.9, 0.999), description="Adam's decay of both moments")
     matrix_learning_rate: float = Field(0.02, gt=0, description="Muon's rate")
     momentum: float = Field(0.95, ge=0, lt=1, description="Muon's momentum")

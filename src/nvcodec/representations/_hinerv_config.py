@@ -45,7 +45,12 @@ class HinervConfig(RepresentationConfig):
     )
     grid_channels: int = Field(ge=1, le=4096, description="channels of the first base grid")
     grid_levels: int = Field(
-        2, ge=1, le=8, description="base grids, each with half the knots and twice the channels"
+        2, ge=1, le=8, description="base grids, each smaller and with twice the channels"
+    )
+    grid_halving: Literal["t", "thw"] = Field(
+        "t",
+        description="axes that each level halves; t: levels are joined before one stem (HiNeRV); "
+        "thw: a 3-D stem a level, then interpolation, then the sum (NVRC)",
     )
     local_frames: int | None = Field(
         None, ge=1, description="T_local: knots in time of the first local grid"
@@ -100,14 +105,31 @@ class HinervConfig(RepresentationConfig):
         scale = math.prod(stage.stride for stage in self.plan_stages(height, width))
         return -(-height // scale), -(-width // scale)
 
+    def plan_grids(self, shape: VideoShape) -> list[tuple[int, int, int, int]]:
+        """(knots, rows, columns, channels) of every base grid.
+
+        Source: HiNeRV, section 3.1 (time alone is halved); NVRC, section 3.1 and its repository
+        (time, rows and columns are, rounded down).
+        """
+        rows, columns = self.base_size(shape.height, shape.width)
+        knots = self.plan_grid_frames(shape.num_frames)
+        levels = range(self.grid_levels)
+        shift = 0 if self.grid_halving == "t" else 1
+        return [
+            (
+                max(knots >> level, 1),
+                max(rows >> shift * level, 1),
+                max(columns >> shift * level, 1),
+                self.grid_channels << level,
+            )
+            for level in levels
+        ]
+
     def num_parameters(self, shape: VideoShape) -> int:
         """Entries of all parameters for one segment."""
-        rows, columns = self.base_size(shape.height, shape.width)
-        base_knots = level_knots(self.plan_grid_frames(shape.num_frames), self.grid_levels)
-        total = sum(
-            k * rows * columns * (self.grid_channels << i) for i, k in enumerate(base_knots)
-        )
-        total += self._stem_weights() + self.channels
+        grids = self.plan_grids(shape)
+        num_stems = 1 if self.grid_halving == "t" else len(grids)
+        total = sum(map(math.prod, grids)) + self._stem_weights() + num_stems * self.channels
         for stage in self.plan_stages(shape.height, shape.width):
             knots = level_knots(self.local_frames or shape.num_frames, self.local_levels)
             total += sum(
@@ -120,7 +142,11 @@ class HinervConfig(RepresentationConfig):
     def macs_per_frame(self, shape: VideoShape) -> int:
         """Multiply-adds of convolutions and linear layers, as HiNeRV's Table 1 counts them."""
         rows, columns = self.base_size(shape.height, shape.width)
-        total = rows * columns * self._stem_weights()
+        total = 0
+        # A frame lies between two knots; each of them is convolved.
+        knots = 1 if self.grid_halving == "t" else 2 * self.stem_kernel_size
+        for _, height, width, channels in self.plan_grids(shape):
+            total += knots * height * width * channels * self.stem_kernel_size**2 * self.channels
         for stage in self.plan_stages(shape.height, shape.width):
             rows, columns = rows * stage.stride, columns * stage.stride
             total += rows * columns * self._block_weights(stage)
@@ -140,12 +166,10 @@ class HinervConfig(RepresentationConfig):
         return largest
 
     def _stem_weights(self) -> int:
-        return (
-            self.stem_kernel_size**2
-            * self.grid_channels
-            * ((1 << self.grid_levels) - 1)
-            * self.channels
-        )
+        axes = 2 if self.grid_halving == "t" else 3
+        channels = self.grid_channels * ((1 << self.grid_levels) - 1)
+        weights: int = self.stem_kernel_size**axes * channels * self.channels
+        return weights
 
     def _encoding_weights(self, stage: StagePlan) -> int:
         return stage.local_channels * ((1 << self.local_levels) - 1) * stage.channels_in

@@ -69,6 +69,65 @@ class TemporalGrids(nn.Module):
         return torch.cat(read, dim=-1)
 
 
+class JoinedBase(nn.Module):
+    """HiNeRV's base encoding and stem: levels joined, then one convolution (section 3.1)."""
+
+    def __init__(self, grids: TemporalGrids, channels: int, kernel_size: int) -> None:
+        super().__init__()
+        self.grids = grids
+        self.stem = nn.Conv2d(grids.out_channels, channels, kernel_size, padding=kernel_size // 2)
+        nn.init.zeros_(self.stem.bias)  # type: ignore[arg-type]
+
+    def forward(self, t: Tensor, num_frames: int) -> Tensor:
+        """Features of whole frames at base resolution, (N, h, w, C)."""
+        encoding = self.grids(t, num_frames).permute(0, 3, 1, 2)
+        features: Tensor = self.stem(encoding).permute(0, 2, 3, 1)
+        return features
+
+
+class SummedBase(nn.Module):
+    """NVRC's base: a 3-D convolution over each grid, interpolation to the base size, the sum.
+
+    Only the knots around the frames asked for are convolved, which gives the same values.
+    Source: NVRC, section 3.1 and its repository (the second form of HiNeRV).
+    """
+
+    def __init__(
+        self, grids: list[tuple[int, int, int, int]], channels: int, kernel_size: int
+    ) -> None:
+        super().__init__()
+        self.kernel_size = kernel_size
+        self.size = grids[0][1:3]
+        self.levels = nn.ParameterList(
+            nn.Parameter(torch.empty(grid).uniform_(-GRID_INIT, GRID_INIT)) for grid in grids
+        )
+        padding = (0, kernel_size // 2, kernel_size // 2)
+        self.stems = nn.ModuleList(
+            nn.Conv3d(grid[3], channels, kernel_size, padding=padding) for grid in grids
+        )
+        for stem in self.stems:
+            nn.init.zeros_(stem.bias)  # type: ignore[arg-type]
+
+    def forward(self, t: Tensor, num_frames: int) -> Tensor:
+        """Features of whole frames at base resolution, (N, h, w, C)."""
+        total: Tensor | int = 0
+        for level, stem in zip(self.levels, self.stems, strict=True):
+            knots = level.shape[0]
+            before, after, weight = blend_times(t, num_frames, knots)
+            reach = self.kernel_size // 2
+            offsets = torch.arange(-reach, reach + 2, device=t.device)
+            index = before[:, None] + offsets  # (N, k + 1)
+            inside = ((index >= 0) & (index < knots)).to(level.dtype)[:, :, None, None, None]
+            window = level[index.clamp(0, knots - 1)] * inside  # (N, k + 1, h, w, C)
+            at_knots = stem(window.permute(0, 4, 1, 2, 3))  # (N, C, 2, h, w)
+            # Behind the last knot its own value goes on.
+            blend = (weight * (after > before))[:, None, None, None].to(at_knots.dtype)
+            features = torch.lerp(at_knots[:, :, 0], at_knots[:, :, 1], blend)
+            total = total + resize(features.permute(0, 2, 3, 1), self.size)
+        assert isinstance(total, Tensor)
+        return total
+
+
 class ConvNextBlock(nn.Module):
     """Depth-wise convolution, norm, two linear layers; a shortcut when the widths agree."""
 
@@ -142,13 +201,13 @@ class Hinerv(Representation[HinervConfig]):
             config.kernel_size,
             config.stem_kernel_size,
         )
-        grid_frames = config.plan_grid_frames(shape.num_frames)
-        self.base = TemporalGrids(
-            grid_frames, self.base_size, config.grid_channels, config.grid_levels
-        )
-        kernel = config.stem_kernel_size
-        self.stem = nn.Conv2d(self.base.out_channels, config.channels, kernel, padding=kernel // 2)
-        nn.init.zeros_(self.stem.bias)  # type: ignore[arg-type]
+        grids = config.plan_grids(shape)
+        self.base: JoinedBase | SummedBase
+        if config.grid_halving == "t":
+            levels = TemporalGrids(grids[0][0], self.base_size, config.grid_channels, len(grids))
+            self.base = JoinedBase(levels, config.channels, config.stem_kernel_size)
+        else:
+            self.base = SummedBase(grids, config.channels, config.stem_kernel_size)
         self.stages = nn.ModuleList()
         for plan in plans:
             cell, knots = (plan.stride, plan.stride), config.local_frames or shape.num_frames
@@ -175,7 +234,7 @@ class Hinerv(Representation[HinervConfig]):
 
     def _frames(self, t: Tensor) -> Tensor:
         num_frames = self.shape.num_frames
-        x = self.stem(self.base(t, num_frames).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        x = self.base(t, num_frames)
         for stage in self._stages():
             n, h, w, c = x.shape
             s = stage.stride
@@ -196,21 +255,8 @@ class Hinerv(Representation[HinervConfig]):
         limits = self.base_size
         starts = [patches.y // self.scale, patches.x // self.scale]
         lengths = [size[0] // self.scale, size[1] // self.scale]
-        rows, columns = (
-            padded_range(start, length, self.stem_padding)
-            for start, length in zip(starts, lengths, strict=True)
-        )
-        base = self.base(patches.t, num_frames)
-        batch = torch.arange(len(patches.t), device=base.device)[:, None, None]
-        clamped = (
-            rows.clamp(0, limits[0] - 1)[:, :, None],
-            columns.clamp(0, limits[1] - 1)[:, None, :],
-        )
-        x = base[batch, clamped[0], clamped[1]] * inside_mask(rows, columns, limits)
-        x = self.stem(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-        margin = (self.config.stem_kernel_size - 1) // 2
-        x, rows, columns = crop(x, rows, columns, margin)
-        x = x * inside_mask(rows, columns, limits)
+        x, rows, columns = self._patch_base(patches.t, starts, lengths)
+        batch = torch.arange(len(patches.t), device=x.device)[:, None, None]
         for stage, (outer, inner) in zip(self._stages(), self.stage_paddings, strict=True):
             s = stage.stride
             x = normalize(x)
@@ -237,6 +283,30 @@ class Hinerv(Representation[HinervConfig]):
             x, rows, columns = crop(x, rows, columns, outer - inner)
         return x
 
+    def _patch_base(
+        self, t: Tensor, starts: list[Tensor], lengths: list[int]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Features of padded patches at base resolution, zero outside the frame, and indices."""
+        base, limits, margin = self.base, self.base_size, self.config.stem_kernel_size // 2
+        padding = self.stem_padding if isinstance(base, JoinedBase) else self.stem_padding - margin
+        rows, columns = (
+            padded_range(start, length, padding)
+            for start, length in zip(starts, lengths, strict=True)
+        )
+        frames, which = torch.unique(t, return_inverse=True)
+        if isinstance(base, JoinedBase):
+            features = base.grids(frames, self.shape.num_frames)
+        else:
+            features = base(frames, self.shape.num_frames)
+        y = rows.clamp(0, limits[0] - 1)[:, :, None]
+        x = columns.clamp(0, limits[1] - 1)[:, None, :]
+        patches = features[which[:, None, None], y, x] * inside_mask(rows, columns, limits)
+        if isinstance(base, JoinedBase):
+            patches = base.stem(patches.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+            patches, rows, columns = crop(patches, rows, columns, margin)
+            patches = patches * inside_mask(rows, columns, limits)
+        return patches, rows, columns
+
     def _stages(self) -> Iterator[Stage]:
         for stage in self.stages:
             assert isinstance(stage, Stage)
@@ -259,7 +329,7 @@ class Hinerv(Representation[HinervConfig]):
         """Grids are grids, one-dimensional tensors biases, the rest weights."""
         roles = {}
         for name, tensor in self.named_parameters():
-            is_grid = ".levels." in name or name.startswith("base.")
+            is_grid = ".levels." in name
             roles[name] = Role.GRID if is_grid else Role.BIAS if tensor.ndim == 1 else Role.WEIGHT
         return roles
 
@@ -279,6 +349,21 @@ def upsample(x: Tensor, stride: int) -> Tensor:
         offsets = [(2 * phase + 1 - stride) / (2 * stride) for phase in range(stride)]
         phases = [torch.lerp(x, before if d < 0 else after, abs(d)) if d else x for d in offsets]
         x = torch.stack(phases, dim=axis + 1).flatten(axis, axis + 1)
+    return x
+
+
+def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bilinear resampling of (N, h, w, C) to any size, align_corners false."""
+    for axis, length in ((1, size[0]), (2, size[1])):
+        held = x.shape[axis]
+        if held == length:
+            continue
+        before, after, weight = blend_times(torch.arange(length, device=x.device), length, held)
+        matrix = torch.zeros(length, held, device=x.device)
+        rows = torch.arange(length, device=x.device)
+        matrix[rows, before] += 1 - weight
+        matrix[rows, after] += weight
+        x = torch.tensordot(x, matrix.to(x.dtype), dims=([axis], [1])).movedim(-1, axis)
     return x
 
 

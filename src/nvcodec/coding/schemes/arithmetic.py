@@ -121,6 +121,7 @@ class Arithmetic(Scheme[ArithmeticConfig]):
                 assert not _has_symbols(tensor.spec), tensor.spec
                 halves.append(tensor.values)
             else:
+                assert isinstance(tensor, QuantizedTensor), tensor.spec
                 packer.add(tensor)
         packer.add_halves(halves)
         return packer.sections()

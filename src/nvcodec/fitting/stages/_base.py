@@ -9,12 +9,13 @@ what is minimised.
 import abc
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
+from nvcodec.coding.schemes._base import Scheme
 from nvcodec.fitting.losses import distortion
 from nvcodec.fitting.settings import LossConfig
 from nvcodec.representations._base import Representation
@@ -41,8 +42,11 @@ class FitState:
     """What one stage hands to the next: the representation, and which entries of it are kept."""
 
     representation: Representation  # type: ignore[type-arg]
+    scheme: Scheme[Any]
     masks: dict[str, Tensor] = field(default_factory=dict)
     """Float tensors of ones and zeros, by parameter name; absent when nothing was pruned."""
+    side: dict[str, dict[str, Tensor]] = field(default_factory=dict)
+    """Learned side information of the scheme, by parameter name; leaves that are optimised too."""
 
     def masked(self) -> dict[str, Tensor]:
         """Parameters with pruned entries at zero."""
@@ -75,6 +79,15 @@ class Stage(abc.ABC, Generic[ConfigT]):
     def loss(self, output: Tensor, target: Tensor, color: str, config: LossConfig) -> Tensor:
         """What is minimised; pixels are (N, h, w, C) in [0, 1]."""
         return distortion(output, target, color, config)
+
+    @property
+    def rate_every(self) -> int:
+        """Steps between two terms of `rate`; 1: in every step's loss; 0: never."""
+        return 0
+
+    def rate(self, state: FitState, progress: float, generator: torch.Generator) -> Tensor:
+        """What is minimised beside the loss, for stages that set `rate_every`."""
+        raise AssertionError(f"stage {self.config.kind} has no rate")
 
     def finish(self, state: FitState) -> None:
         """Leave the state as the next stage, or the scheme, shall find it."""

@@ -1,0 +1,284 @@
+"""Grids by a context model, layers by dual-axis Gaussians, side information coded too: NVRC.
+
+    grids, 4 axes  --quantize--> symbols + phi --pack--> GRID  symbols under the context model
+    other tensors  --quantize--> symbols + phi --pack--> LAYR  symbols under dual-axis Gaussians
+                                                         QSCL  phi: log2 of all bin widths
+                                                         ENTP  psi, then phi: all the rest
+
+GRID, LAYR and QSCL are range coder streams; ENTP is a varint, so many bytes of psi (a bit stream:
+what describes the tables of phi), and a range coder stream. All run over the tensors in the order
+of the specs; a section without content is left out. Phi, array by array:
+
+    for each grid      QSCL its steps; with a context model: ENTP psi exponent + 8 of each layer,
+                       5 bits each, then for each layer its weights, its biases;
+                       else ENTP sigmas, means
+    for each layer     for steps (QSCL), sigmas, means (ENTP): the rows' vector and the columns',
+                       as far as they have more than one entry
+    of all layers      that have no such vectors, together: steps (QSCL), sigma - step, means (ENTP)
+
+Coding of one array: `phi`. Order of the symbols: `grids`. Names, shapes and units of the real
+side information that a stage may learn: `Hierarchical.side_shapes`.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, field_validator
+
+from nvcodec.coding.context import Blocks, Predictor
+from nvcodec.coding.gaussian import (
+    GaussianCoder,
+    GaussianCounter,
+    GaussianDecoder,
+    GaussianEncoder,
+)
+from nvcodec.coding.grids import code_grids, code_runs
+from nvcodec.coding.lattice import (
+    LOG_LIMIT,
+    MEAN_LIMIT,
+    PER_BIN,
+    PER_OCTAVE,
+    GridTensor,
+    LayerTensor,
+    matrix_shape,
+    quantized,
+    step_values,
+    to_lattice,
+)
+from nvcodec.coding.parameters import (
+    CodedTensor,
+    Parameter,
+    ParameterSet,
+    ParameterSpec,
+    Role,
+)
+from nvcodec.coding.schemes._base import Scheme, SchemeConfig, kept_values, take_sections
+from nvcodec.coding.schemes._hierarchical_phi import PhiReader, PhiWriter
+from nvcodec.coding.schemes._hierarchical_side import (
+    Shapes,
+    Side,
+    checked_side,
+    grid_defaults,
+    grid_network,
+    grid_side_shapes,
+    grid_step,
+    layer_defaults,
+    layer_phi,
+    layer_side_shapes,
+    network_shapes,
+)
+from nvcodec.errors import LimitError
+
+TAGS = ("GRID", "LAYR", "QSCL", "ENTP")
+MAX_CONTEXT_WEIGHTS = 1 << 24
+MAX_CONTEXT_BYTES = 1 << 32
+"""Memory that the context models of one segment may need."""
+
+TensorT = TypeVar("TensorT", GridTensor, LayerTensor)
+Kernel = Annotated[int, Field(ge=1, le=7)]
+BlockSide = Annotated[int, Field(ge=1, le=64)]
+
+
+class HierarchicalConfig(SchemeConfig):
+    """Settings of the scheme; the switches at the end are NVRC's ablations V1, V2 and V4."""
+
+    kind: Literal["hierarchical"] = "hierarchical"
+    share: int = Field(default=128, ge=1, description="values that a side vector's entry serves")
+    context_kernels: tuple[Kernel, ...] = Field(
+        default=(5, 1, 1), min_length=1, max_length=4, description="cubic kernel of each layer, odd"
+    )
+    """NVRC: (5, 5, 5). Differs: one layer looks around, the others think, five times as fast."""
+    context_width: int = Field(default=8, ge=1, le=32, description="hidden channels a channel")
+    context_shared: bool = Field(default=False, description="one network for all channels")
+    block: tuple[BlockSide, BlockSide, BlockSide] = Field(
+        default=(16, 8, 8), description="block of a grid along t, h, w"
+    )
+    step_per_block: bool = Field(default=True, description="bin widths per block, not per grid")
+    bits: int = Field(
+        default=8, ge=2, le=12, description="symbol width for tensors without side information"
+    )
+    per_tensor: bool = Field(default=False, description="V1: no side vectors along axes")
+    context: bool = Field(default=True, description="V2 if False: one Gaussian a grid channel")
+    phi_coded: bool = Field(default=True, description="V4 if False: phi in 16 bits an entry")
+
+    @field_validator("context_kernels")
+    @classmethod
+    def _kernels_are_odd(cls, kernels: tuple[int, ...]) -> tuple[int, ...]:
+        if kernels[0] < 3 or any(kernel % 2 == 0 for kernel in kernels):
+            raise ValueError("kernels must be odd, the first at least 3")
+        return kernels
+
+
+class Hierarchical(Scheme[HierarchicalConfig]):
+    """Learned quantization and entropy parameters, themselves coded.
+
+    Source: NVRC, sections 3.1 to 3.3. Differs: biases are coded like weights (NVRC: raw float32);
+    everything that steers probabilities is an integer; see also `context`, `lattice` and `phi`.
+    A pruning mask lives on as zero symbols.
+    """
+
+    Config = HierarchicalConfig
+
+    def side_shapes(self, spec: ParameterSpec) -> Shapes:
+        """Names and shapes of the side information of a tensor, as in `Parameter.side`.
+
+        Layers, viewed as (rows, columns) = (first axis, the others): `log2_step_*` and
+        `log2_sigma_*` are log2 in units of the weights, `mean_*` in bins, each a sum of `_rows` and
+        `_columns`; a rows' vector has (rows,) entries where columns >= share, otherwise (1,), and
+        the other way round.
+
+        Grids (T, h, w, C): `log2_step` (blocks along t, h, w, C) or (1, 1, 1, C), in units of the
+        grid; `context_weight_i` (G, out, in, taps) and `context_bias_i` (G, out) for layers
+        i = 0, 1..., G = C or 1; without a context model `log2_sigma` and `mean` (C,), in bins.
+        """
+        if _is_grid(spec):
+            return grid_side_shapes(spec.shape, self.config)
+        return layer_side_shapes(spec.shape, self.config)
+
+    def default_side(self, parameter: Parameter) -> Side:
+        """Side information from the values alone; also a start for training."""
+        values = kept_values(parameter)
+        if _is_grid(parameter.spec):
+            return grid_defaults(values, self.config)
+        return layer_defaults(values, self.config)
+
+    def quantize(self, parameters: Sequence[Parameter]) -> ParameterSet:
+        """Phi and symbols on their lattices; from the values alone where nothing was learned.
+
+        Raises:
+            ValueError: values or side information that are not finite or of another shape.
+            LimitError: context models beyond the limits.
+        """
+        self._check_size([parameter.spec for parameter in parameters])
+        return ParameterSet([self._quantize(parameter) for parameter in parameters])
+
+    def _quantize(self, parameter: Parameter) -> GridTensor | LayerTensor:
+        spec, values = parameter.spec, kept_values(parameter)
+        if parameter.side is None:
+            side = self.default_side(parameter)
+        else:
+            side = checked_side(parameter, self.side_shapes(spec))
+        if not _is_grid(spec):
+            step, sigma, mean = layer_phi(side)
+            matrix = values.reshape(matrix_shape(spec.shape))
+            symbols = quantized(matrix, step_values(step.matrix())).reshape(spec.shape)
+            return LayerTensor(spec, symbols, step, sigma, mean)
+        grid_steps, widths = grid_step(side, spec.shape, self.config)
+        symbols = quantized(values, widths)
+        if self.config.context:
+            network = grid_network(side, self.config)
+            return GridTensor(spec, symbols, self.config.block, grid_steps, network)
+        return GridTensor(
+            spec, symbols, self.config.block, grid_steps, None,
+            to_lattice(side["log2_sigma"], PER_OCTAVE, LOG_LIMIT),
+            to_lattice(side["mean"], PER_BIN, MEAN_LIMIT),
+        )  # fmt: skip
+
+    def pack(self, parameters: ParameterSet) -> dict[str, bytes]:
+        """Sections that are not empty."""
+        grids, layers = _split(parameters.tensors)
+        phi = PhiWriter(self.config, grids, layers)
+        grid_coder, layer_coder = GaussianEncoder(), GaussianEncoder()
+        _code_grids(grid_coder, grids)
+        _code_layers(layer_coder, layers)
+        data = (grid_coder.finish(), layer_coder.finish(), *phi.finish())
+        return {tag: section for tag, section in zip(TAGS, data, strict=True) if section}
+
+    def group_bits(self, parameters: ParameterSet) -> dict[str, float]:
+        """Ideal code length of "grids", "layers" and "phi" (psi included), in bits."""
+        grids, layers = _split(parameters.tensors)
+        grid_coder, layer_coder = GaussianCounter(), GaussianCounter()
+        _code_grids(grid_coder, grids)
+        _code_layers(layer_coder, layers)
+        phi = PhiWriter(self.config, grids, layers)
+        return {"grids": grid_coder.bits, "layers": layer_coder.bits, "phi": phi.bits}
+
+    def unpack(self, sections: Mapping[str, bytes], specs: Sequence[ParameterSpec]) -> ParameterSet:
+        """Inverse of `pack`."""
+        self._check_size(specs)
+        grid_data, layer_data, qscl, entp = take_sections(sections, TAGS)
+        phi = PhiReader(self.config, qscl, entp)
+        grids = [phi.grid(spec) for spec in specs if _is_grid(spec)]
+        layers = phi.layers([spec for spec in specs if not _is_grid(spec)])
+        phi.finish()
+        grid_coder = GaussianDecoder(grid_data, "section GRID")
+        grids = _with_symbols(grids, _code_grids(grid_coder, grids, is_known=False))
+        grid_coder.finish()
+        layer_coder = GaussianDecoder(layer_data, "section LAYR")
+        layers = _with_symbols(layers, _code_layers(layer_coder, layers, is_known=False))
+        layer_coder.finish()
+        next_grid, next_layer = iter(grids), iter(layers)
+        return ParameterSet(
+            [next(next_grid) if _is_grid(spec) else next(next_layer) for spec in specs]
+        )
+
+    def _check_size(self, specs: Sequence[ParameterSpec]) -> None:
+        """Refuse context models that would not fit into memory, before anything is allocated."""
+        if not self.config.context:
+            return
+        num_weights = num_bytes = 0
+        for spec in filter(_is_grid, specs):
+            shapes = network_shapes(spec.shape[3], self.config)
+            num_weights += sum(map(math.prod, shapes))
+            blocks = Blocks(spec.shape, self.config.block)
+            num_bytes += Predictor.num_bytes(
+                self.config.context_kernels, self.config.context_width, blocks
+            )
+        for seen, limit, what in (
+            (num_weights, MAX_CONTEXT_WEIGHTS, "weights"),
+            (num_bytes, MAX_CONTEXT_BYTES, "bytes of memory"),
+        ):
+            if seen > limit:
+                raise LimitError(f"context models: {seen:,} {what}, at most {limit:,} allowed")
+
+
+def _is_grid(spec: ParameterSpec) -> bool:
+    return spec.role is Role.GRID and len(spec.shape) == 4
+
+
+def _split(tensors: Sequence[CodedTensor]) -> tuple[list[GridTensor], list[LayerTensor]]:
+    grids = [tensor for tensor in tensors if isinstance(tensor, GridTensor)]
+    layers = [tensor for tensor in tensors if isinstance(tensor, LayerTensor)]
+    assert len(grids) + len(layers) == len(tensors), "tensors of another scheme"
+    return grids, layers
+
+
+def _with_symbols(tensors: list[TensorT], symbols: Sequence[NDArray[np.int32]]) -> list[TensorT]:
+    return [replace(t, symbols=s) for t, s in zip(tensors, symbols, strict=True)]
+
+
+def _code_grids(
+    coder: GaussianCoder, grids: Sequence[GridTensor], is_known: bool = True
+) -> list[NDArray[np.int32]]:
+    """Code the symbols of all grids; decode them unless they are known."""
+    networks = [grid.network for grid in grids if grid.network is not None]
+    if not networks:
+        return _code_static(coder, grids, is_known)
+    blocks = [Blocks(grid.spec.shape, grid.block) for grid in grids]
+    return code_grids(coder, blocks, networks, [g.symbols for g in grids] if is_known else None)
+
+
+def _code_layers(
+    coder: GaussianCoder, layers: Sequence[LayerTensor], is_known: bool = True
+) -> list[NDArray[np.int32]]:
+    """Code the symbols of all layers; decode them unless they are known."""
+    return _code_static(coder, layers, is_known)
+
+
+def _code_static(
+    coder: GaussianCoder, tensors: Sequence[GridTensor | LayerTensor], is_known: bool
+) -> list[NDArray[np.int32]]:
+    """Code tensors whose tables depend on phi alone, one after the other."""
+    if not tensors:
+        return []
+    index = np.concatenate([tensor.sigma_index().ravel() for tensor in tensors])
+    mean = np.concatenate([tensor.mean_symbols().ravel() for tensor in tensors])
+    known = np.concatenate([tensor.symbols.ravel() for tensor in tensors]) if is_known else None
+    symbols = code_runs(coder, index, mean, known)
+    ends = np.cumsum([tensor.spec.num_values for tensor in tensors])
+    parts = np.split(symbols, ends[:-1])
+    return [part.reshape(t.spec.shape) for part, t in zip(parts, tensors, strict=True)]

@@ -1,0 +1,182 @@
+"""Stage `rate_distortion`: minimise R + lambda D with the scheme's own entropy models in the loop.
+
+    x --/ step--> bins --relaxed--> x step   ---> D, every step
+                    |
+                    +--> twin of the coder   ---> R, every step or every few
+
+Needs the `hierarchical` scheme. Source: NVRC, sections 3.4 and 3.5.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from nvcodec.coding.parameters import Parameter
+from nvcodec.coding.schemes.hierarchical import Hierarchical
+from nvcodec.fitting.rate import GridTwin, Twin, make_twin, phi_bits
+from nvcodec.fitting.relaxations import noisy_soft_round, straight_through
+from nvcodec.fitting.settings import LossConfig
+from nvcodec.fitting.stages._base import FitState, Stage, StageConfig
+
+
+START_OF_ZEROS = -6.0
+"""log2 of the bin width for a tensor that is zero at the start, such as biases."""
+
+
+class RateDistortionConfig(StageConfig):
+    """Settings of rate-distortion fitting; the defaults are NVRC's."""
+
+    kind: Literal["rate_distortion"] = "rate_distortion"
+    lmbda: float = Field(gt=0, description="weight of the distortion: R (bits a pixel) + lmbda D")
+    rate_every: int = Field(
+        8, ge=0, description="steps between rate steps; 1: in every step's loss; 0: no rate term"
+    )
+    relaxation: Literal["soft_round", "straight_through", "quant_noise"] = Field(
+        "soft_round", description="what stands for rounding"
+    )
+    temperature: tuple[float, float] = Field(
+        (0.5, 0.3), description="of soft rounding, at the start and at the end"
+    )
+    kumaraswamy: tuple[float, float] = Field(
+        (2.0, 1.0), description="a of the noise, at the start and at the end; 1: uniform"
+    )
+    noise_ratio: tuple[float, float] = Field(
+        (0.5, 1.0), description="share of entries that quant_noise rounds"
+    )
+    log2_step: float | None = Field(
+        -8.66, description="log2 of all bin widths at the start; NVRC: e^-6"
+    )
+    step_to_rms: float = Field(
+        0.125, gt=0, description="without log2_step: bin width over a tensor's RMS at the start"
+    )
+    learn_steps: bool = Field(True, description="V5 if False: bin widths stay as they begin")
+
+
+class RateDistortion(Stage[RateDistortionConfig]):
+    """Values, bin widths and entropy models are fitted together."""
+
+    Config: ClassVar[type[StageConfig]] = RateDistortionConfig
+
+    def __init__(self, config: RateDistortionConfig) -> None:
+        super().__init__(config)
+        self._twins: dict[str, Twin] = {}
+
+    @property
+    def rate_every(self) -> int:
+        """Steps between two rate terms."""
+        return self.config.rate_every
+
+    def prepare(self, state: FitState) -> None:
+        """Begin with the scheme's own side information where no stage has learned one."""
+        scheme = self._scheme(state)
+        for spec in state.representation.parameter_specs():
+            if spec.name in state.side:
+                continue
+            values = state.representation.get_parameter(spec.name).detach()
+            start = scheme.default_side(Parameter(spec, values.float().cpu().numpy()))
+            side = {name: torch.from_numpy(array).to(values) for name, array in start.items()}
+            log2_step = self._start_step(values)
+            if isinstance(self._twin(state, spec.name), GridTwin):
+                side["log2_step"].fill_(log2_step)
+                _start_network(side, scheme.config.context_kernels)
+            else:
+                side["log2_step_rows"].zero_()
+                side["log2_step_columns"].fill_(log2_step)
+            state.side[spec.name] = {n: t.requires_grad_() for n, t in side.items()}
+
+    def values(
+        self, state: FitState, progress: float, generator: torch.Generator
+    ) -> Mapping[str, Tensor]:
+        """Parameters after relaxed rounding."""
+        return {
+            name: self._twin(state, name).values(
+                self._relaxed(state, name, p, progress, generator)[0], self._side(state, name)
+            )
+            for name, p in state.representation.named_parameters()
+        }
+
+    def loss(self, output: Tensor, target: Tensor, color: str, config: LossConfig) -> Tensor:
+        """Lambda D."""
+        return self.config.lmbda * super().loss(output, target, color, config)
+
+    def rate(self, state: FitState, progress: float, generator: torch.Generator) -> Tensor:
+        """R in bits a pixel."""
+        total: Tensor | float = 0.0
+        for name, p in state.representation.named_parameters():
+            side = self._side(state, name)
+            relaxed, smooth = self._relaxed(state, name, p, progress, generator)
+            total = total + self._twin(state, name).bits(smooth, side, relaxed) + phi_bits(side)
+        shape = state.representation.shape
+        return torch.as_tensor(total) / (shape.num_frames * shape.height * shape.width)
+
+    def finish(self, state: FitState) -> None:
+        """Leave the values as they are: the scheme rounds them with the side information."""
+
+    def _relaxed(
+        self,
+        state: FitState,
+        name: str,
+        p: Tensor,
+        progress: float,
+        generator: torch.Generator,
+    ) -> tuple[Tensor, Tensor]:
+        """Bins as the network sees them, and as the rate is taken at."""
+        config = self.config
+        bins = self._twin(state, name).bins(p, self._side(state, name))
+        if config.relaxation == "straight_through":
+            # The rate's gradient is taken at the unrounded value.
+            return straight_through(bins, bins.round()), bins
+        if config.relaxation == "quant_noise":
+            ratio = _between(config.noise_ratio, progress)
+            noisy = torch.rand(bins.shape, generator=generator, device=bins.device) < ratio
+            relaxed = torch.where(noisy, bins.detach().round(), bins)
+        else:
+            relaxed = noisy_soft_round(
+                bins,
+                _between(config.temperature, progress),
+                _between(config.kumaraswamy, progress),
+                generator,
+            )
+        return relaxed, relaxed
+
+    def _start_step(self, values: Tensor) -> float:
+        """log2 of a tensor's bin widths at the start."""
+        if self.config.log2_step is not None:
+            return self.config.log2_step
+        rms = float(values.square().mean().sqrt())
+        return math.log2(self.config.step_to_rms * rms) if rms > 0 else START_OF_ZEROS
+
+    def _side(self, state: FitState, name: str) -> dict[str, Tensor]:
+        side = state.side[name]
+        if self.config.learn_steps:
+            return side
+        return {n: t.detach() if n.startswith("log2_step") else t for n, t in side.items()}
+
+    def _twin(self, state: FitState, name: str) -> Twin:
+        if not self._twins:
+            config = self._scheme(state).config
+            specs = state.representation.parameter_specs()
+            self._twins = {spec.name: make_twin(spec, config) for spec in specs}
+        return self._twins[name]
+
+    def _scheme(self, state: FitState) -> Hierarchical:
+        if not isinstance(state.scheme, Hierarchical):
+            raise ValueError("stage rate_distortion needs the scheme kind hierarchical")
+        return state.scheme
+
+
+def _start_network(side: dict[str, Tensor], kernels: tuple[int, ...]) -> None:
+    """Random context weights: a network of zeros would never learn."""
+    for i in range(len(kernels)):
+        weight = side.get(f"context_weight_{i}")
+        if weight is not None and i + 1 < len(kernels):
+            bound = (weight.shape[2] * weight.shape[3]) ** -0.5
+            weight.uniform_(-bound, bound)
+
+
+def _between(ends: tuple[float, float], progress: float) -> float:
+    return ends[0] + (ends[1] - ends[0]) * progress
