@@ -1,8 +1,9 @@
 """From the bytes of a `.nvc` file to frames, needing nothing but the file.
 
-    NvcReader --sections--> scheme.unpack --hash checked--> FP16 values --> representation.render --> planes
+    NvcReader --sections--> scheme.unpack --hash checked--> FP16 values --> render --> planes
 
-Nothing of `fitting` is reachable from here: a decoder that cannot see the trainer cannot depend on a training option.
+Nothing of `fitting` is reachable from here: a decoder that cannot see the trainer cannot depend on
+a training option.
 """
 
 from collections.abc import Iterator
@@ -20,13 +21,19 @@ from nvcodec.coding.schemes import load_scheme
 from nvcodec.container.header import DEFAULT_LIMITS, Head, Limits
 from nvcodec.container.payloads import CodedSegment
 from nvcodec.container.reader import NvcReader
-from nvcodec.errors import ChecksumError, MalformedError, UnsupportedVersionError, VideoError
+from nvcodec.errors import (
+    ChecksumError,
+    MalformedError,
+    UnsupportedVersionError,
+    UnsupportedVideoError,
+    VideoError,
+)
 from nvcodec.representations import build, load_config
 from nvcodec.representations._base import Representation
 from nvcodec.representations._config import RepresentationConfig
 from nvcodec.segments import Segment
-from nvcodec.video.color import rgb_to_planes, yuv444_to_planes
-from nvcodec.video.info import Planes, VideoInfo, VideoShape
+from nvcodec.video.color import luma_weights, planes_to_rgb, rgb_to_planes, yuv444_to_planes
+from nvcodec.video.info import Chroma, Planes, VideoInfo, VideoShape
 
 Precision = Literal["fp16", "bf16", "fp32"]
 
@@ -42,7 +49,7 @@ def select_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
-    except Exception as error:  # torch raises RuntimeError, AssertionError and others for a missing device
+    except Exception as error:  # RuntimeError, AssertionError and others for a missing device
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise VideoError(f"device {name!r} cannot be used: {reason}") from error
     return device
@@ -68,29 +75,37 @@ def representation_config(head: Head) -> RepresentationConfig:
     try:
         return load_config(head.representation)
     except KeyError as error:
-        raise UnsupportedVersionError(f"HEAD: {error.args[0]}; the file needs a newer nvc") from error
+        raise UnsupportedVersionError(
+            f"HEAD: {error.args[0]}; the file needs a newer nvc"
+        ) from error
     except ValidationError as error:
         first = error.errors()[0]
         raise MalformedError(f"HEAD, representation {first['loc']}: {first['msg']}") from error
 
 
 def memory_bytes(config: RepresentationConfig, shape: VideoShape) -> int:
-    """Estimate of what rendering takes: float32 parameters, their integers, and the largest activations, twice."""
+    """Estimate for rendering: parameters, their integers, and twice the largest activations."""
     return 12 * config.num_parameters(shape) + 8 * config.activations_per_frame(shape)
 
 
 def build_checked(head: Head, num_frames: int, limits: Limits) -> Representation[Any]:
-    """The representation of a segment, without values; sizes are checked before anything is allocated.
+    """The representation of a segment, without values; its size is checked before anything else.
 
     Raises:
-        BitstreamError: unknown kind, fields that do not fit together, or more than the limits allow.
+        BitstreamError: unknown kind, fields that do not fit together, or above the limits.
     """
     config, shape = representation_config(head), segment_shape(head, num_frames)
-    limits.check("HEAD, representation", "parameters", config.num_parameters(shape), limits.parameters)
-    limits.check("HEAD, representation", "multiply-adds a frame", config.macs_per_frame(shape), limits.macs_per_frame)
-    limits.check("HEAD, representation", "bytes of memory", memory_bytes(config, shape), limits.memory_bytes)
-    with torch.device("meta"):
-        return build(config, shape)
+    for what, seen, allowed in (
+        ("parameters", config.num_parameters(shape), limits.parameters),
+        ("multiply-adds a frame", config.macs_per_frame(shape), limits.macs_per_frame),
+        ("bytes of memory", memory_bytes(config, shape), limits.memory_bytes),
+    ):
+        limits.check("HEAD, representation", what, seen, allowed)
+    try:
+        with torch.device("meta"):
+            return build(config, shape)
+    except ValueError as error:
+        raise MalformedError(f"HEAD, representation: {error}") from error
 
 
 def unpack_segment(
@@ -104,12 +119,16 @@ def unpack_segment(
     try:
         scheme = load_scheme(head.scheme)
     except KeyError as error:
-        raise UnsupportedVersionError(f"HEAD: {error.args[0]}; the file needs a newer nvc") from error
+        raise UnsupportedVersionError(
+            f"HEAD: {error.args[0]}; the file needs a newer nvc"
+        ) from error
     except ValueError as error:
         raise MalformedError(f"HEAD, scheme: {error}") from error
     parameters = scheme.unpack(segment.sections, representation.parameter_specs())
     if parameters.digest() != segment.digest:
-        raise ChecksumError(f"segment {segment.number}: the decoded integers do not match their hash")
+        raise ChecksumError(
+            f"segment {segment.number}: the decoded integers do not match their hash"
+        )
     return parameters
 
 
@@ -134,7 +153,10 @@ class SegmentDecoder:
         self.dtype = _arithmetic(precision, device)
 
     def pixels(self, t: int) -> NDArray[np.uint8]:
-        """Frame `t` of the segment as the representation gives it, rounded to 8 bits, (H, W, C)."""
+        """Frame `t` of the segment as the representation gives it, rounded to 8 bits.
+
+        uint8 (H, W, C) in what `head.color` names: RGB, YUV 4:4:4, or grey.
+        """
         indices = torch.tensor([t], device=self.device)
         # TF32 is off in float32: it would keep 10 bits of the 24 promised.
         with (
@@ -153,17 +175,31 @@ class SegmentDecoder:
             return yuv444_to_planes(pixels, info)
         return rgb_to_planes(pixels, info)
 
+    def rgb(self, t: int, info: VideoInfo) -> NDArray[np.uint8]:
+        """Frame `t` of the segment for looking at: RGB (H, W, 3), or grey (H, W, 1)."""
+        if self.head.color == "yuv":
+            return planes_to_rgb(self.planes(t, info), info)
+        return self.pixels(t)
+
 
 class Decoder:
-    """An open `.nvc` file: `info`, and its frames when iterated. A context manager.
+    """An open `.nvc` file: its frames as pixels, by index or in order. A context manager.
+
+        with Decoder("in.nvc") as video:
+            first = video[0]                # uint8 (H, W, 3) RGB, or (H, W, 1) grey
+            for pixels in video: ...        # all of them
+            for planes in video.planes(): ...   # in the samples of the source
 
     Args:
         source: a path, or a binary stream that is read forward only.
-        frames: `slice(start, stop)` of the frames wanted; only they, and the segments that hold them, are computed.
+        frames: `slice(start, stop)` of the frames wanted when iterating; only they, and the
+            segments that hold them, are computed.
         device: `auto`, `cpu`, `cuda`, `cuda:1`.
-        precision: arithmetic on the FP16 weights. `fp16` is half precision on a GPU and float32 on a CPU.
+        precision: arithmetic on the FP16 weights; `fp16` is half precision on a GPU and float32 on
+            a CPU.
         limits: the most that a file may ask for.
-        keep_going: give what is intact of a damaged or unfinished file; `damage` then tells what is missing.
+        keep_going: give what is intact of a damaged or unfinished file; `damage` then tells what is
+            missing.
 
     Raises:
         BitstreamError: for any bytes that are not a `.nvc` file, here or while iterating.
@@ -184,6 +220,8 @@ class Decoder:
         self.device = select_device(device)
         self.precision: Precision = precision
         self.limits = limits
+        self._opened: tuple[int, SegmentDecoder] | None = None
+        self._damage: list[str] = []
         try:
             self.reader = NvcReader(source, limits=limits, keep_going=keep_going)
         except OSError as error:
@@ -192,6 +230,7 @@ class Decoder:
             self.head = self.reader.head
             representation_config(self.head)
             self.info = self.head.to_video_info()
+            _check_conversion(self.head, self.info)
         except BaseException:
             self.close()
             raise
@@ -200,7 +239,10 @@ class Decoder:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -208,11 +250,26 @@ class Decoder:
         """Close the file."""
         self.reader.close()
 
+    def __len__(self) -> int:
+        """Number of frames in the file; a pipe does not know it."""
+        if not self.reader.is_seekable:
+            raise TypeError("the number of frames in a pipe is known at its end only")
+        last = self.reader.index[-1]
+        return last.first_frame + last.num_frames
+
     def __getitem__(self, t: int) -> NDArray[np.uint8]:
-        """Frame `t` as pixels (H, W, C) of the kind that `head.color` names; the file must be seekable."""
+        """Frame `t` of the whole file as pixels; the file must be seekable.
+
+        Returns:
+            uint8 (H, W, 3) RGB, or (H, W, 1) for a grey video.
+        """
+        t = t + len(self) if t < 0 else t
         for position, info in enumerate(self.reader.index):
             if info.first_frame <= t < info.first_frame + info.num_frames:
-                return self._open_segment(self.reader.read_segment(position)).pixels(t - info.first_frame)
+                if self._opened is None or self._opened[0] != position:
+                    coded = self.reader.read_segment(position)
+                    self._opened = position, self._open_segment(coded)
+                return self._opened[1].rgb(t - info.first_frame, self.info)
         raise IndexError(f"frame {t} is not in the file")
 
     def segments(self) -> Iterator[tuple[Segment, CodedSegment]]:
@@ -231,33 +288,65 @@ class Decoder:
             if wanted.num_frames > 0:
                 yield wanted, segment
 
-    def __iter__(self) -> Iterator[Planes]:
-        """Frames in order, in the samples of the source.
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        """The frames asked for, in order, as pixels; see `__getitem__` and `planes`."""
+        for t, decoder in self._rendered():
+            yield decoder.rgb(t, self.info)
+
+    def planes(self) -> Iterator[Planes]:
+        """The frames asked for, in order, in the samples of the source.
 
         Raises:
-            BitstreamError: the file is damaged or ends early; frames of intact segments came before.
+            BitstreamError: damage, or an early end; frames of intact segments came before.
             VideoError: no frame of the range asked for is in the file.
         """
+        for t, decoder in self._rendered():
+            yield decoder.planes(t, self.info)
+
+    def _rendered(self) -> Iterator[tuple[int, SegmentDecoder]]:
+        """Every frame asked for, as its index in a segment and the decoder of that segment."""
         count = 0
         for wanted, segment in self.segments():
-            decoder = self._open_segment(segment)
+            try:
+                decoder = self._open_segment(segment)
+            except (MalformedError, ChecksumError) as error:
+                if not self.reader.keep_going:
+                    raise
+                self._damage.append(str(error))
+                continue
             for t in range(wanted.start, wanted.stop):
-                yield decoder.planes(t - segment.first_frame, self.info)
+                yield t - segment.first_frame, decoder
                 count += 1
-        if count == 0 and not self.reader.damage:
+        if count == 0:
+            if self.damage:
+                raise MalformedError(f"no frame is intact: {self.damage[0]}")
             raise VideoError(f"no frames in {self.start}:{'' if self.stop is None else self.stop}")
 
     @property
     def damage(self) -> list[str]:
         """What could not be read, when keeping going."""
-        return self.reader.damage
+        return self.reader.damage + self._damage
 
     def _open_segment(self, segment: CodedSegment) -> SegmentDecoder:
         return SegmentDecoder(self.head, segment, self.device, self.precision, self.limits)
 
     def _wanted(self, first_frame: int, num_frames: int) -> Segment:
         stop = first_frame + num_frames
-        return Segment(max(self.start, first_frame), stop if self.stop is None else min(self.stop, stop))
+        return Segment(
+            max(self.start, first_frame), stop if self.stop is None else min(self.stop, stop)
+        )
+
+
+def _check_conversion(head: Head, info: VideoInfo) -> None:
+    """Refuse pixels that no rule turns into the samples of the source."""
+    if head.color == "rgb" and info.chroma is Chroma.GRAY:
+        raise MalformedError("HEAD: color rgb with chroma gray, allowed: gray")
+    if info.chroma in (Chroma.GRAY, Chroma.RGB):
+        return
+    try:
+        luma_weights(info.color)
+    except UnsupportedVideoError as error:
+        raise MalformedError(f"HEAD: {error}") from error
 
 
 def _arithmetic(precision: Precision, device: torch.device) -> torch.dtype | None:

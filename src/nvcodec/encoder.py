@@ -2,19 +2,19 @@
 
     open_video --planes--> encode_segment: fit, quantize, pack --sections--> NvcWriter
                                  |                  ^
-                                 +-- decoded again and measured against the planes, before they are let go
+                                 +-- decoded again, and measured against the planes
 
-`encode_segment` keeps no state: frames, preset and seed give sections. What a user reads as quality comes from
-decoding the bytes, never from a loss.
+`encode_segment` keeps no state: frames, preset and seed give sections. What a user reads as quality
+comes from decoding the bytes, never from a loss.
 """
 
 import itertools
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -22,23 +22,37 @@ from numpy.typing import NDArray
 
 from nvcodec import __version__
 from nvcodec.coding.schemes import load_scheme
-from nvcodec.container.header import Head
+from nvcodec.container.header import DEFAULT_LIMITS, Head
 from nvcodec.container.payloads import CodedSegment
 from nvcodec.container.reader import NvcReader
 from nvcodec.container.unfinished import part_path
 from nvcodec.container.writer import NvcWriter
-from nvcodec.decoder import SegmentDecoder, memory_bytes, num_channels, segment_shape, select_device
-from nvcodec.errors import InterruptedEncodeError, OutputError, PresetError, UnsupportedVideoError, VerificationError, VideoError
+from nvcodec.decoder import (
+    SegmentDecoder,
+    build_checked,
+    memory_bytes,
+    segment_shape,
+    select_device,
+)
+from nvcodec.errors import (
+    InterruptedEncodeError,
+    NvcError,
+    OutputError,
+    PresetError,
+    UnsupportedVideoError,
+    VerificationError,
+    VideoError,
+)
 from nvcodec.fitting.checkpoints import CheckpointStore
-from nvcodec.fitting.loop import Fitting, FitRecord
+from nvcodec.fitting.loop import FitRecord, Fitting
 from nvcodec.fitting.settings import FittingConfig
 from nvcodec.fitting.stages import load_stage
-from nvcodec.job import Job, frames_digest
+from nvcodec.job import Job, check_output, discard_job, frames_digest, job_folder
 from nvcodec.metrics.quality import Quality, QualityMeter
 from nvcodec.presets import Preset
 from nvcodec.representations import build
 from nvcodec.segments import Segment, plan_segments
-from nvcodec.video import VideoReader, open_video
+from nvcodec.video import RawGeometry, VideoReader, open_video
 from nvcodec.video.color import planes_to_rgb, planes_to_yuv444
 from nvcodec.video.info import Chroma, Planes, VideoInfo, VideoShape
 
@@ -48,12 +62,18 @@ MIN_SIDE = 16
 DEFAULT_SEGMENT_FRAMES = 600
 """Longest segment unless asked otherwise: a UVG sequence is one segment."""
 EXPECTED_CODED_SHARE = 0.72
-"""Coded bits of a pruned and quantized network over `bits` a parameter; only for the prediction before fitting."""
+"""Coded bits of a pruned and quantized network over `bits` a parameter; only for the prediction."""
 
 
 @dataclass(frozen=True)
 class EncodeSettings:
-    """How to encode, besides the preset."""
+    """How to encode, besides the preset.
+
+    `frames` picks a range of the source, `scale` is (width, height), `frame_rate` replaces the
+    source's own, `raw` is the geometry of a raw planar source. `workdir` keeps the job instead of
+    `OUT.nvc.job`; `restart` throws a stored job away; `overwrite` allows to replace the target;
+    `verify` decodes and measures what was written.
+    """
 
     color: Color = "auto"
     segment_frames: int = DEFAULT_SEGMENT_FRAMES
@@ -61,6 +81,8 @@ class EncodeSettings:
     device: str = "auto"
     frames: slice | None = None
     scale: tuple[int, int] | None = None
+    frame_rate: Fraction | None = None
+    raw: RawGeometry | None = None
     workdir: Path | None = None
     restart: bool = False
     overwrite: bool = False
@@ -161,7 +183,9 @@ def encode_segment(
             store,
         )
     except ValueError as error:
-        raise PresetError(f"preset {preset.name} for {pixels.shape[2]}x{pixels.shape[1]}: {error}") from error
+        raise PresetError(
+            f"preset {preset.name} for {pixels.shape[2]}x{pixels.shape[1]}: {error}"
+        ) from error
     for record in fitting.run(should_stop):
         on_record(record)
     coded = scheme.quantize(fitting.parameters())
@@ -191,15 +215,15 @@ def encode(
         NvcError: see `errors`; the message says what, where, what was seen and what is allowed.
     """
     settings = settings or EncodeSettings()
-    path = Path(target) if isinstance(target, str | Path) else None
-    if path is not None and path.exists() and not path.is_file() and not path.is_dir():
-        path = None  # a device or a named pipe is written forward, without a job
-    if path is not None and path.exists() and not settings.overwrite:
-        raise OutputError(f"{path}: exists; -y overwrites it")
-    if path is not None and not path.parent.is_dir():
-        raise OutputError(f"{path.parent}: no such folder")
+    path = check_output(target, settings.overwrite)
     device = select_device(settings.device)
-    with open_video(source, frames=settings.frames, scale=settings.scale) as video:
+    with open_video(
+        source,
+        frames=settings.frames,
+        scale=settings.scale,
+        frame_rate=settings.frame_rate,
+        raw=settings.raw,
+    ) as video:
         run = _Encoding(video, target, path, preset, settings, device, should_stop, on_event)
         return run.run()
 
@@ -237,49 +261,68 @@ class _Encoding:
 
     def run(self) -> EncodeReport:
         """Encode every segment, then close and check the file."""
-        frames = iter(self.video)
-        writer: NvcWriter | None = None
-        digests = []
-        num_frames = 0
         try:
-            for number, planes in enumerate(self._segments(frames)):
-                if self.should_stop():
-                    raise InterruptedEncodeError("stopped on request; everything up to here is saved")
-                if writer is None:
-                    # Written only now: a video of one segment has told its number of frames.
-                    is_all = len(planes) < self.settings.segment_frames
-                    writer = self._open_writer(len(planes) if is_all else self.video.info.num_frames)
-                digests.append(self._encode(writer, number, num_frames, planes))
-                num_frames += len(planes)
-            assert writer is not None  # a video without frames was refused by its reader
-            size_bytes = writer.finish()
-        finally:
-            if writer is not None:
-                writer.close()
+            digests, num_frames, size_bytes = self._write_segments()
+        except InterruptedEncodeError as error:
+            if self.job is None:
+                raise InterruptedEncodeError(
+                    "stopped on request; a stream cannot be continued, so nothing is kept"
+                ) from error
+            raise
         if self.settings.verify and self.path is not None:
             self._verify(digests, num_frames)
         if self.job is not None:
             self.job.remove()
         info = self.video.info
+        is_measured = self.meter.num_frames == num_frames
         return EncodeReport(
             num_frames=num_frames,
             num_segments=len(digests),
             size_bytes=size_bytes,
             rate_bpp=8 * size_bytes / (num_frames * info.width * info.height),
             bitrate_kbps=8e-3 * size_bytes * float(info.frame_rate) / num_frames,
-            quality=self.meter.quality() if self.settings.verify else None,
+            quality=self.meter.quality() if is_measured else None,
             fit_s=self.fit_s,
             decode_s=self.decode_s,
         )
 
+    def _write_segments(self) -> tuple[list[bytes], int, int]:
+        """Digests of all segments, number of frames, and bytes written."""
+        writer: NvcWriter | None = None
+        digests: list[bytes] = []
+        num_frames = 0
+        try:
+            for number, planes in enumerate(self._segments(iter(self.video))):
+                if writer is None:
+                    # Written only now: a stream of one segment has told its number of frames.
+                    count = self.video.info.num_frames
+                    is_all = count is None and len(planes) < self.settings.segment_frames
+                    writer = self._open_writer(len(planes) if is_all else count)
+                digests.append(self._encode(writer, number, num_frames, planes))
+                num_frames += len(planes)
+            assert writer is not None  # a video without frames was refused by its reader
+            return digests, num_frames, writer.finish()
+        except NvcError:
+            if writer is not None and self.job is not None and self.job.is_empty:
+                writer.close()  # a preset that does not fit, and the like: leave nothing behind
+                discard_job(self.job.folder, self.path)
+            raise
+        finally:
+            if writer is not None:
+                writer.close()
+
     def _segments(self, frames: Iterator[Planes]) -> Iterator[list[Planes]]:
-        """Frames of each segment: of equal lengths where the number of frames is known, else as they come."""
+        """Frames of each segment: even lengths where their number is known, else as they come."""
         longest, count = self.settings.segment_frames, self.video.info.num_frames
         lengths: Sequence[int] | Iterator[int] = itertools.repeat(longest)
         if count is not None:
             lengths = [segment.num_frames for segment in plan_segments(count, longest)]
         for length in lengths:
-            planes = list(itertools.islice(frames, length))
+            planes = []
+            for frame in itertools.islice(frames, length):
+                self._stop_if_asked()
+                planes.append(frame)
+            self._stop_if_asked()
             if planes:
                 yield planes
             if len(planes) < length:
@@ -287,7 +330,13 @@ class _Encoding:
         if next(frames, None) is not None:
             raise VideoError(f"more frames than the {count} announced")
 
-    def _encode(self, writer: NvcWriter, number: int, first_frame: int, planes: list[Planes]) -> bytes:
+    def _stop_if_asked(self) -> None:
+        if self.should_stop():
+            raise InterruptedEncodeError("stopped on request; everything up to here is saved")
+
+    def _encode(
+        self, writer: NvcWriter, number: int, first_frame: int, planes: list[Planes]
+    ) -> bytes:
         """Encode, measure and write one segment, or take over one that the file holds already."""
         input_digest = frames_digest(planes)
         if number < len(writer.segments):
@@ -313,9 +362,15 @@ class _Encoding:
             self.on_event(SegmentFitting(number, record))
 
         encoded = encode_segment(
-            self._pixels(planes), self.preset, self.settings.seed + number, color=self.color,
-            device=self.device, store=store, should_stop=self.should_stop, on_record=on_record,
-        )  # fmt: skip
+            self._pixels(planes),
+            self.preset,
+            self.settings.seed + number,
+            color=self.color,
+            device=self.device,
+            store=store,
+            should_stop=self.should_stop,
+            on_record=on_record,
+        )
         fit_s = max(fitted_s, time.monotonic() - started)
         self.fit_s += fit_s
         coded = CodedSegment(number, first_frame, len(planes), encoded.sections, encoded.digest)
@@ -332,31 +387,48 @@ class _Encoding:
         return encoded.digest
 
     def _announce(self, head: Head, number: int, segment: Segment, is_resumed: bool) -> None:
+        """Say what is to be expected, and refuse what no decoder would take."""
+        build_checked(head, segment.num_frames, DEFAULT_LIMITS)
         config = self.preset.representation_config
         shape = segment_shape(head, segment.num_frames)
-        count = config.num_parameters(shape)
+        num_parameters = config.num_parameters(shape)
         bits = self.preset.scheme.get("bits")
-        share = EXPECTED_CODED_SHARE * bits if bits else 16
-        batch = self.preset.fitting.get("batch_size", 1) if not self.preset.fitting.get("patch_size") else 1
+        expected_bits = EXPECTED_CODED_SHARE * bits if bits else 16
+        fitting = self.preset.fitting
+        batch = 1 if fitting.get("patch_size") else fitting.get("batch_size", 1)
         activations = 10 * batch * config.activations_per_frame(shape) * 4
-        pixels = segment.num_frames * (shape.height * shape.width * shape.channels + self.video.info.frame_bytes)
+        pixels = shape.height * shape.width * shape.channels + self.video.info.frame_bytes
+        expected_memory = (
+            memory_bytes(config, shape)
+            + 8 * num_parameters
+            + activations
+            + segment.num_frames * pixels
+        )
         self.on_event(
             SegmentStarted(
-                number, segment, self.video.info, count, config.macs_per_frame(shape),
-                round(count * share / 8), memory_bytes(config, shape) + 8 * count + activations + pixels,
-                is_resumed,
+                number=number,
+                segment=segment,
+                video=self.video.info,
+                num_parameters=num_parameters,
+                macs_per_frame=config.macs_per_frame(shape),
+                predicted_bytes=round(num_parameters * expected_bits / 8),
+                memory_bytes=expected_memory,
+                is_resumed=is_resumed,
             )
-        )  # fmt: skip
+        )
 
     def _pixels(self, planes: list[Planes]) -> NDArray[np.uint8]:
         convert = planes_to_yuv444 if self.color == "yuv" else planes_to_rgb
         return np.stack([convert(frame, self.video.info) for frame in planes])
 
-    def _measure(self, meter: QualityMeter, head: Head, coded: CodedSegment, planes: list[Planes]) -> None:
+    def _measure(
+        self, meter: QualityMeter, head: Head, coded: CodedSegment, planes: list[Planes]
+    ) -> None:
         """Decode the segment's bytes and compare every frame."""
         started = time.monotonic()
         decoder = SegmentDecoder(head, coded, self.device)
         for t, reference in enumerate(planes):
+            self._stop_if_asked()
             decoded = decoder.planes(t, self.video.info)
             self.decode_s += time.monotonic() - started
             meter.add(reference, decoded)
@@ -368,31 +440,46 @@ class _Encoding:
         with NvcReader(self.path) as reader:
             seen = [(segment.digest, segment.num_frames) for segment in reader.segments()]
         if [digest for digest, _ in seen] != digests or sum(n for _, n in seen) != num_frames:
-            raise VerificationError(f"{self.path}: does not hold the {num_frames} frames that were coded")
+            raise VerificationError(
+                f"{self.path}: does not hold the {num_frames} frames that were coded"
+            )
 
     def _open_job(self) -> Job | None:
-        settings = self.settings
-        folder = settings.workdir
-        if folder is None:
-            if self.path is None:
-                return None
-            folder = self.path.with_name(self.path.name + ".job")
+        settings, path = self.settings, self.path
+        if path is None and settings.workdir is None:
+            return None
+        folder = settings.workdir or job_folder(path)  # type: ignore[arg-type]
+        has_part = path is not None and part_path(path).exists()
         if settings.restart:
-            shutil.rmtree(folder, ignore_errors=True)
-            if self.path is not None:
-                part_path(self.path).unlink(missing_ok=True)
+            discard_job(folder, path)
+        elif path is not None and path.exists() and not has_part:
+            discard_job(folder)  # of an encoding that had finished, and was killed right then
         info = self.video.info
-        return Job(
+        job = Job(
             folder,
             {
-                "preset": self.preset.model_dump(mode="json", exclude={"name", "description"}),
+                **self.preset.model_dump(mode="json", exclude={"name", "description"}),
                 "color": self.color,
-                "segment frames": settings.segment_frames,
+                "segment_frames": settings.segment_frames,
                 "seed": settings.seed,
-                "frames": [settings.frames.start, settings.frames.stop] if settings.frames else None,
-                "video": [info.width, info.height, info.chroma.value, str(info.frame_rate), info.num_frames],
+                "frames": [settings.frames.start, settings.frames.stop]
+                if settings.frames
+                else None,
+                "width": info.width,
+                "height": info.height,
+                "chroma": info.chroma.value,
+                "frame_rate": str(info.frame_rate),
+                "num_frames": info.num_frames,
             },
         )
+        is_stray = has_part and not (job.is_resumed or settings.restart or settings.overwrite)
+        if path is not None and is_stray:
+            job.remove()
+            raise OutputError(
+                f"{part_path(path)}: unfinished, and without the job that could continue it; "
+                "--restart throws it away"
+            )
+        return job
 
     def _open_writer(self, num_frames: int | None) -> NvcWriter:
         head = Head.from_video_info(

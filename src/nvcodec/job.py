@@ -1,19 +1,29 @@
-"""The state of one encoding beside its output, so that the same command continues after any interruption.
+"""The state of one encoding beside its output: the same command continues after any interruption.
 
-    OUT.nvc.job/job.json       settings, and per finished segment a digest of its input and what was measured
-    OUT.nvc.job/segment.ckpt   checkpoint of the segment at work, and the generation before it
+    OUT.nvc.job/job.json         settings, and for every finished segment a digest of its input and
+                                 what was measured
+    OUT.nvc.job/segment-N.ckpt   checkpoint of the segment at work; `.ckpt.1` is the one before it
+
+Only these files are ever removed: the folder may be one that the user named. Loads no torch, so
+that the command line can refuse an output before it does anything else.
 """
 
+import contextlib
 import hashlib
 import json
 import os
-import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from nvcodec.container.unfinished import part_path
 from nvcodec.errors import OutputError, ResumeError
 from nvcodec.video.info import Planes
+
+STATE_NAME = "job.json"
+OWN_FILES = (STATE_NAME, "job.tmp", "segment-*.ckpt", "segment-*.ckpt.1", "segment-*.tmp")
+"""Patterns of everything that an encoding may leave in its folder."""
+RESTART_HINT = "--restart throws the stored job away"
 
 
 def frames_digest(frames: Iterable[Planes]) -> str:
@@ -23,6 +33,49 @@ def frames_digest(frames: Iterable[Planes]) -> str:
         for plane in planes:
             state.update(plane.tobytes())
     return state.hexdigest()
+
+
+def job_folder(path: Path) -> Path:
+    """Where the job of an output lies unless the user names a folder."""
+    return path.with_name(path.name + ".job")
+
+
+def check_output(target: str | Path | BinaryIO, overwrite: bool) -> Path | None:
+    """The path of a regular output; None for a stream, a device or a named pipe.
+
+    Raises:
+        OutputError: it exists and may not be replaced, or cannot be written.
+    """
+    if not isinstance(target, str | Path):
+        return None
+    path = Path(target)
+    try:
+        if path.is_dir():
+            raise OutputError(f"{path}: is a folder, a file is needed")
+        if path.exists() and not path.is_file():
+            return None
+        if path.exists() and not overwrite:
+            raise OutputError(f"{path}: exists; -y overwrites it")
+        if not path.parent.is_dir():
+            raise OutputError(f"{path.parent}: no such folder")
+        if not os.access(path.parent, os.W_OK):
+            raise OutputError(f"{path.parent}: no permission to write there")
+    except OSError as error:
+        if isinstance(error, OutputError):
+            raise
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+    return path
+
+
+def discard_job(folder: Path, path: Path | None = None) -> None:
+    """Throw away a stored job and the unfinished file of its output."""
+    for pattern in OWN_FILES:
+        for file in folder.glob(pattern):
+            file.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # not there, or holds files of others
+        folder.rmdir()
+    if path is not None:
+        part_path(path).unlink(missing_ok=True)
 
 
 class Job:
@@ -35,7 +88,7 @@ class Job:
 
     def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
         self.folder = folder
-        self._path = folder / "job.json"
+        self._path = folder / STATE_NAME
         self._settings = json.loads(json.dumps(settings))
         self._segments: list[dict[str, Any]] = []
         self.is_resumed = False
@@ -45,21 +98,28 @@ class Job:
                 self._load()
             else:
                 self._store()
+        except OutputError:
+            raise
         except OSError as error:
-            raise OutputError(f"{folder}: cannot keep the job's state: {error.strerror}") from error
+            raise OutputError(
+                f"{folder}: cannot keep the job's state: {error.strerror or error}"
+            ) from error
 
     def _load(self) -> None:
         try:
             stored = json.loads(self._path.read_text(encoding="utf-8"))
-            settings, segments = stored["settings"], stored["segments"]
+            settings, segments = stored["settings"], list(stored["segments"])
         except (ValueError, KeyError, TypeError) as error:
-            raise ResumeError(f"{self._path}: is not a job's state; --restart throws it away") from error
-        changed = [k for k in self._settings if settings.get(k) != self._settings[k]]
+            raise ResumeError(f"{self._path}: is not a job's state; {RESTART_HINT}") from error
+        before, now = dict(_leaves(settings)), dict(_leaves(self._settings))
+        changed = [name for name in {**now, **before} if before.get(name) != now.get(name)]
         if changed:
+            changes = "; ".join(
+                f"{name} was {_short(before.get(name))}, is {_short(now.get(name))}"
+                for name in changed
+            )
             raise ResumeError(
-                f"{self.folder}: the stored job has other settings: "
-                + "; ".join(f"{k} was {_short(settings.get(k))}, is {_short(self._settings[k])}" for k in changed)
-                + "; --restart throws the stored job away"
+                f"{self.folder}: the stored job has other settings: {changes}; {RESTART_HINT}"
             )
         self._segments = segments
         self.is_resumed = True
@@ -76,11 +136,11 @@ class Job:
             ResumeError: its input has changed since.
         """
         if number >= len(self._segments):
-            raise ResumeError(f"{self._path}: knows nothing of segment {number}; use --restart")
+            raise ResumeError(f"{self._path}: knows nothing of segment {number}; {RESTART_HINT}")
         stored = self._segments[number]
         if stored["input"] != input_digest:
             raise ResumeError(
-                f"segment {number}: the input has changed since it was coded; --restart throws the stored job away"
+                f"segment {number}: the input has changed since it was coded; {RESTART_HINT}"
             )
         return stored
 
@@ -89,9 +149,14 @@ class Job:
         self._segments[number:] = [{"input": input_digest, **measured}]
         self._store()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is stored that would be lost with it."""
+        return not self._segments and not any(self.folder.glob("segment-*.ckpt*"))
+
     def remove(self) -> None:
         """The output is complete: nothing is needed any more."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        discard_job(self.folder)
 
     def _store(self) -> None:
         part = self._path.with_suffix(".tmp")
@@ -103,6 +168,19 @@ class Job:
             part.replace(self._path)
         except OSError as error:
             raise OutputError(f"{part}: cannot be written: {error.strerror}") from error
+
+
+def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Every setting by its dotted name; lists of plain values are one setting."""
+    if isinstance(value, dict):
+        entries: Iterable[tuple[Any, Any]] = value.items()
+    elif isinstance(value, list) and any(isinstance(entry, dict) for entry in value):
+        entries = enumerate(value)
+    else:
+        yield name, value
+        return
+    for key, entry in entries:
+        yield from _leaves(entry, f"{name}.{key}" if name else str(key))
 
 
 def _short(value: Any) -> str:

@@ -3,18 +3,19 @@
     [representation]  what is fitted          [fitting]  how: optimizer, loss, batches
     [[stages]]        in which phases         [scheme]   how it becomes bytes
 
-`read_preset` gives the bare tables without loading torch; `load_preset` validates them. Precedence of settings:
-defaults, preset, `--set`.
+`read_preset` checks everything but the stages' own fields, and loads no torch; `load_preset` checks
+these too. Precedence of settings: defaults, preset, `--set`.
 """
 
 import difflib
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, ValidationError
 
+from nvcodec import registry
 from nvcodec.errors import PresetError
 from nvcodec.representations import load_config
 from nvcodec.representations._config import RepresentationConfig
@@ -24,7 +25,7 @@ DEFAULT_PRESET = "hinerv-mini"
 
 
 def presets_folder() -> Path:
-    """Where the presets lie: package data in an installed wheel, the top-level folder in a checkout."""
+    """Where the presets lie: package data in a wheel, the top-level folder in a checkout."""
     package = Path(__file__).parent
     installed = package / "presets_data"
     return installed if installed.is_dir() else package.parents[1] / "presets"
@@ -33,17 +34,18 @@ def presets_folder() -> Path:
 def preset_names() -> list[str]:
     """Names of all presets, those of the papers as `paper/NAME`."""
     folder = presets_folder()
-    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.toml"))
+    found = folder.rglob("*.toml")
+    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in found)
 
 
 class Preset(Settings):
-    """A validated pipeline; representation, stages and scheme keep their tables in resolved form."""
+    """A validated pipeline; its tables are in resolved form."""
 
     name: str = Field(description="as users write it")
     description: str = Field("", description="one line for the table of presets")
     representation: dict[str, Any]
-    fitting: dict[str, Any] = {}
-    stages: tuple[dict[str, Any], ...]
+    fitting: dict[str, Any] = Field(default_factory=dict)
+    stages: tuple[dict[str, Any], ...] = Field(min_length=1)
     scheme: dict[str, Any]
 
     @property
@@ -61,19 +63,31 @@ def preset_text(name: str) -> str:
     path = Path(name) if name.endswith(".toml") else presets_folder() / f"{name}.toml"
     known = preset_names()
     if not name.endswith(".toml") and name not in known:
-        raise PresetError(f"preset {name!r} is unknown{_nearest(name, known)}; `nvc presets` lists them")
+        raise PresetError(
+            f"preset {name!r} is unknown{_nearest(name, known)}; `nvc presets` lists them"
+        )
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise PresetError(f"preset {name}: cannot be read: {error}") from error
 
 
-def read_preset(name: str, overrides: Sequence[str] = ()) -> Preset:
-    """The tables of a preset with `KEY=VALUE` overrides applied; their fields are not validated yet.
+def read_preset(name: str, overrides: Sequence[str] = (), epochs: int | None = None) -> Preset:
+    """A preset whose tables are written out, save for the stages: they stay as they were written.
+
+    Args:
+        name: of a preset, or the path of a TOML file.
+        overrides: `KEY=VALUE` with dotted keys (`stages.0.epochs=10`); values are TOML, bare words
+            are strings.
+        epochs: passes over the frames in all, shared out among the stages in the preset's
+            proportion.
 
     Raises:
-        PresetError: unknown preset, broken TOML, or an override of a key that no table has.
+        PresetError: anything that cannot be used, with its path and the nearest known name.
     """
+    from nvcodec.coding.schemes import load_scheme
+    from nvcodec.fitting.settings import FittingConfig
+
     try:
         table = tomllib.loads(preset_text(name))
     except tomllib.TOMLDecodeError as error:
@@ -81,66 +95,78 @@ def read_preset(name: str, overrides: Sequence[str] = ()) -> Preset:
     for override in overrides:
         _apply(table, override)
     try:
-        return Preset.model_validate(table)
+        preset = Preset.model_validate(table)
     except ValidationError as error:
-        raise PresetError(f"preset {name}: {_explain(error, table)}") from error
+        raise PresetError(f"preset {name}: {_explain(error)}") from error
+    known = registry.names("nvcodec.fitting.stages")
+    for number, stage in enumerate(preset.stages):
+        if stage.get("kind") not in known:
+            kind = str(stage.get("kind"))
+            raise PresetError(
+                f"preset {name}, stages.{number}: kind {kind!r} is unknown{_nearest(kind, known)}"
+            )
+    loaders: dict[str, Callable[[Mapping[str, Any]], Settings]] = {
+        "representation": load_config,
+        "fitting": FittingConfig.model_validate,
+        "scheme": lambda fields: load_scheme(fields).config,
+    }
+    resolved: dict[str, Any] = {
+        part: _resolved(name, part, load, getattr(preset, part)) for part, load in loaders.items()
+    }
+    if epochs is not None:
+        resolved["stages"] = share_epochs(preset.stages, epochs)
+    return preset.model_copy(update=resolved)
 
 
 def load_preset(name: str, overrides: Sequence[str] = (), epochs: int | None = None) -> Preset:
-    """A preset in which every field is known, in range and written out.
-
-    Args:
-        name: of a preset, or the path of a TOML file.
-        overrides: `KEY=VALUE` with dotted keys (`stages.0.epochs=10`); values are TOML, bare words are strings.
-        epochs: passes over the frames in all, shared out among the stages in the preset's proportion.
-
-    Raises:
-        PresetError: anything that cannot be used, with its path and the nearest known name.
-    """
-    from nvcodec.coding.schemes import load_scheme
-    from nvcodec.fitting.settings import FittingConfig
+    """A preset in which every field is known, in range and written out; see `read_preset`."""
     from nvcodec.fitting.stages import load_stage
 
-    preset = read_preset(name, overrides)
-    stages = share_epochs(preset.stages, epochs) if epochs is not None else preset.stages
-    resolved: dict[str, Any] = {}
-    parts: list[tuple[str, Any, Mapping[str, Any]]] = [
-        ("representation", load_config, preset.representation),
-        ("fitting", FittingConfig.model_validate, preset.fitting),
-        ("scheme", lambda t: load_scheme(t).config, preset.scheme),
-        *((f"stages.{i}", lambda t: load_stage(t).config, stage) for i, stage in enumerate(stages)),
-    ]
-    for path, load, table in parts:
-        try:
-            resolved[path] = load(table).model_dump(mode="json", exclude_none=True)
-        except ValidationError as error:
-            raise PresetError(f"preset {name}, {path}: {_explain(error, table)}") from error
-        except KeyError as error:
-            raise PresetError(f"preset {name}, {path}: {error.args[0]}") from error
-    return preset.model_copy(
-        update={
-            **{key: resolved[key] for key in ("representation", "fitting", "scheme")},
-            "stages": tuple(resolved[f"stages.{i}"] for i in range(len(stages))),
-        }
+    preset = read_preset(name, overrides, epochs)
+    stages = tuple(
+        _resolved(name, f"stages.{number}", lambda fields: load_stage(fields).config, stage)
+        for number, stage in enumerate(preset.stages)
     )
+    return preset.model_copy(update={"stages": stages})
+
+
+def _resolved(
+    name: str,
+    part: str,
+    load: Callable[[Mapping[str, Any]], Settings],
+    fields: Mapping[str, Any],
+) -> dict[str, Any]:
+    """A table with every field checked and written out."""
+    try:
+        return load(fields).model_dump(mode="json", exclude_none=True)
+    except ValidationError as error:
+        raise PresetError(f"preset {name}, {part}: {_explain(error)}") from error
+    except (KeyError, ValueError) as error:
+        raise PresetError(f"preset {name}, {part}: {error.args[0]}") from error
 
 
 def share_epochs(stages: Sequence[Mapping[str, Any]], epochs: int) -> tuple[dict[str, Any], ...]:
-    """Stages scaled so that their epochs sum to `epochs`, at least one each; warm-ups are scaled too."""
-    total = sum(int(stage.get("epochs", 0)) for stage in stages)
+    """Stages whose epochs sum to `epochs`, at least one each; warm-ups are scaled too."""
+    for stage in stages:
+        if not all(isinstance(stage.get(key, 0), int) for key in ("epochs", "warmup_epochs")):
+            raise PresetError("stages: epochs and warmup_epochs must be whole numbers")
+    total = sum(stage.get("epochs", 0) for stage in stages)
     if epochs < len(stages) or total < 1:
         raise PresetError(f"epochs {epochs}: at least {len(stages)}, one a stage")
-    shared = [max(1, int(stage.get("epochs", 0)) * epochs // total) for stage in stages]
+    shared = [max(1, stage.get("epochs", 0) * epochs // total) for stage in stages]
     shared[0] += epochs - sum(shared)
     scaled = []
     for stage, share in zip(stages, shared, strict=True):
-        warmup = int(stage.get("warmup_epochs", 0)) * share // max(int(stage.get("epochs", 0)), 1)
-        scaled.append({**stage, "epochs": share, **({"warmup_epochs": warmup} if warmup else {"warmup_epochs": 0})})
+        before = max(stage.get("epochs", 0), 1)
+        changed: dict[str, Any] = {"epochs": share}
+        if "warmup_epochs" in stage:
+            changed["warmup_epochs"] = stage["warmup_epochs"] * share // before
+        scaled.append({**stage, **changed})
     return tuple(scaled)
 
 
 def _apply(table: dict[str, Any], override: str) -> None:
-    """Set one dotted key; tables on the way must exist, save for fields that a preset may leave out."""
+    """Set one dotted key; tables on the way are made where a preset has left them out."""
     key, separator, text = override.partition("=")
     if not separator or not key:
         raise PresetError(f"--set {override!r}: expected KEY=VALUE, such as stages.0.epochs=10")
@@ -164,8 +190,8 @@ def _apply(table: dict[str, Any], override: str) -> None:
     place[last] = value
 
 
-def _explain(error: ValidationError, table: Mapping[str, Any]) -> str:
-    """The first error of a validation, with its path and, for an unknown key, the nearest known one."""
+def _explain(error: ValidationError) -> str:
+    """The first error of a validation, with its path and the nearest known key for an unknown."""
     first = error.errors()[0]
     path = ".".join(str(part) for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
@@ -177,7 +203,7 @@ def _explain(error: ValidationError, table: Mapping[str, Any]) -> str:
 
 def _field_names(error: ValidationError) -> Iterator[str]:
     """Fields of the model that a validation error is about, and of the models in its fields."""
-    pending: list[type[Settings]] = [c for c in _all_settings(Settings) if c.__name__ == error.title]
+    pending = [c for c in _all_settings(Settings) if c.__name__ == error.title]
     while pending:
         model = pending.pop()
         for name, field in model.model_fields.items():

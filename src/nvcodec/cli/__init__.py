@@ -1,14 +1,14 @@
 """The command line: one file a command, and the only place that prints or exits.
 
-Each command parses, calls one library function, draws its records, and leaves errors to `run`.
+Each command parses, calls one library function, draws its records, and leaves errors to
+`app.Commands`. What can be refused cheaply is refused before torch is imported.
 """
-
-import sys
 
 
 def main() -> None:
     """Entry point of `nvc`."""
     from nvcodec.cli.app import app
-    from nvcodec.cli.console import run
+    from nvcodec.cli.console import prepare_process
 
-    sys.exit(run(app))
+    prepare_process()
+    app()

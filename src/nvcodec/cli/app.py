@@ -1,19 +1,52 @@
-"""The commands, put together. Importing this loads no torch: commands import what they need when they run."""
+"""The commands, put together. Importing this loads no torch: commands import it when they run."""
+
+import sys
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from nvcodec import __version__
+from nvcodec import __version__, errors
+from nvcodec.cli.console import report
 from nvcodec.cli.decode import decode
 from nvcodec.cli.encode import encode
 from nvcodec.cli.info import info
 from nvcodec.cli.presets import presets
+from nvcodec.cli.verify import verify
 
-EXIT_CODES = """Exit codes: 0 done · 1 internal error · 2 usage, preset or changed settings · 3 input missing or
-unsupported · 4 output exists, not writable or disk full · 5 file corrupt · 6 file truncated or unfinished · 7 out of
-memory · 8 verification failed · 9 file needs a newer nvc · 10 a limit exceeded · 130 interrupted · 143 terminated"""
+EXIT_CODES = (
+    "Exit codes: 0 done · 1 internal error, or fitting failed · 2 usage, preset, or changed "
+    "settings of a stored job · 3 input missing or unsupported · 4 output exists, cannot be "
+    "written, or disk full · 5 file corrupt · 6 file truncated or unfinished · 7 out of memory · "
+    "8 verification failed · 9 file needs a newer nvc · 10 a limit exceeded · 130 interrupted · "
+    "143 terminated"
+)
+
+
+class Commands(TyperGroup):
+    """Runs a command and turns what it raises into one line on stderr and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that `ctx` holds; typer itself answers for usage errors."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()  # a closed pipe or a full disk shows here, not after the end
+        except (typer.Exit, typer.Abort):
+            raise
+        except (
+            errors.NvcError,
+            OSError,
+            MemoryError,
+            RuntimeError,
+            KeyboardInterrupt,
+        ) as error:
+            raise typer.Exit(report(error)) from error
+        return result
+
 
 app = typer.Typer(
     name="nvc",
+    cls=Commands,
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
@@ -21,14 +54,17 @@ app = typer.Typer(
     epilog=EXIT_CODES,
     help="A video codec whose bitstream is a neural network.",
 )
-app.command()(encode)
-app.command()(decode)
+app.command(epilog=EXIT_CODES)(encode)
+app.command(epilog=EXIT_CODES)(decode)
 app.command()(info)
+app.command(epilog=EXIT_CODES)(verify)
 app.command()(presets)
 
 
 @app.callback(invoke_without_command=True)
-def root(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
     """A video codec whose bitstream is a neural network."""
     if version:
         print(__version__)

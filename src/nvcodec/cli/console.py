@@ -1,12 +1,19 @@
-"""Speaking to people on stderr and to programs in JSON lines, errors as exit codes, signals as requests to stop."""
+"""Speaking to people on stderr and to programs in JSON lines.
 
+Errors become exit codes, signals become requests to stop.
+"""
+
+import contextlib
+import errno
 import json
+import math
 import os
+import shlex
 import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
@@ -24,51 +31,68 @@ EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
     (errors.BitstreamError, 5),
     (errors.VerificationError, 8),
     (MemoryError, 7),
+    (BrokenPipeError, 4),
+    (KeyboardInterrupt, 130),
     (errors.NvcError, 1),
 )
 """First match counts."""
+OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EPIPE)
+FIRST_PLAIN_S = 2.5
+"""When not writing to a terminal: time until the first line, a few steps in."""
 PLAIN_INTERVAL_S = 10.0
 
 
-def run(app: Callable[..., Any]) -> int:
-    """Call the application and turn whatever it raises into one line on stderr and an exit code."""
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, as an exception, so that files and children are cleaned up."""
+
+
+def prepare_process() -> None:
+    """Show our own warnings as one line, and end cleanly on SIGTERM."""
     warnings.showwarning = _show_warning
-    try:
-        app(standalone_mode=True)
-    except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 1
-    except errors.InterruptedEncodeError as error:
-        say(f"nvc: {error}")
-        say(f"nvc: continue with: {command_line()}")
-        return 143 if Stopper.received == signal.SIGTERM else 130
-    except KeyboardInterrupt:
-        say("nvc: interrupted")
-        return 130
-    except BrokenPipeError:
-        # Nobody reads any more; keep the interpreter from complaining when it flushes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 4
-    except Exception as error:
-        code = exit_code(error)
-        if code == 1 and not isinstance(error, errors.NvcError):
-            raise
-        say(f"nvc: {_first_line(error)}")
-        return code
-    return 0
+    signal.signal(signal.SIGTERM, _terminate)
+
+
+def report(error: BaseException) -> int:
+    """Say in one line what went wrong, and give the exit code.
+
+    An internal error is raised again, for its traceback.
+    """
+    code = exit_code(error)
+    if isinstance(error, BrokenPipeError) or isinstance(error.__cause__, BrokenPipeError):
+        silence_stdout()  # nobody reads any more, and nobody needs to be told
+    elif isinstance(error, KeyboardInterrupt):
+        say(f"nvc: {'terminated' if code == 143 else 'interrupted'}")
+    elif code == 1 and not isinstance(error, errors.NvcError):
+        raise error
+    else:
+        text = str(error).strip() or type(error).__name__
+        say(f"nvc: {text if isinstance(error, errors.NvcError) else text.splitlines()[0]}")
+        if code == 4:
+            silence_stdout()
+    return code
 
 
 def exit_code(error: BaseException) -> int:
     """Exit code of an error; see `nvc --help`."""
-    if type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error):  # torch's own
+    is_torchs = type(error).__name__ == "OutOfMemoryError"
+    if is_torchs or "can't allocate memory" in str(error):
         return 7
+    if isinstance(error, Terminated):
+        return 143
+    if isinstance(error, OSError) and error.errno in OUTPUT_ERRORS:
+        return 4
     return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1)
 
 
-def command_line() -> str:
-    """The command as it was typed, near enough to run it again."""
-    import shlex
+def silence_stdout() -> None:
+    """Keep the interpreter from complaining when it flushes what nobody can take."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
-    return shlex.join(["nvc", *sys.argv[1:]])
+
+def command_line(without: str = "") -> str:
+    """The command as it was typed, near enough to run it again."""
+    return shlex.join(["nvc", *(word for word in sys.argv[1:] if word != without)])
 
 
 def say(text: str) -> None:
@@ -77,13 +101,17 @@ def say(text: str) -> None:
 
 
 def emit(record: dict[str, Any], to_stderr: bool = False) -> None:
-    """One JSON object on a line of its own."""
-    print(json.dumps(record), file=sys.stderr if to_stderr else sys.stdout, flush=True)
+    """One JSON object on a line of its own; what is not finite is null."""
+    text = json.dumps(_plain(record), allow_nan=False)
+    print(text, file=sys.stderr if to_stderr else sys.stdout, flush=True)
 
 
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text if isinstance(error, errors.NvcError) else text.splitlines()[0]
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
@@ -91,29 +119,40 @@ def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__
         say(f"nvc: {message}")
 
 
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated
+
+
 class Stopper:
-    """Turns the first Ctrl-C or SIGTERM into a request to save and stop; the second stops at once."""
+    """Makes the first Ctrl-C or SIGTERM a request to save and stop; the second stops at once."""
 
-    received: int | None = None
+    def __init__(self) -> None:
+        self.received: int | None = None
 
-    def __enter__(self) -> "Stopper":
-        Stopper.received = None
-        self._before = {s: signal.signal(s, self._on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take the signals, and give them back at the end."""
+        before = {s: signal.signal(s, self._on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if Stopper.received is not None:
+        if self.received is not None:
             os._exit(128 + number)
-        Stopper.received = number
+        self.received = number
         say("nvc: saving; once more stops at once")
 
     def __call__(self) -> bool:
         """Whether to stop."""
-        return Stopper.received is not None
+        return self.received is not None
+
+    @property
+    def exit_code(self) -> int:
+        """130 or 143."""
+        return 128 + (self.received or signal.SIGINT)
 
 
 class LiveLine:
@@ -122,17 +161,22 @@ class LiveLine:
     def __init__(self, quiet: bool) -> None:
         self.quiet = quiet
         self._status: Any = None
-        self._last = 0.0
+        self._last: float | None = None
+        self._started = time.monotonic()
 
     def __enter__(self) -> "LiveLine":
+        self._started = time.monotonic()
         if not self.quiet and sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn
 
             self._status = Progress(
-                TextColumn("{task.fields[stage]}"), BarColumn(30), TextColumn("{task.description}"),
-                console=Console(stderr=True), transient=True,
-            )  # fmt: skip
+                TextColumn("{task.fields[stage]}"),
+                BarColumn(30),
+                TextColumn("{task.description}"),
+                console=Console(stderr=True),
+                transient=True,
+            )
             self._task = self._status.add_task("", total=1.0, stage="")
             self._status.start()
         return self
@@ -145,8 +189,11 @@ class LiveLine:
         """Show where the work stands; `share` is 0 to 1."""
         if self._status is not None:
             self._status.update(self._task, completed=share, description=text, stage=stage)
-        elif not self.quiet and (time.monotonic() - self._last >= PLAIN_INTERVAL_S or share >= 1):
-            self._last = time.monotonic()
+            return
+        now = time.monotonic()
+        due = self._started + FIRST_PLAIN_S if self._last is None else self._last + PLAIN_INTERVAL_S
+        if not self.quiet and (now >= due or share >= 1):
+            self._last = now
             say(f"{stage} {share:4.0%}  {text}")
 
 

@@ -7,54 +7,130 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from nvcodec.cli.console import LiveLine, Stopper, emit, format_bytes, format_time, say
-from nvcodec.cli.options import frame_range, picture_size
+from nvcodec.cli import options
+from nvcodec.cli.console import (
+    LiveLine,
+    Stopper,
+    command_line,
+    emit,
+    format_bytes,
+    format_time,
+    say,
+)
+from nvcodec.cli.verify import quality_rows
 
 if TYPE_CHECKING:
-    from nvcodec.encoder import EncodeReport, Event
+    from nvcodec.encoder import EncodeReport, SegmentFitting, SegmentStarted
 
 
 def encode(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="IN", help="Video that ffmpeg reads, Y4M, raw .yuv with its geometry in the name, picture folder; - is stdin."
+            metavar="IN",
+            help="Video that ffmpeg reads, Y4M, raw .yuv with its geometry in the name, a folder "
+            "or pattern of pictures; - is standard input.",
         ),
     ],
-    output: Annotated[str, typer.Option("-o", "--output", metavar="OUT.nvc", help="File to write; - is stdout.")],
-    preset: Annotated[str, typer.Option("-p", "--preset", help="Name of a preset, or a TOML file; see `nvc presets`.")] = "hinerv-mini",
-    set_: Annotated[list[str] | None, typer.Option("--set", metavar="K=V", help="Change a field of the preset, such as stages.0.epochs=10.")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the frames in all, shared among the stages.")] = None,
-    segment_frames: Annotated[int, typer.Option(min=1, help="Longest segment; segments are coded alone.")] = 600,
-    frames: Annotated[str | None, typer.Option(metavar="A:B", help="Only frames A to B - 1.")] = None,
-    scale: Annotated[str | None, typer.Option(metavar="WxH", help="Scale first (Lanczos, by ffmpeg).")] = None,
-    color: Annotated[Literal["auto", "rgb", "yuv"], typer.Option(help="Samples that are fitted; auto is RGB, or grey.")] = "auto",
+    output: Annotated[
+        str,
+        typer.Option(
+            "-o", "--output", metavar="OUT.nvc", help="File to write; - is standard output."
+        ),
+    ],
+    preset: Annotated[
+        str,
+        typer.Option("-p", "--preset", help="Name of a preset, or a TOML file; see `nvc presets`."),
+    ] = "hinerv-mini",
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="K=V", help="Change a field of the preset: stages.0.epochs=10."
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Passes over the frames in all, shared among the stages."),
+    ] = None,
+    segment_frames: Annotated[
+        int, typer.Option(min=1, help="Longest segment; segments are coded alone.")
+    ] = 600,
+    frames: options.Frames = None,
+    scale: options.Scale = None,
+    raw: options.Raw = None,
+    fps: options.Fps = None,
+    color: Annotated[
+        Literal["auto", "rgb", "yuv"],
+        typer.Option(help="Samples that are fitted; auto is RGB, or grey."),
+    ] = "auto",
     seed: Annotated[int, typer.Option(min=0, help="Of initial values, batches and noise.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
-    workdir: Annotated[Path | None, typer.Option(help="Where checkpoints are kept; OUT.nvc.job unless given.")] = None,
-    restart: Annotated[bool, typer.Option("--restart", help="Throw a stored job away and begin anew.")] = False,
-    overwrite: Annotated[bool, typer.Option("-y", "--overwrite", help="Replace an existing OUT.")] = False,
-    no_verify: Annotated[bool, typer.Option("--no-verify", help="Do not decode and measure what was written.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a line instead of text.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")] = False,
-) -> None:  # fmt: skip
-    """Fit a neural network to a video and write it as a .nvc file. The same command continues an interrupted one."""
-    frames_wanted, size = frame_range(frames), picture_size(scale)
-    from nvcodec.encoder import EncodeSettings, encode as run_encode
-    from nvcodec.presets import load_preset
+    device: options.Device = "auto",
+    workdir: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where the job's state is kept, instead of OUT.nvc.job."),
+    ] = None,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Throw a stored job away and begin anew.")
+    ] = False,
+    overwrite: options.Overwrite = False,
+    no_verify: Annotated[
+        bool, typer.Option("--no-verify", help="Do not decode and measure what was written.")
+    ] = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Fit a neural network to a video and write it as a .nvc file.
+
+    The same command continues an interrupted one.
+    """
+    wanted, size = options.frame_range(frames), options.picture_size(scale)
+    geometry, rate = options.raw_geometry(raw), options.frame_rate(fps)
+    path = options.check_target(output, overwrite)
+    options.check_source(source)
+    from nvcodec.errors import InterruptedEncodeError, OutputError
+    from nvcodec.job import job_folder
+    from nvcodec.presets import load_preset, read_preset
+
+    read_preset(preset, set_ or [], epochs)  # refuses most of what is wrong, without torch
+    from nvcodec.encoder import EncodeSettings
+    from nvcodec.encoder import encode as encode_video
 
     settings = EncodeSettings(
-        color=color, segment_frames=segment_frames, seed=seed, device=device, frames=frames_wanted,
-        scale=size, workdir=workdir, restart=restart, overwrite=overwrite, verify=not no_verify,
-    )  # fmt: skip
+        color=color,
+        segment_frames=segment_frames,
+        seed=seed,
+        device=device,
+        frames=wanted,
+        scale=size,
+        frame_rate=rate,
+        raw=geometry,
+        workdir=workdir,
+        restart=restart,
+        overwrite=overwrite,
+        verify=not no_verify,
+    )
     loaded = load_preset(preset, set_ or [], epochs)
     to_stdout = output == "-"
-    with Stopper() as stopper, LiveLine(quiet or json) as line:
-        show = _Progress(line, json, to_stdout, quiet)
-        report = run_encode(
-            source, sys.stdout.buffer if to_stdout else output, loaded, settings,
-            should_stop=stopper, on_event=show,
-        )  # fmt: skip
+    stopper = Stopper()
+    try:
+        with stopper.listening(), LiveLine(quiet or json) as line:
+            report = encode_video(
+                source,
+                sys.stdout.buffer if to_stdout else output,
+                loaded,
+                settings,
+                should_stop=stopper,
+                on_event=_Progress(line, json, to_stdout, quiet),
+            )
+    except InterruptedEncodeError as error:
+        say(f"nvc: {error}")
+        if path is not None or workdir is not None:
+            say(f"nvc: continue with: {command_line(without='--restart')}")
+        raise typer.Exit(stopper.exit_code) from error
+    except OutputError:
+        if path is not None and (workdir or job_folder(path)).exists():
+            say(f"nvc: once that is solved, continue with: {command_line(without='--restart')}")
+        raise
     if json:
         emit({"event": "done", **report_record(report)}, to_stdout)
     elif not quiet:
@@ -66,75 +142,92 @@ class _Progress:
 
     def __init__(self, line: LiveLine, json: bool, to_stdout: bool, quiet: bool) -> None:
         self.line, self.json, self.to_stdout, self.quiet = line, json, to_stdout, quiet
-        self.pixels = 1
+        self.started: SegmentStarted | None = None
 
-    def __call__(self, event: "Event") -> None:
+    def __call__(self, event: "SegmentStarted | SegmentFitting") -> None:
         """Show one event."""
         from nvcodec.encoder import SegmentStarted
 
         if isinstance(event, SegmentStarted):
-            info = event.video
-            self.pixels = event.segment.num_frames * info.width * info.height
+            self.started = event
             if self.json:
-                emit(
-                    {
-                        "event": "segment",
-                        "segment": event.number,
-                        "frames": list(event.segment),
-                        "parameters": event.num_parameters,
-                        "gmac_per_frame": event.macs_per_frame / 1e9,
-                        "predicted_bytes": event.predicted_bytes,
-                        "predicted_memory_bytes": event.memory_bytes,
-                        "resumed": event.is_resumed,
-                    },
-                    self.to_stdout,
-                )
+                emit(_segment_record(event), self.to_stdout)
             elif not self.quiet:
-                say(
-                    f"segment {event.number}: frames {event.segment.start}:{event.segment.stop} at "
-                    f"{info.width}x{info.height}, {event.num_parameters:,} parameters, "
-                    f"{event.macs_per_frame / 1e9:.2f} GMAC/frame; expected about "
-                    f"{format_bytes(event.predicted_bytes)} and {format_bytes(event.memory_bytes)} of memory"
-                    + ("; continuing" if event.is_resumed else "")
-                )
-            return
-        record = event.record
-        if self.json:
-            emit({"event": "fit", "segment": event.number, **asdict(record)}, self.to_stdout)
-            return
+                say(_expectation(event))
+        elif self.json:
+            record = {"event": "fit", "segment": event.number, **asdict(event.record)}
+            emit(record, self.to_stdout)
+        else:
+            self._draw(event)
+
+    def _draw(self, event: "SegmentFitting") -> None:
+        record, started = event.record, self.started
+        assert started is not None
         measured = ""
         if record.psnr_db is not None and record.size_bytes is not None:
-            rate = 8 * record.size_bytes / self.pixels
-            measured = f"  quantized {record.psnr_db:.2f} dB  {rate:.4f} bpp"
+            pixels = started.segment.num_frames * started.video.width * started.video.height
+            rate_bpp = 8 * record.size_bytes / pixels
+            measured = f"  quantized {record.psnr_db:.2f} dB  {rate_bpp:.4f} bpp"
+        whole_s = record.elapsed_s + record.eta_s
+        when = f"expected about {format_time(whole_s)}, ETA {format_time(record.eta_s)}"
+        if record.step == record.num_steps:
+            when = f"took {format_time(record.elapsed_s)}"
+        later = ""
+        if started.video.num_frames is not None:
+            num_left = started.video.num_frames - started.segment.stop
+            if num_left > 0:
+                later_s = record.eta_s + whole_s * num_left / started.segment.num_frames
+                later = f" ({format_time(later_s)} to go with all segments)"
         self.line.update(
-            f"{record.stage} {record.stage_number + 1}/{record.num_stages}",
+            f"segment {event.number} {record.stage} {record.stage_number + 1}/{record.num_stages}",
             record.step / record.num_steps,
-            f"step {record.step:,}/{record.num_steps:,}  ETA {format_time(record.eta_s)}{measured}",
+            f"step {record.step:,}/{record.num_steps:,}  {when}{later}{measured}",
         )
+
+
+def _segment_record(event: "SegmentStarted") -> dict[str, Any]:
+    return {
+        "event": "segment",
+        "segment": event.number,
+        "frames": list(event.segment),
+        "parameters": event.num_parameters,
+        "gmac_per_frame": event.macs_per_frame / 1e9,
+        "predicted_bytes": event.predicted_bytes,
+        "predicted_memory_bytes": event.memory_bytes,
+        "resumed": event.is_resumed,
+    }
+
+
+def _expectation(event: "SegmentStarted") -> str:
+    video, (start, stop) = event.video, event.segment
+    total = f" of {video.num_frames}" if video.num_frames is not None else ""
+    return (
+        f"segment {event.number}: frames {start}:{stop}{total} at {video.width}x{video.height}, "
+        f"{event.num_parameters:,} parameters, {event.macs_per_frame / 1e9:.2g} GMAC/frame; "
+        f"expected about {format_bytes(event.predicted_bytes)}, and "
+        f"{format_bytes(event.memory_bytes)} of memory" + ("; continuing" * event.is_resumed)
+    )
 
 
 def report_record(report: "EncodeReport") -> dict[str, Any]:
     """An encoding's result as plain values."""
     record = asdict(report)
-    quality = record.pop("quality")
-    return {**record, **({k: v for k, v in quality.items() if k != "num_frames"} if quality else {})}
+    quality = record.pop("quality") or {}
+    quality.pop("num_frames", None)
+    return {**record, **quality}
 
 
 def _print_report(report: "EncodeReport", output: str) -> None:
+    plural = "s" * (report.num_segments > 1)
     rows = [
         ("file", f"{output}, {report.size_bytes:,} bytes"),
-        ("frames", f"{report.num_frames} in {report.num_segments} segment{'s' * (report.num_segments > 1)}"),
+        ("frames", f"{report.num_frames} in {report.num_segments} segment{plural}"),
         ("rate", f"{report.rate_bpp:.4f} bpp, {report.bitrate_kbps:.1f} kbit/s"),
     ]
-    quality = report.quality
-    if quality is not None:
-        planes = ", ".join(f"{p:.2f}" for p in quality.psnr_planes_db)
-        rows.append(("PSNR-RGB", f"{quality.psnr_rgb_db:.2f} dB"))
-        if quality.psnr_yuv_db is not None:
-            rows.append(("PSNR-YUV", f"{quality.psnr_yuv_db:.2f} dB (planes {planes})"))
-        if quality.ms_ssim_rgb is not None:
-            rows.append(("MS-SSIM", f"{quality.ms_ssim_rgb:.4f}"))
-        rows.append(("decoding", f"{report.num_frames / max(report.decode_s, 1e-9):.1f} frames/s"))
+    if report.quality is not None:
+        rows += quality_rows(report.quality)
+        if report.decode_s > 0:
+            rows.append(("decoding", f"{report.num_frames / report.decode_s:.1f} frames/s"))
     rows.append(("fitting", format_time(report.fit_s)))
     for name, value in rows:
         say(f"{name:>9}  {value}")

@@ -15,7 +15,7 @@ def info(
     source: Annotated[str, typer.Argument(metavar="IN.nvc", help="File to look at.")],
     json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Show what a .nvc file holds and where every byte goes."""
+    """Show what a .nvc file holds and where every byte goes, damage included."""
     from nvcodec.container.reader import inspect
     from nvcodec.errors import VideoError
 
@@ -28,6 +28,7 @@ def info(
     frames = sum(segment.num_frames for segment in seen.segments)
     if json:
         record: dict[str, Any] = {
+            "event": "info",
             "file": source,
             "size_bytes": size,
             "num_frames": frames,
@@ -42,12 +43,14 @@ def info(
     rate = 8 * size / pixels if pixels else 0.0
     fps = head["frame_rate"][0] / head["frame_rate"][1]
     lines = [
-        f"{source}: {size:,} bytes, {frames} frames, {head['width']}x{head['height']}, {fps:g} frames/s, "
-        f"{rate:.4f} bpp",
+        f"{source}: {size:,} bytes, {frames} frames, {head['width']}x{head['height']}, "
+        f"{fps:g} frames/s, {rate:.4f} bpp",
         f"video           {head['chroma']}, {head['bit_depth']} bits, {head['range']} range, CICP "
         f"{head['primaries']}/{head['transfer']}/{head['matrix']}, SAR "
-        f"{head['sample_aspect_ratio'][0]}:{head['sample_aspect_ratio'][1]}, fitted as {head['color']}",
-        f"format          version {head['format_version']}, readable from {head['min_reader_version']}",
+        f"{head['sample_aspect_ratio'][0]}:{head['sample_aspect_ratio'][1]}, "
+        f"fitted as {head['color']}",
+        f"format          version {head['format_version']}, "
+        f"readable from {head['min_reader_version']}",
         f"representation  {_fields(head['representation'])}",
         f"scheme          {_fields(head['scheme'])}",
         f"remark          {head['remark']}",
@@ -56,8 +59,9 @@ def info(
     ]
     for entry in seen.entries:
         for depth, part in ((0, entry), *((1, part) for part in entry.parts)):
-            name = "  " * depth + part.kind
-            lines.append(f"{part.offset:12,}{part.size:12,}{part.size / max(size, 1):7.1%}  {name:<11} {part.description}")
+            name, share = "  " * depth + part.kind, part.size / max(size, 1)
+            place = f"{part.offset:12,}{part.size:12,}{share:7.1%}"
+            lines.append(f"{place}  {name:<11} {part.description}")
     lines += [f"damage: {text}" for text in seen.damage]
     sys.stdout.write("\n".join(lines) + "\n")
 

@@ -1,27 +1,144 @@
-"""Parsing of option values that several commands share."""
+"""Options that several commands share: their declarations, and the parsing of their values."""
+
+import contextlib
+import re
+import sys
+from dataclasses import fields, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from nvcodec.container.header import Limits
+    from nvcodec.video import RawGeometry
+
+Frames = Annotated[
+    str | None, typer.Option("--frames", metavar="A:B", help="Only frames A to B - 1.")
+]
+Scale = Annotated[
+    str | None, typer.Option("--scale", metavar="WxH", help="Scale first (Lanczos, by ffmpeg).")
+]
+Raw = Annotated[
+    str | None,
+    typer.Option(
+        "--raw", metavar="WxH:FPS:FMT", help="IN is raw planar video of this size, rate and format."
+    ),
+]
+Fps = Annotated[
+    str | None,
+    typer.Option(
+        "--fps", metavar="RATE", help="Frame rate, whatever IN says: 25, 29.97, 24000/1001"
+    ),
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1.")]
+LimitChanges = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--limit",
+        metavar="NAME=N",
+        help="Change what a file may ask for: dimension, pixels, frames, segments, chunks, "
+        "parameters, segment_bytes, head_bytes, memory_bytes, macs_per_frame; k, M, G, T count "
+        "thousands, and so on. Repeatable.",
+    ),
+]
+Overwrite = Annotated[bool, typer.Option("-y", "--overwrite", help="Replace an existing OUT.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line instead of text.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")]
 
 
 def frame_range(text: str | None) -> slice | None:
     """`A:B`, `A:`, `:B` as a slice of frames, B excluded."""
     if text is None:
         return None
-    first, separator, last = text.partition(":")
-    try:
-        start, stop = int(first or 0), int(last) if last else None
-    except ValueError:
-        start, stop, separator = 0, None, ""
-    if not separator or start < 0 or (stop is not None and stop <= start):
+    match = re.fullmatch(r"([0-9]{0,9}):([0-9]{0,9})", text)
+    start, stop = (int(match[1] or 0), int(match[2]) if match[2] else None) if match else (0, 0)
+    if stop is not None and stop <= start:
         raise typer.BadParameter(f"--frames {text!r}: expected A:B with 0 <= A < B, such as 0:32")
     return slice(start, stop)
 
 
-def picture_size(text: str | None) -> tuple[int, int] | None:
+def picture_size(text: str | None, option: str = "--scale") -> tuple[int, int] | None:
     """`WxH` as (width, height)."""
     if text is None:
         return None
-    width, _, height = text.partition("x")
-    if not (width.isdigit() and height.isdigit() and int(width) and int(height)):
-        raise typer.BadParameter(f"--scale {text!r}: expected WxH, such as 320x180")
-    return int(width), int(height)
+    match = re.fullmatch(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", text)
+    if match is None:
+        raise typer.BadParameter(f"{option} {text!r}: expected WxH, such as 320x180")
+    return int(match[1]), int(match[2])
+
+
+def raw_geometry(text: str | None) -> "RawGeometry | None":
+    """`WxH[:fps[:pixfmt]]` as the geometry of a raw video."""
+    if text is None:
+        return None
+    from nvcodec.errors import VideoError
+    from nvcodec.video import RawGeometry
+
+    try:
+        return RawGeometry.parse(text)
+    except VideoError as error:
+        raise typer.BadParameter(f"--raw: {error}") from error
+
+
+def frame_rate(text: str | None) -> Fraction | None:
+    """A rate as `--raw` takes it: 25, 30000/1001, or 29.97 for the NTSC rate it means."""
+    if text is None:
+        return None
+    from nvcodec.errors import VideoError
+    from nvcodec.video import RawGeometry
+
+    rate = None
+    with contextlib.suppress(VideoError):
+        rate = RawGeometry.parse(f"16x16:{text}").frame_rate if ":" not in text else None
+    if rate is None:
+        raise typer.BadParameter(f"--fps {text!r}: expected a rate such as 25, 29.97 or 30000/1001")
+    return rate
+
+
+def changed_limits(changes: list[str] | None) -> "Limits":
+    """The default limits with `NAME=N` changes."""
+    from nvcodec.container.header import DEFAULT_LIMITS
+
+    limits, known = DEFAULT_LIMITS, [field.name for field in fields(DEFAULT_LIMITS)]
+    for change in changes or []:
+        match = re.fullmatch(r"([a-z_]+)=([0-9]{1,18})([kMGT]?)", change)
+        if match is None or match[1] not in known:
+            raise typer.BadParameter(
+                f"--limit {change!r}: expected NAME=N, such as memory_bytes=8G; "
+                f"names: {', '.join(known)}"
+            )
+        value = int(match[2]) * 1000 ** " kMGT".index(match[3] or " ")
+        limits = replace(limits, **{match[1]: value})
+    return limits
+
+
+def check_source(source: str) -> None:
+    """Refuse what cannot be an input, before anything is imported for it.
+
+    Raises:
+        VideoError: there is no such file.
+    """
+    from nvcodec.errors import VideoError
+
+    if source == "-":
+        if sys.stdin is not None and sys.stdin.isatty():
+            raise typer.BadParameter("standard input is a terminal; pipe a file into it")
+    elif not Path(source).exists() and "%" not in Path(source).name:
+        raise VideoError(f"{source}: no such file")
+
+
+def check_target(target: str, overwrite: bool) -> Path | None:
+    """The path of a regular output, or None for a stream.
+
+    Raises:
+        OutputError: it exists and may not be replaced, or cannot be written.
+    """
+    from nvcodec.job import check_output
+
+    if target == "-":
+        if sys.stdout.isatty():
+            raise typer.BadParameter("standard output is a terminal; pipe it, or name a file")
+        return None
+    return check_output(target, overwrite)

@@ -6,24 +6,30 @@ from typing import Annotated
 import typer
 
 from nvcodec.cli.console import emit
+from nvcodec.cli.options import Json, picture_size
 
 
 def presets(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Print this preset's TOML.")] = None,
-    size: Annotated[str, typer.Option(metavar="WxH", help="Picture size that the table counts for.")] = "1920x1080",
-    num_frames: Annotated[int, typer.Option("--num-frames", min=1, help="Number of frames that the table counts for.")] = 120,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
-) -> None:  # fmt: skip
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Print this preset's TOML.")
+    ] = None,
+    size: Annotated[
+        str, typer.Option(metavar="WxH", help="Picture size that the table counts for.")
+    ] = "1920x1080",
+    num_frames: Annotated[
+        int, typer.Option("--num-frames", min=1, help="Number of frames that the table counts for.")
+    ] = 120,
+    json: Json = False,
+) -> None:
     """List presets with parameters and multiply-adds, or print one."""
-    from nvcodec.cli.options import picture_size
+    picture = picture_size(size, "--size")
+    assert picture is not None
     from nvcodec.presets import preset_names, preset_text, read_preset
     from nvcodec.video.info import VideoShape
 
     if name is not None:
         sys.stdout.write(preset_text(name))
         return
-    picture = picture_size(size)
-    assert picture is not None
     shape = VideoShape(num_frames, picture[1], picture[0], 3)
     rows = []
     for known in preset_names():
@@ -33,7 +39,8 @@ def presets(
         rows.append((known, parameters, macs / 1e9, preset.description))
     if json:
         for row in rows:
-            emit(dict(zip(("name", "parameters", "gmac_per_frame", "description"), row, strict=True)))
+            names = ("name", "parameters", "gmac_per_frame", "description")
+            emit({"event": "preset", **dict(zip(names, row, strict=True))})
         return
     print(f"counted for {shape.num_frames} frames of {size}")
     print(f"{'preset':<22}{'parameters':>14}{'GMAC/frame':>12}  what")

@@ -66,6 +66,11 @@ class QualityMeter:
         self._plane_errors: list[list[float]] = []
         self._ms_ssim: list[float] = []
 
+    @property
+    def num_frames(self) -> int:
+        """Pairs of frames compared so far."""
+        return len(self._psnr_rgb)
+
     def add(self, reference: Planes, decoded: Planes) -> None:
         """Compare one frame with its decoded twin."""
         self._plane_errors.append(
@@ -83,7 +88,7 @@ class QualityMeter:
         if self.info.chroma != "rgb":
             yuv = planes[0] if len(planes) == 1 else (6 * planes[0] + planes[1] + planes[2]) / 8
         return Quality(
-            num_frames=len(self._psnr_rgb),
+            num_frames=self.num_frames,
             psnr_rgb_db=float(np.mean(self._psnr_rgb)),
             psnr_planes_db=planes,
             psnr_yuv_db=yuv,

@@ -1,0 +1,114 @@
+"""`nvc verify`: whether a file is whole, and how near it is to its source."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nvcodec.cli import options
+from nvcodec.cli.console import LiveLine, emit
+
+if TYPE_CHECKING:
+    from nvcodec.decoder import Decoder
+    from nvcodec.metrics.quality import Quality
+    from nvcodec.video import VideoReader
+
+
+def verify(
+    source: Annotated[str, typer.Argument(metavar="IN.nvc", help="File to check.")],
+    against: Annotated[
+        str | None, typer.Option(metavar="SRC", help="Also compare with this video.")
+    ] = None,
+    frames: Annotated[
+        str | None, typer.Option(metavar="A:B", help="The frames of SRC that were encoded.")
+    ] = None,
+    scale: Annotated[
+        str | None, typer.Option(metavar="WxH", help="The size that SRC was encoded in.")
+    ] = None,
+    raw: options.Raw = None,
+    device: options.Device = "auto",
+    limit: options.LimitChanges = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Check every checksum and the hash of all decoded integers; with SRC, measure the quality."""
+    limits, wanted = options.changed_limits(limit), options.frame_range(frames)
+    size, geometry = options.picture_size(scale), options.raw_geometry(raw)
+    for path in (source, against):
+        if path is not None:
+            options.check_source(path)
+    from nvcodec.decoder import Decoder, build_checked, unpack_segment
+    from nvcodec.video import open_video
+
+    num_segments = num_frames = 0
+    with Decoder(source, device="cpu", limits=limits) as decoder:
+        for _, segment in decoder.segments():
+            representation = build_checked(decoder.head, segment.num_frames, limits)
+            unpack_segment(decoder.head, segment, representation)
+            num_segments += 1
+            num_frames += segment.num_frames
+    quality = None
+    if against is not None:
+        with (
+            Decoder(source, device=device, limits=limits) as decoder,
+            open_video(against, frames=wanted, scale=size, raw=geometry) as video,
+            LiveLine(quiet or json) as line,
+        ):
+            quality = _compare(decoder, video, num_frames, against, line)
+    record: dict[str, Any] = {"event": "done", "segments": num_segments, "frames": num_frames}
+    if json:
+        measured = asdict(quality) if quality else {}
+        measured.pop("num_frames", None)
+        emit({**record, **measured})
+    elif not quiet:
+        print(f"{source}: {num_segments} segments, {num_frames} frames, every hash matches")
+        if quality is not None:
+            print("\n".join(f"{name:>9}  {value}" for name, value in quality_rows(quality)))
+
+
+def quality_rows(quality: "Quality") -> list[tuple[str, str]]:
+    """Names and values of a measured quality, for people."""
+    rows = [("PSNR-RGB", f"{quality.psnr_rgb_db:.2f} dB")]
+    if quality.psnr_yuv_db is not None:
+        planes = ", ".join(f"{p:.2f}" for p in quality.psnr_planes_db)
+        rows.append(("PSNR-YUV", f"{quality.psnr_yuv_db:.2f} dB (planes {planes})"))
+    if quality.ms_ssim_rgb is not None:
+        rows.append(("MS-SSIM", f"{quality.ms_ssim_rgb:.4f}"))
+    return rows
+
+
+def _compare(
+    decoder: "Decoder", video: "VideoReader", num_frames: int, against: str, line: LiveLine
+) -> "Quality":
+    """Quality of all frames.
+
+    Raises:
+        VerificationError: the two do not have the same size, samples or number of frames.
+    """
+    from nvcodec.errors import VerificationError
+    from nvcodec.metrics.quality import QualityMeter
+
+    ours, theirs = decoder.info, video.info
+    mine = (ours.width, ours.height, ours.chroma.value)
+    other = (theirs.width, theirs.height, theirs.chroma.value)
+    if mine != other:
+        raise VerificationError(
+            f"{against}: {other[0]}x{other[1]} {other[2]}, the file has "
+            f"{mine[0]}x{mine[1]} {mine[2]}"
+        )
+    if theirs.num_frames not in (None, num_frames):
+        raise VerificationError(f"{against}: {theirs.num_frames} frames, the file has {num_frames}")
+    meter = QualityMeter(theirs)
+    references = iter(video)
+    for planes in decoder.planes():
+        reference = next(references, None)
+        if reference is None:
+            raise VerificationError(
+                f"{against}: {meter.num_frames} frames, the file has {num_frames}"
+            )
+        meter.add(reference, planes)
+        text = f"frame {meter.num_frames}/{num_frames}"
+        line.update("compare", meter.num_frames / num_frames, text)
+    if next(references, None) is not None:
+        raise VerificationError(f"{against}: more than the {num_frames} frames of the file")
+    return meter.quality()

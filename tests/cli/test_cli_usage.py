@@ -1,0 +1,144 @@
+"""What the command line refuses, and what it says about itself, without loading torch."""
+
+import json
+
+import pytest
+
+from codec_helpers import TINY, python
+
+USES_NO_TORCH = """
+import contextlib, io, json, sys
+import nvcodec
+from nvcodec.cli import main
+
+for words in json.loads(sys.argv[1]):
+    sys.argv = ["nvc", *words]
+    out, err = io.StringIO(), io.StringIO()
+    code = 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code or 0
+    # Before the real stdout: what the command said, and whether torch came with it.
+    print(json.dumps([code, out.getvalue(), err.getvalue(), "torch" in sys.modules]))
+if not nvcodec.info(words[1]).damage:
+    print(json.dumps([0, nvcodec.__version__, "", "torch" in sys.modules]))
+"""
+
+
+@pytest.fixture(scope="module")
+def outcomes(clip, encoded):
+    """(exit code, stdout, stderr) of many commands that one process ran."""
+    commands = {
+        "help": ["--help"],
+        "help of encode": ["encode", "--help"],
+        "version": ["--version"],
+        "no command": [],
+        "unknown command": ["encod"],
+        "unknown option": ["encode", clip, "-o", "x.nvc", "--epoch", 3],
+        "no output": ["encode", clip],
+        "bad frames": ["encode", clip, "-o", "x.nvc", "--frames", "5:2"],
+        "bad scale": ["encode", clip, "-o", "x.nvc", "--scale", "0x2"],
+        "bad raw": ["encode", clip, "-o", "x.nvc", "--raw", "12"],
+        "bad fps": ["encode", clip, "-o", "x.nvc", "--fps", "fast"],
+        "bad epochs": ["encode", clip, "-o", "x.nvc", "--epochs", 0],
+        "bad color": ["encode", clip, "-o", "x.nvc", "--color", "cmyk"],
+        "bad limit": ["decode", encoded, "-o", "x.y4m", "--limit", "memory=8"],
+        "bad precision": ["decode", encoded, "-o", "x.y4m", "--precision", "fp8"],
+        "bad size": ["presets", "--size", "big"],
+        "unknown preset": ["encode", clip, "-o", "x.nvc", "-p", "hinervmini"],
+        "bad field": ["encode", clip, "-o", "x.nvc", "-p", TINY, "--set", "scheme.bitz=1"],
+        "few epochs": ["encode", clip, "-o", "x.nvc", "-p", TINY, "--epochs", 1],
+        "no input": ["encode", "nowhere.y4m", "-o", "x.nvc"],
+        "no input to decode": ["decode", "nowhere.nvc", "-o", "x.y4m"],
+        "no input to info": ["info", "nowhere.nvc"],
+        "output exists": ["encode", clip, "-o", encoded],
+        "output exists first": ["encode", "nowhere.y4m", "-o", encoded],
+        "decoded exists": ["decode", encoded, "-o", clip],
+        "no folder": ["encode", clip, "-o", "no/such/folder/x.nvc"],
+        "folder as output": ["encode", clip, "-o", clip.parent],
+        "presets": ["presets"],
+        "presets as json": ["presets", "--json"],
+        "one preset": ["presets", "hinerv-mini"],
+        "info": ["info", encoded],
+    }
+    words = [[str(word) for word in command] for command in commands.values()]
+    lines = [json.loads(line) for line in python(USES_NO_TORCH, json.dumps(words)).splitlines()]
+    assert len(lines) == len(commands) + 1  # the last is nvcodec.info
+    for name, line in zip([*commands, "nvcodec.info"], lines, strict=True):
+        assert not line[3], f"{name}: torch was loaded"
+    return {name: tuple(line[:3]) for name, line in zip(commands, lines, strict=False)}
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "said"),
+    [
+        ("unknown command", 2, "No such command"),
+        ("unknown option", 2, "No such option"),
+        ("no output", 2, "Missing option"),
+        ("bad frames", 2, "expected A:B"),
+        ("bad scale", 2, "expected WxH"),
+        ("bad raw", 2, "allowed is WxH"),
+        ("bad fps", 2, "expected a rate"),
+        ("bad epochs", 2, "--epochs"),
+        ("bad color", 2, "cmyk"),
+        ("bad limit", 2, "memory_bytes"),
+        ("bad precision", 2, "fp8"),
+        ("bad size", 2, "--size"),
+        ("unknown preset", 2, "did you mean 'hinerv-mini'?"),
+        ("bad field", 2, "did you mean 'bits'?"),
+        ("few epochs", 2, "at least 3, one a stage"),
+        ("no input", 3, "nowhere.y4m: no such file"),
+        ("no input to decode", 3, "nowhere.nvc: no such file"),
+        ("no input to info", 3, "nowhere.nvc: cannot be read"),
+        ("output exists", 4, "exists; -y overwrites it"),
+        ("output exists first", 4, "exists; -y overwrites it"),
+        ("decoded exists", 4, "exists; -y overwrites it"),
+        ("no folder", 4, "no such folder"),
+        ("folder as output", 4, "is a folder"),
+    ],
+)
+def test_refusals(outcomes, name, code, said):
+    seen, out, err = outcomes[name]
+    assert seen == code
+    assert out == ""
+    assert said in " ".join(err.replace("│", " ").split())
+    assert "Traceback" not in err
+
+
+def test_help_documents_commands_and_exit_codes(outcomes):
+    for name in ("help", "help of encode"):
+        code, out, err = outcomes[name]
+        text = " ".join(out.replace("│", " ").split())
+        assert (code, err) == (0, "")
+        for number in (*range(11), 130, 143):
+            assert f"{number} " in text.split("Exit codes:")[1]
+    for command in ("encode", "decode", "info", "verify", "presets"):
+        assert command in outcomes["help"][1]
+
+
+def test_version_and_no_command(outcomes):
+    assert outcomes["version"][:2] == (0, "0.1.0\n")
+    code, out, err = outcomes["no command"]
+    assert code in (0, 2)
+    assert "Commands" in out + err
+
+
+def test_info_shows_where_every_byte_goes(outcomes, encoded):
+    code, out, err = outcomes["info"]
+    assert (code, err) == (0, "")
+    assert f"{encoded.stat().st_size:,} bytes, 8 frames, 32x32, 25 frames/s" in out
+    for word in ("HEAD", "SEGM", "SYMB", "ENTP", "MASK", "QSCL", "indx", "END", "hinerv"):
+        assert word in out
+
+
+def test_presets_are_listed_and_printed(outcomes):
+    code, out, _ = outcomes["presets"]
+    assert code == 0
+    assert "hinerv-mini" in out
+    records = [json.loads(line) for line in outcomes["presets as json"][1].splitlines()]
+    mini = next(record for record in records if record["name"] == "hinerv-mini")
+    assert set(mini) == {"event", "name", "parameters", "gmac_per_frame", "description"}
+    assert mini["parameters"] > 1000
+    assert '[representation]\nkind = "hinerv"' in outcomes["one preset"][1]

@@ -1,0 +1,107 @@
+"""The ladder of imports: nobody imports upwards, and torch stays above the line."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from codec_helpers import ROOT, python
+
+SOURCE = ROOT / "src"
+
+HELPERS = {"errors", "settings", "registry", "segments", "processes"}
+LOW = HELPERS | {"video", "coding"}
+FORMAT = LOW | {"coding.schemes", "container"}
+# Each group, and what it may import besides itself.
+ALLOWED = {
+    "errors": set(),
+    "settings": set(),
+    "registry": {"errors"},
+    "segments": {"errors"},
+    "processes": {"errors"},
+    "video": HELPERS,
+    "coding": HELPERS,
+    "metrics": HELPERS | {"video"},
+    "coding.schemes": HELPERS | {"coding"},
+    "container": HELPERS | {"video"},
+    "representations": LOW,
+    "fitting": FORMAT | {"representations"},
+    "decoder": FORMAT | {"metrics", "representations"},
+    "presets": FORMAT | {"metrics", "representations", "fitting"},
+}
+ALLOWED["job"] = ALLOWED["presets"] | {"decoder", "presets"}
+ALLOWED["encoder"] = ALLOWED["job"] | {"job"}
+ALLOWED["distributed"] = ALLOWED["bench"] = ALLOWED["encoder"] | {"encoder", "distributed"}
+ALLOWED["cli"] = set(ALLOWED) | {"cli"}
+
+
+def group_of(module: str) -> str:
+    """The group that a module below `nvcodec` belongs to; empty for the package itself."""
+    parts = module.split(".")[1:]
+    if parts[:2] == ["coding", "schemes"]:
+        return "coding.schemes"
+    return parts[0] if parts else ""
+
+
+def imports_of(path: Path, module: str) -> Iterator[str]:
+    """Every module of ours that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.startswith("nvcodec"))
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: relative import"
+            if node.module == "nvcodec":
+                names = [alias.name for alias in node.names]
+                yield from (f"nvcodec.{name}" for name in names if not name.startswith("__"))
+            elif (node.module or "").startswith("nvcodec."):
+                yield str(node.module)
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def modules() -> list[tuple[str, Path]]:
+    found = []
+    for path in sorted((SOURCE / "nvcodec").rglob("*.py")):
+        parts = path.relative_to(SOURCE).with_suffix("").parts
+        found.append((".".join(parts[:-1] if parts[-1] == "__init__" else parts), path))
+    return found
+
+
+def test_nobody_imports_upwards():
+    upward = []
+    for module, path in modules():
+        group = group_of(module)
+        if group in ("", "__main__"):  # the face of the package, and `python -m`
+            continue
+        for imported in imports_of(path, module):
+            target = group_of(imported)
+            if target not in ("", group) and target not in ALLOWED[group]:
+                upward.append(f"{module} imports {imported}")
+    assert not upward
+
+
+@pytest.mark.parametrize(
+    ("imported", "forbidden"),
+    [
+        ("nvcodec, nvcodec.container.reader, nvcodec.coding.schemes.arithmetic", "torch"),
+        ("nvcodec.cli.app, nvcodec.job, nvcodec.presets, nvcodec.video", "torch"),
+        ("nvcodec.decoder", "nvcodec.fitting"),
+    ],
+)
+def test_what_an_import_does_not_load(imported, forbidden):
+    script = f"import sys, {imported}\nprint(*sys.modules, sep='\\n')"
+    loaded = python(script).split()
+    wrong = [m for m in loaded if m == forbidden or m.startswith(f"{forbidden}.")]
+    assert not wrong
+    assert imported.split(", ")[-1] in loaded
+
+
+def test_only_the_command_line_prints_or_exits():
+    found = []
+    for module, path in modules():
+        if group_of(module) == "cli":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("print", "sys.exit"):
+                found.append(f"{module}:{node.lineno}")
+    assert not found
