@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from nvcodec.coding.quantizer import quantize, symmetric_quant_scale
+from nvcodec.coding.schemes import load_scheme
 from nvcodec.fitting.relaxations import symmetric_dequantized
 from nvcodec.fitting.schedules import cosine
 from nvcodec.fitting.stages import load_stage
@@ -29,7 +30,7 @@ def test_prune_takes_the_smallest_scores_over_all_tensors():
 
     24 parameters, a quarter of them is 6: 0.025, 0.05, 0.05, 0.075, 0.1, 0.1 go.
     """
-    state = FitState(TwoLayers())
+    state = FitState(TwoLayers(), load_scheme({"kind": "arithmetic"}))
     stage = load_stage({"kind": "prune", "epochs": 0, "ratio": 0.25})
     stage.prepare(state)
     assert state.masks["wide"].flatten().tolist() == [0] * 4 + [1] * 12
@@ -39,7 +40,7 @@ def test_prune_takes_the_smallest_scores_over_all_tensors():
 
 
 def test_prune_without_size_exponent_is_plain_magnitude():
-    state = FitState(TwoLayers())
+    state = FitState(TwoLayers(), load_scheme({"kind": "arithmetic"}))
     load_stage({"kind": "prune", "epochs": 0, "ratio": 0.25, "size_exponent": 0}).prepare(state)
     assert int((1 - state.masks["wide"]).sum()) == 3
     assert int((1 - state.masks["narrow"]).sum()) == 3
@@ -58,7 +59,7 @@ def test_noise_shows_what_the_scheme_will_store(shape, bits):
 
 
 def test_quant_noise_replaces_its_share_and_has_no_straight_through_gradient():
-    state = FitState(TwoLayers())
+    state = FitState(TwoLayers(), load_scheme({"kind": "arithmetic"}))
     stage = load_stage({"kind": "quant_noise", "epochs": 1, "bits": 3, "noise_ratio": 0.5})
     values = stage.values(state, 0.0, torch.Generator().manual_seed(0))
     wide = state.representation.wide

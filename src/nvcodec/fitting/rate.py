@@ -3,8 +3,8 @@
     values, side information --Twin.bins--> bins y = x / step --relaxed elsewhere--> --bits--> rate
 
 Side information is seen as it will be coded: on its lattices, the context network in its integers,
-all with straight-through gradients. On rounded bins the estimate equals the coder's to the precision
-of its tables (a test binds the two).
+all with straight-through gradients. On rounded bins the estimate equals the coder's to the
+precision of its tables (a test binds the two).
 """
 
 import math
@@ -29,6 +29,7 @@ from nvcodec.coding.lattice import (
     PER_BIN,
     PER_OCTAVE,
     matrix_shape,
+    step_table,
 )
 from nvcodec.coding.parameters import ParameterSpec, Role
 from nvcodec.coding.schemes.hierarchical import HierarchicalConfig
@@ -54,6 +55,13 @@ def gaussian_bits(residuals: Tensor, log2_sigma: Tensor) -> Tensor:
     return -torch.log2(bounded(upper - lower, MIN_LIKELIHOOD, 1.0))
 
 
+def bin_widths(log2_step: Tensor) -> Tensor:
+    """Bin widths as they are stored, half floats, with the gradient of 2^x."""
+    table = torch.from_numpy(step_table().astype("float32")).to(log2_step.device)
+    index = (log2_step.detach() * PER_OCTAVE).round().long() - MIN_STEP
+    return straight_through(torch.exp2(log2_step), table[index])
+
+
 class LayerTwin:
     """One tensor under dual-axis Gaussians (NVRC, section 3.2, Eqs. 5 to 7)."""
 
@@ -68,11 +76,11 @@ class LayerTwin:
 
     def bins(self, values: Tensor, side: SideTensors) -> Tensor:
         """Values in bins, (rows, columns)."""
-        return values.reshape(self.matrix) * torch.exp2(-self.log2_step(side))
+        return values.reshape(self.matrix) / bin_widths(self.log2_step(side))
 
     def values(self, bins: Tensor, side: SideTensors) -> Tensor:
         """Inverse of `bins`."""
-        return (bins * torch.exp2(self.log2_step(side))).reshape(self.shape)
+        return (bins * bin_widths(self.log2_step(side))).reshape(self.shape)
 
     def bits(self, bins: Tensor, side: SideTensors, context: Tensor | None = None) -> Tensor:
         """Bits of all entries, a scalar."""
@@ -103,11 +111,11 @@ class GridTwin:
 
     def bins(self, values: Tensor, side: SideTensors) -> Tensor:
         """Values in bins, (T, h, w, C)."""
-        return values * torch.exp2(-self.log2_step(side))
+        return values / bin_widths(self.log2_step(side))
 
     def values(self, bins: Tensor, side: SideTensors) -> Tensor:
         """Inverse of `bins`."""
-        return bins * torch.exp2(self.log2_step(side))
+        return bins * bin_widths(self.log2_step(side))
 
     def bits(self, bins: Tensor, side: SideTensors, context: Tensor | None = None) -> Tensor:
         """Bits of all entries, a scalar; `context` is what the network sees, if not `bins`."""

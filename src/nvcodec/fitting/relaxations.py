@@ -42,7 +42,7 @@ def bounded(values: Tensor, low: float, high: float) -> Tensor:
 
     Source: NVRC's repository (gradient-aware bounds, as in CompressAI).
     """
-    bound: Tensor = _Bound.apply(values, low, high)
+    bound: Tensor = _Bound.apply(values, low, high)  # type: ignore[no-untyped-call]
     return bound
 
 
@@ -79,8 +79,8 @@ def noisy_soft_round(
 ) -> Tensor:
     """Soft rounding, Kumaraswamy noise, and the mean of what soft rounding hides.
 
-    Source: NVRC, section 3.4, after C3 (Kim et al. 2024): y = r^-1(r(x) + n - 1/2) + 1/2, where n is
-    in (0, 1), centred, and uniform for a = 1.
+    Source: NVRC, section 3.4, after C3 (Kim et al. 2024): y = r^-1(r(x) + n - 1/2) + 1/2, n being
+    the noise less 1/2; for a = 1 it is uniform.
     """
     a = kumaraswamy
     b = (2**a * (a - 1) + 1) / a

@@ -22,7 +22,6 @@ from nvcodec.fitting.relaxations import noisy_soft_round, straight_through
 from nvcodec.fitting.settings import LossConfig
 from nvcodec.fitting.stages._base import FitState, Stage, StageConfig
 
-
 START_OF_ZEROS = -6.0
 """log2 of the bin width for a tensor that is zero at the start, such as biases."""
 
