@@ -72,7 +72,7 @@ def parameter_lists(draw, scheme):
     return parameters
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=50)
 @given(st.data())
 def test_what_is_packed_comes_back(data):
     scheme = load_scheme(data.draw(configs()))
@@ -98,7 +98,7 @@ def unpacks_or_refuses(scheme, sections, specs):
         assert again.digest() == parameters.digest()
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=50)
 @given(
     st.dictionaries(st.sampled_from([*TAGS, "XXXX"]), st.binary(max_size=80)),
     st.lists(st.tuples(st.sampled_from(list(Role)), GRID_SHAPES | LAYER_SHAPES), max_size=3),
@@ -127,7 +127,7 @@ def packed_example(is_coded):
     return scheme, scheme.pack(scheme.quantize(parameters)), [p.spec for p in parameters]
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=50)
 @given(st.sampled_from(TAGS), st.binary(max_size=80), st.booleans())
 def test_any_bytes_in_one_section(tag, data, is_coded):
     scheme, sections, specs = packed_example(is_coded)
@@ -139,7 +139,7 @@ def test_any_bytes_in_one_section(tag, data, is_coded):
 def test_every_flipped_bit(tag, is_coded):
     scheme, sections, specs = packed_example(is_coded)
     data = sections[tag]
-    for position in range(min(8 * len(data), 400)):
+    for position in range(min(8 * len(data), 200)):
         flipped = bytearray(data)
         flipped[position // 8] ^= 1 << position % 8
         unpacks_or_refuses(scheme, sections | {tag: bytes(flipped)}, specs)

@@ -92,7 +92,8 @@ class HierarchicalConfig(SchemeConfig):
     context_kernels: tuple[Kernel, ...] = Field(
         default=(5, 1, 1), min_length=1, max_length=4, description="cubic kernel of each layer, odd"
     )
-    """NVRC: (5, 5, 5). Differs: one layer looks around, the others think: grids decode about six times as fast."""
+    """NVRC: (5, 5, 5). Differs: one layer looks around, the others think, and grids decode
+    about six times as fast."""
     context_width: int = Field(default=8, ge=1, le=32, description="hidden channels a channel")
     context_shared: bool = Field(default=False, description="one network for all channels")
     context_weight_bits: int = Field(
