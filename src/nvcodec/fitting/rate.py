@@ -36,11 +36,12 @@ from nvcodec.coding.schemes.hierarchical import HierarchicalConfig
 from nvcodec.fitting.relaxations import bounded, round_half_up, straight_through
 
 SideTensors = Mapping[str, Tensor]
+ESCAPE_CLASS_BITS = 5
 MIN_LIKELIHOOD = 2.0**-24
 """The smallest probability that an integer table holds."""
 
 
-def on_lattice(values: Tensor, per_unit: int, limit: int) -> Tensor:
+def on_lattice(values: Tensor, per_unit: float, limit: int) -> Tensor:
     """`values` rounded to 1 / per_unit and bounded, straight through; `lattice.to_lattice`."""
     scaled = bounded(values * per_unit, -limit, limit)
     return straight_through(scaled, scaled.round()) / per_unit
@@ -52,7 +53,17 @@ def gaussian_bits(residuals: Tensor, log2_sigma: Tensor) -> Tensor:
     distance = residuals.abs()
     upper = torch.special.ndtr((0.5 - distance) / sigma)
     lower = torch.special.ndtr((-0.5 - distance) / sigma)
-    return -torch.log2(bounded(upper - lower, MIN_LIKELIHOOD, 1.0))
+    bits = -torch.log2(bounded(upper - lower, MIN_LIKELIHOOD, 1.0))
+    with torch.no_grad():
+        # Beyond its support a table holds one escape, and the excess follows in plain bits.
+        excess = distance - (4 + (6 * sigma).floor()) - 0.5
+        coded = (
+            -math.log2(MIN_LIKELIHOOD)
+            + ESCAPE_CLASS_BITS
+            + (2 * excess).clamp(min=1).log2().floor()
+        )
+        correction = torch.where(excess > 0, coded - bits, 0.0)
+    return bits + correction
 
 
 def bin_widths(log2_step: Tensor) -> Tensor:
@@ -145,8 +156,9 @@ class GridTwin:
         hidden = x[..., None]  # (C, blocks, t, h, w, in)
         for i, kernel in enumerate(kernels):
             weight, bias = side[f"context_weight_{i}"], side[f"context_bias_{i}"]
-            exponent = weight_exponent(weight.detach().cpu().numpy())
-            weight = on_lattice(weight, 2**exponent, VALUE_LIMIT) if exponent >= 0 else weight
+            bits = self.config.context_weight_bits
+            exponent = weight_exponent(weight.detach().cpu().numpy(), bits)
+            weight = on_lattice(weight, 2.0**exponent, VALUE_LIMIT)
             bias = on_lattice(bias, 2**HIDDEN_BITS, BIAS_LIMIT)
             unit = 2.0 ** (exponent + (HIDDEN_BITS if i else 0))
             bias = round_half_up(bias * unit) / unit
