@@ -23,6 +23,7 @@ from nvcodec.video.info import Planes
 STATE_NAME = "job.json"
 OWN_FILES = (STATE_NAME, "job.tmp", "segment-*.ckpt", "segment-*.ckpt.1", "segment-*.tmp")
 """Patterns of everything that an encoding may leave in its folder."""
+MAX_CHANGES_NAMED = 5
 RESTART_HINT = "--restart throws the stored job away"
 
 
@@ -116,8 +117,10 @@ class Job:
         if changed:
             changes = "; ".join(
                 f"{name} was {_short(before.get(name))}, is {_short(now.get(name))}"
-                for name in changed
+                for name in changed[:MAX_CHANGES_NAMED]
             )
+            if len(changed) > MAX_CHANGES_NAMED:
+                changes += f"; and {len(changed) - MAX_CHANGES_NAMED} more"
             raise ResumeError(
                 f"{self.folder}: the stored job has other settings: {changes}; {RESTART_HINT}"
             )

@@ -6,7 +6,7 @@ import torch
 
 from nvcodec.coding.parameters import Parameter, ParameterSet, ParameterSpec, Role
 from nvcodec.coding.schemes import load_scheme
-from nvcodec.fitting.rate import GridTwin, make_twin
+from nvcodec.fitting.rate import Twin
 from nvcodec.fitting.relaxations import bounded, noisy_soft_round, soft_round, soft_round_inverse
 
 SPECS = [
@@ -43,6 +43,10 @@ def fitted(scheme, seed: int) -> list[Parameter]:
     return parameters
 
 
+def tensors(side: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(array) for name, array in side.items()}
+
+
 @pytest.mark.parametrize(
     "switches",
     [
@@ -58,16 +62,18 @@ def test_estimate_equals_coded_bits(switches):
     parameters = fitted(scheme, 1)
     coded = scheme.quantize(parameters)
     sections = scheme.pack(coded)
-    estimates = {"grids": 0.0, "layers": 0.0}
-    for parameter, tensor in zip(parameters, coded.tensors, strict=True):
-        twin = make_twin(parameter.spec, scheme.config)
-        side = {name: torch.from_numpy(array) for name, array in parameter.side.items()}
-        bins = twin.bins(torch.from_numpy(parameter.values), side).round()
-        symbols = torch.from_numpy(tensor.symbols).reshape(bins.shape)
-        assert (bins - symbols).abs().max() <= 1  # a tie may fall either way
-        assert (bins == symbols).float().mean() > 0.999
-        group = "grids" if isinstance(twin, GridTwin) else "layers"
-        estimates[group] += float(twin.bits(symbols.float(), side))
+    twin = Twin(SPECS, scheme.config, torch.device("cpu"))
+    values = {p.spec.name: torch.from_numpy(p.values) for p in parameters}
+    side = twin.join_side({p.spec.name: tensors(p.side) for p in parameters})
+    seen = twin.observe(values, side)
+    bins = [b.round() for b in seen.bins]
+    symbols = {t.spec.name: torch.from_numpy(t.symbols) for t in coded.tensors}
+    assert torch.equal(bins[0], twin.layers.flat(symbols))
+    assert torch.equal(bins[1], symbols["grid"].float())
+    back = twin.values(bins, seen, side)
+    for name, array in coded.dequantize().items():
+        assert torch.equal(back[name].half(), torch.from_numpy(array).view(back[name].shape))
+    estimates = {name: float(bits) for name, bits in twin.bits(bins, seen, side).items()}
     ideal = scheme.group_bits(coded)
     for group, tag in (("grids", "GRID"), ("layers", "LAYR")):
         estimate = estimates[group]
@@ -78,15 +84,29 @@ def test_estimate_equals_coded_bits(switches):
 
 def test_gradients_reach_values_and_side_information():
     scheme = load_scheme({"kind": "hierarchical"})
-    for parameter in fitted(scheme, 2):
-        twin = make_twin(parameter.spec, scheme.config)
-        values = torch.from_numpy(parameter.values).requires_grad_()
-        side = {n: torch.from_numpy(a).requires_grad_() for n, a in parameter.side.items()}
-        twin.bits(twin.bins(values, side), side).backward()
-        assert values.grad.abs().sum() > 0
-        for name, tensor in side.items():
-            assert tensor.grad is not None, (parameter.spec.name, name)
-            assert torch.isfinite(tensor.grad).all()
+    parameters = fitted(scheme, 2)
+    twin = Twin(SPECS, scheme.config, torch.device("cpu"))
+    values = {p.spec.name: torch.from_numpy(p.values).requires_grad_() for p in parameters}
+    joined = twin.join_side({p.spec.name: tensors(p.side) for p in parameters})
+    side = {name: tensor.clone().requires_grad_() for name, tensor in joined.items()}
+    seen = twin.observe(values, side)
+    bits = twin.bits(seen.bins, seen, side)
+    (bits["layers"] + bits["grids"]).backward()
+    for name, tensor in (values | side).items():
+        assert tensor.grad is not None, name
+        assert torch.isfinite(tensor.grad).all()
+        assert tensor.grad.abs().sum() > 0, name
+
+
+def test_side_information_splits_into_what_was_joined():
+    scheme = load_scheme({"kind": "hierarchical"})
+    tables = {p.spec.name: tensors(p.side) for p in fitted(scheme, 3)}
+    twin = Twin(SPECS, scheme.config, torch.device("cpu"))
+    again = twin.split_side(twin.join_side(tables))
+    assert again.keys() == tables.keys()
+    for name, table in tables.items():
+        assert again[name].keys() == table.keys()
+        assert all(torch.equal(again[name][key], table[key]) for key in table)
 
 
 def test_soft_rounding_and_its_noise():

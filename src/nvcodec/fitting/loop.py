@@ -91,6 +91,7 @@ class Fitting:
         self.size_bytes: int | None = None
         self.elapsed_s = 0.0
         self._evaluation_interval = EVALUATION_INTERVAL_S
+        self._stage = 0
 
     def run(self, should_stop: Callable[[], bool] = lambda: False) -> Iterator[FitRecord]:
         """Run, or continue, all stages.
@@ -117,6 +118,7 @@ class Fitting:
         self, number: int, stored: dict[str, Any] | None, should_stop: Callable[[], bool]
     ) -> Iterator[FitRecord]:
         stage, num_steps = self.stages[number], self.steps[number]
+        self._stage = number
         if stored is None:
             stage.prepare(self.state)
         optimizers = make_optimizers(
@@ -205,15 +207,16 @@ class Fitting:
             optimizer.step()
 
     def _side_tensors(self) -> list[Tensor]:
-        return [tensor for side in self.state.side.values() for tensor in side.values()]
+        return list(self.state.side.values())
 
     def parameters(self) -> list[Parameter]:
         """The fitted tensors in coding order."""
         state, fitted = self.state, []
         values = state.masked()
+        tables = self.stages[self._stage].side_information(state) if state.side else {}
         for spec in state.representation.parameter_specs():
             mask = state.masks[spec.name].cpu().numpy() > 0 if spec.name in state.masks else None
-            side = {name: _array(tensor) for name, tensor in state.side.get(spec.name, {}).items()}
+            side = {name: _array(tensor) for name, tensor in tables.get(spec.name, {}).items()}
             fitted.append(Parameter(spec, _array(values[spec.name]), mask, side or None))
         return fitted
 

@@ -1,6 +1,6 @@
 """The differentiable twin of the hierarchical scheme: what its bits will be, as a tensor.
 
-    values, side information --Twin.bins--> bins y = x / step --relaxed elsewhere--> --bits--> rate
+    values, side information --observe--> bins y = x / step --relaxed elsewhere--> --bits--> rate
 
 Side information is seen as it will be coded: on its lattices, the context network in its integers,
 all with straight-through gradients. On rounded bins the estimate equals the coder's to the
@@ -9,6 +9,7 @@ precision of its tables (a test binds the two).
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -28,6 +29,7 @@ from nvcodec.coding.lattice import (
     MIN_STEP,
     PER_BIN,
     PER_OCTAVE,
+    axis_lengths,
     matrix_shape,
     step_table,
 )
@@ -37,6 +39,8 @@ from nvcodec.fitting.relaxations import bounded, round_half_up, straight_through
 
 SideTensors = Mapping[str, Tensor]
 ESCAPE_CLASS_BITS = 5
+AXES = ("rows", "columns")
+LAYER_KINDS = ("log2_step", "log2_sigma", "mean")
 MIN_LIKELIHOOD = 2.0**-24
 """The smallest probability that an integer table holds."""
 
@@ -73,32 +77,56 @@ def bin_widths(log2_step: Tensor) -> Tensor:
     return straight_through(torch.exp2(log2_step), table[index])
 
 
-class LayerTwin:
-    """One tensor under dual-axis Gaussians (NVRC, section 3.2, Eqs. 5 to 7)."""
+class LayersTwin:
+    """All tensors under dual-axis Gaussians, as one long vector (NVRC, section 3.2, Eqs. 5 to 7).
 
-    def __init__(self, spec: ParameterSpec) -> None:
-        self.shape = spec.shape
-        self.matrix = matrix_shape(spec.shape)
+    One vector instead of a tensor at a time: forty small tensors would spend the step's time on
+    calls. Side information of one kind and axis is one vector too, over all tensors.
+    """
+
+    def __init__(
+        self, specs: Sequence[ParameterSpec], config: HierarchicalConfig, device: torch.device
+    ) -> None:
+        self.specs = specs
+        self.sizes = [spec.num_values for spec in specs]
+        self.lengths: dict[str, list[int]] = {axis: [] for axis in AXES}
+        index: dict[str, list[Tensor]] = {axis: [] for axis in AXES}
+        for spec in specs:
+            matrix = matrix_shape(spec.shape)
+            lengths = axis_lengths(spec.shape, config.share, config.per_tensor)
+            places = torch.meshgrid(*(torch.arange(n) for n in matrix), indexing="ij")
+            for axis, place, length in zip(AXES, places, lengths, strict=True):
+                first = sum(self.lengths[axis])
+                index[axis].append(first + place.flatten().clamp(max=length - 1))
+                self.lengths[axis].append(length)
+        self.index = {axis: torch.cat(parts).to(device) for axis, parts in index.items()}
 
     def log2_step(self, side: SideTensors) -> Tensor:
-        """log2 of bin widths, (rows or 1, columns or 1)."""
-        total = _both(side, "log2_step", PER_OCTAVE, LOG_LIMIT)
+        """log2 of every entry's bin width."""
+        total = self._sum(side, "log2_step", PER_OCTAVE, LOG_LIMIT)
         return bounded(total, MIN_STEP / PER_OCTAVE, MAX_STEP / PER_OCTAVE)
 
-    def bins(self, values: Tensor, side: SideTensors) -> Tensor:
-        """Values in bins, (rows, columns)."""
-        return values.reshape(self.matrix) / bin_widths(self.log2_step(side))
+    def flat(self, values: Mapping[str, Tensor]) -> Tensor:
+        """All values as one vector."""
+        return torch.cat([values[spec.name].flatten() for spec in self.specs])
 
-    def values(self, bins: Tensor, side: SideTensors) -> Tensor:
-        """Inverse of `bins`."""
-        return (bins * bin_widths(self.log2_step(side))).reshape(self.shape)
+    def split(self, vector: Tensor) -> dict[str, Tensor]:
+        """Inverse of `flat`."""
+        parts = torch.split(vector, self.sizes)
+        return {s.name: part.view(s.shape) for s, part in zip(self.specs, parts, strict=True)}
 
-    def bits(self, bins: Tensor, side: SideTensors, context: Tensor | None = None) -> Tensor:
-        """Bits of all entries, a scalar."""
-        log2_sigma = _both(side, "log2_sigma", PER_OCTAVE, LOG_LIMIT) - self.log2_step(side)
+    def bits(self, bins: Tensor, log2_step: Tensor, side: SideTensors) -> Tensor:
+        """Bits of every entry."""
+        log2_sigma = self._sum(side, "log2_sigma", PER_OCTAVE, LOG_LIMIT) - log2_step
         log2_sigma = bounded(log2_sigma, MIN_SIGMA / PER_OCTAVE, MAX_SIGMA / PER_OCTAVE)
-        mean = round_half_up(_both(side, "mean", PER_BIN, MEAN_LIMIT))
-        return gaussian_bits(bins - mean, log2_sigma).sum()
+        mean = round_half_up(self._sum(side, "mean", PER_BIN, MEAN_LIMIT))
+        return gaussian_bits(bins - mean, log2_sigma)
+
+    def _sum(self, side: SideTensors, kind: str, per_unit: int, limit: int) -> Tensor:
+        rows, columns = (
+            on_lattice(side[f"{kind}_{axis}"], per_unit, limit)[self.index[axis]] for axis in AXES
+        )
+        return rows + columns
 
 
 class GridTwin:
@@ -175,49 +203,122 @@ class GridTwin:
         return mean, bounded(log2_sigma, MIN_SIGMA / PER_OCTAVE, MAX_SIGMA / PER_OCTAVE)
 
 
-Twin = LayerTwin | GridTwin
+class Observation(NamedTuple):
+    """Values in bins: of all layers as one vector, then of each grid; and the layers' steps."""
+
+    bins: list[Tensor]
+    log2_step: Tensor
 
 
-def make_twin(spec: ParameterSpec, config: HierarchicalConfig) -> Twin:
-    """The twin of a tensor under the hierarchical scheme."""
-    if spec.role is Role.GRID and len(spec.shape) == 4:
-        return GridTwin(spec, config)
-    return LayerTwin(spec)
+class Twin:
+    """The twin of a whole parameter set under the hierarchical scheme.
 
-
-def phi_bits(side: SideTensors) -> Tensor:
-    """Surrogate for the bits of side information: Laplace around each array's median.
-
-    Its gradient draws the entries of an array together; what they really cost is measured by the
-    coder.
+    Side information is a flat table of tensors: `KIND_AXIS` for all layers, `GRID/NAME` for grids.
     """
-    total: Tensor | float = 0.0
-    for name, array in side.items():
-        if array.numel() < 2:
-            continue
-        per_unit = _lattice_of(name, array)
-        distance = (array - array.detach().median()).abs() * per_unit
-        spread = distance.detach().mean() + 0.1
-        total = total + (distance / spread).sum() / math.log(2)
-        total = total + array.numel() * torch.log2(2 * spread).clamp(min=0)
-    return torch.as_tensor(total)
+
+    def __init__(
+        self, specs: Sequence[ParameterSpec], config: HierarchicalConfig, device: torch.device
+    ) -> None:
+        grids = [s for s in specs if s.role is Role.GRID and len(s.shape) == 4]
+        self.grids = {spec.name: GridTwin(spec, config) for spec in grids}
+        self.layers = LayersTwin([s for s in specs if s.name not in self.grids], config, device)
+
+    def join_side(self, tables: Mapping[str, SideTensors]) -> dict[str, Tensor]:
+        """The flat table from one table a tensor, as the scheme has them."""
+        side = {
+            f"{kind}_{axis}": torch.cat(
+                [tables[spec.name][f"{kind}_{axis}"] for spec in self.layers.specs]
+            )
+            for kind in LAYER_KINDS
+            for axis in AXES
+        }
+        for grid in self.grids:
+            side |= {f"{grid}/{name}": tensor for name, tensor in tables[grid].items()}
+        return side
+
+    def split_side(self, side: SideTensors) -> dict[str, dict[str, Tensor]]:
+        """Inverse of `join_side`."""
+        tables: dict[str, dict[str, Tensor]] = {spec.name: {} for spec in self.layers.specs}
+        for kind in LAYER_KINDS:
+            for axis in AXES:
+                parts = torch.split(side[f"{kind}_{axis}"], self.layers.lengths[axis])
+                for spec, part in zip(self.layers.specs, parts, strict=True):
+                    tables[spec.name][f"{kind}_{axis}"] = part
+        return tables | {grid: self._grid_side(side, grid) for grid in self.grids}
+
+    def observe(self, values: Mapping[str, Tensor], side: SideTensors) -> Observation:
+        """Values in bins."""
+        log2_step = self.layers.log2_step(side)
+        layers = self.layers.flat(values) / bin_widths(log2_step)
+        grids = [t.bins(values[n], self._grid_side(side, n)) for n, t in self.grids.items()]
+        return Observation([layers, *grids], log2_step)
+
+    def values(
+        self, bins: Sequence[Tensor], seen: Observation, side: SideTensors
+    ) -> dict[str, Tensor]:
+        """Values of these bins: the inverse of `observe`."""
+        values = self.layers.split(bins[0] * bin_widths(seen.log2_step))
+        for (name, twin), grid in zip(self.grids.items(), bins[1:], strict=True):
+            values[name] = twin.values(grid, self._grid_side(side, name))
+        return values
+
+    def bits(
+        self,
+        bins: Sequence[Tensor],
+        seen: Observation,
+        side: SideTensors,
+        context: Sequence[Tensor] | None = None,
+    ) -> dict[str, Tensor]:
+        """Bits of `layers` and `grids`, scalars; `context` is what context models see."""
+        grids = torch.zeros((), device=bins[0].device)
+        for i, (name, twin) in enumerate(self.grids.items(), start=1):
+            shown = bins[i] if context is None else context[i]
+            grids = grids + twin.bits(bins[i], self._grid_side(side, name), shown)
+        return {"layers": self.layers.bits(bins[0], seen.log2_step, side).sum(), "grids": grids}
+
+    def phi_bits(self, side: SideTensors) -> Tensor:
+        """Surrogate for the bits of side information: Laplace around each array's mean.
+
+        Its gradient draws the entries of an array together; what they cost is measured by the
+        coder.
+        """
+        total = torch.zeros((), device=self.layers.index["rows"].device)
+        for name, array in side.items():
+            if "/" in name:
+                lengths = [array.numel()]
+            else:
+                lengths = self.layers.lengths[name.rsplit("_", 1)[1]]
+            total = total + _laplace_bits(array.flatten() * _per_unit(name, array), lengths)
+        return total
+
+    def _grid_side(self, side: SideTensors, grid: str) -> dict[str, Tensor]:
+        prefix = f"{grid}/"
+        return {n.removeprefix(prefix): t for n, t in side.items() if n.startswith(prefix)}
 
 
-def _lattice_of(name: str, array: Tensor) -> float:
-    if name.startswith("log2"):
+def _laplace_bits(values: Tensor, lengths: Sequence[int]) -> Tensor:
+    """Bits of integers near `values`, in arrays of these lengths; single numbers count nothing."""
+    counts = torch.tensor(lengths, device=values.device)
+    owner = torch.repeat_interleave(torch.arange(len(lengths), device=values.device), counts)
+    with torch.no_grad():
+        zeros = values.new_zeros(len(lengths))
+        mean = zeros.index_add(0, owner, values) / counts
+        spread = zeros.index_add(0, owner, (values - mean[owner]).abs()) / counts + 0.1
+        weight = (counts > 1).float()[owner]
+    cost = (values - mean[owner]).abs() / (spread[owner] * math.log(2))
+    return ((cost + torch.log2(2 * spread[owner]).clamp(min=0)) * weight).sum()
+
+
+def _per_unit(name: str, array: Tensor) -> float:
+    """Points of the lattice of this side information, a unit."""
+    kind = name.rsplit("/", 1)[-1]
+    if kind.startswith("log2"):
         return PER_OCTAVE
-    if name.startswith("mean"):
+    if kind.startswith("mean"):
         return PER_BIN
-    if name.startswith("context_weight"):
+    if kind.startswith("context_weight"):
         return 2.0 ** weight_exponent(array.detach().cpu().numpy())
     return 2.0**HIDDEN_BITS
-
-
-def _both(side: SideTensors, kind: str, per_unit: int, limit: int) -> Tensor:
-    """Sum of a layer's vectors along rows and columns, (rows or 1, columns or 1)."""
-    rows = on_lattice(side[f"{kind}_rows"], per_unit, limit)
-    columns = on_lattice(side[f"{kind}_columns"], per_unit, limit)
-    return rows[:, None] + columns[None, :]
 
 
 def _neighbours(x: Tensor, offsets: Sequence[tuple[int, int, int]]) -> Tensor:

@@ -45,8 +45,8 @@ class FitState:
     scheme: Scheme[Any]
     masks: dict[str, Tensor] = field(default_factory=dict)
     """Float tensors of ones and zeros, by parameter name; absent when nothing was pruned."""
-    side: dict[str, dict[str, Tensor]] = field(default_factory=dict)
-    """Learned side information of the scheme, by parameter name; leaves that are optimised too."""
+    side: dict[str, Tensor] = field(default_factory=dict)
+    """Learned side information of the scheme: leaves that are optimised too."""
 
     def masked(self) -> dict[str, Tensor]:
         """Parameters with pruned entries at zero."""
@@ -88,6 +88,10 @@ class Stage(abc.ABC, Generic[ConfigT]):
     def rate(self, state: FitState, progress: float, generator: torch.Generator) -> Tensor:
         """What is minimised beside the loss, for stages that set `rate_every`."""
         raise AssertionError(f"stage {self.config.kind} has no rate")
+
+    def side_information(self, state: FitState) -> Mapping[str, Mapping[str, Tensor]]:
+        """`state.side` as the scheme takes it, by parameter name; empty when nothing is learned."""
+        return {}
 
     def finish(self, state: FitState) -> None:
         """Leave the state as the next stage, or the scheme, shall find it."""

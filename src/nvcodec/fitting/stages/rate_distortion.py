@@ -17,7 +17,7 @@ from torch import Tensor
 
 from nvcodec.coding.parameters import Parameter
 from nvcodec.coding.schemes.hierarchical import Hierarchical
-from nvcodec.fitting.rate import GridTwin, Twin, make_twin, phi_bits
+from nvcodec.fitting.rate import Twin
 from nvcodec.fitting.relaxations import noisy_soft_round, straight_through
 from nvcodec.fitting.settings import LossConfig
 from nvcodec.fitting.stages._base import FitState, Stage, StageConfig
@@ -62,7 +62,7 @@ class RateDistortion(Stage[RateDistortionConfig]):
 
     def __init__(self, config: RateDistortionConfig) -> None:
         super().__init__(config)
-        self._twins: dict[str, Twin] = {}
+        self._twin: Twin | None = None
 
     @property
     def rate_every(self) -> int:
@@ -70,33 +70,34 @@ class RateDistortion(Stage[RateDistortionConfig]):
         return self.config.rate_every
 
     def prepare(self, state: FitState) -> None:
-        """Begin with the scheme's own side information where no stage has learned one."""
-        scheme = self._scheme(state)
+        """Begin with the scheme's own side information where no stage has learned any."""
+        if state.side:
+            return
+        scheme, twin = self._scheme(state), self._get_twin(state)
+        tables = {}
         for spec in state.representation.parameter_specs():
-            if spec.name in state.side:
-                continue
             values = state.representation.get_parameter(spec.name).detach()
             start = scheme.default_side(Parameter(spec, values.float().cpu().numpy()))
             side = {name: torch.from_numpy(array).to(values) for name, array in start.items()}
             log2_step = self._start_step(values)
-            if isinstance(self._twin(state, spec.name), GridTwin):
+            if spec.name in twin.grids:
                 side["log2_step"].fill_(log2_step)
                 _start_network(side, scheme.config.context_kernels)
             else:
                 side["log2_step_rows"].zero_()
                 side["log2_step_columns"].fill_(log2_step)
-            state.side[spec.name] = {n: t.requires_grad_() for n, t in side.items()}
+            tables[spec.name] = side
+        joined = twin.join_side(tables)
+        state.side = {name: tensor.clone().requires_grad_() for name, tensor in joined.items()}
 
     def values(
         self, state: FitState, progress: float, generator: torch.Generator
     ) -> Mapping[str, Tensor]:
         """Parameters after relaxed rounding."""
-        return {
-            name: self._twin(state, name).values(
-                self._relaxed(state, name, p, progress, generator)[0], self._side(state, name)
-            )
-            for name, p in state.representation.named_parameters()
-        }
+        twin, side = self._get_twin(state), self._side(state)
+        seen = twin.observe(dict(state.representation.named_parameters()), side)
+        relaxed = [self._relaxed(bins, progress, generator) for bins in seen.bins]
+        return twin.values(relaxed, seen, side)
 
     def loss(self, output: Tensor, target: Tensor, color: str, config: LossConfig) -> Tensor:
         """Lambda D."""
@@ -104,43 +105,36 @@ class RateDistortion(Stage[RateDistortionConfig]):
 
     def rate(self, state: FitState, progress: float, generator: torch.Generator) -> Tensor:
         """R in bits a pixel."""
-        total: Tensor | float = 0.0
-        for name, p in state.representation.named_parameters():
-            side = self._side(state, name)
-            relaxed, smooth = self._relaxed(state, name, p, progress, generator)
-            total = total + self._twin(state, name).bits(smooth, side, relaxed) + phi_bits(side)
+        twin, side = self._get_twin(state), self._side(state)
+        seen = twin.observe(dict(state.representation.named_parameters()), side)
+        relaxed = [self._relaxed(bins, progress, generator) for bins in seen.bins]
+        # With straight-through rounding the gradient is taken at the unrounded value.
+        at = seen.bins if self.config.relaxation == "straight_through" else relaxed
+        bits = twin.bits(at, seen, side, context=relaxed)
         shape = state.representation.shape
-        return torch.as_tensor(total) / (shape.num_frames * shape.height * shape.width)
+        num_pixels = shape.num_frames * shape.height * shape.width
+        return (bits["layers"] + bits["grids"] + twin.phi_bits(side)) / num_pixels
 
     def finish(self, state: FitState) -> None:
         """Leave the values as they are: the scheme rounds them with the side information."""
 
-    def _relaxed(
-        self,
-        state: FitState,
-        name: str,
-        p: Tensor,
-        progress: float,
-        generator: torch.Generator,
-    ) -> tuple[Tensor, Tensor]:
-        """Bins as the network sees them, and as the rate is taken at."""
+    def side_information(self, state: FitState) -> dict[str, dict[str, Tensor]]:
+        """Side information of every tensor."""
+        return self._get_twin(state).split_side(state.side)
+
+    def _relaxed(self, bins: Tensor, progress: float, generator: torch.Generator) -> Tensor:
+        """Bins as the network sees them."""
         config = self.config
-        bins = self._twin(state, name).bins(p, self._side(state, name))
         if config.relaxation == "straight_through":
-            # The rate's gradient is taken at the unrounded value.
-            return straight_through(bins, bins.round()), bins
+            return straight_through(bins, bins.round())
         if config.relaxation == "quant_noise":
             ratio = _between(config.noise_ratio, progress)
             noisy = torch.rand(bins.shape, generator=generator, device=bins.device) < ratio
-            relaxed = torch.where(noisy, bins.detach().round(), bins)
-        else:
-            relaxed = noisy_soft_round(
-                bins,
-                _between(config.temperature, progress),
-                _between(config.kumaraswamy, progress),
-                generator,
-            )
-        return relaxed, relaxed
+            return torch.where(noisy, bins.detach().round(), bins)
+        temperature = _between(config.temperature, progress)
+        return noisy_soft_round(
+            bins, temperature, _between(config.kumaraswamy, progress), generator
+        )
 
     def _start_step(self, values: Tensor) -> float:
         """log2 of a tensor's bin widths at the start."""
@@ -149,18 +143,17 @@ class RateDistortion(Stage[RateDistortionConfig]):
         rms = float(values.square().mean().sqrt())
         return math.log2(self.config.step_to_rms * rms) if rms > 0 else START_OF_ZEROS
 
-    def _side(self, state: FitState, name: str) -> dict[str, Tensor]:
-        side = state.side[name]
+    def _side(self, state: FitState) -> dict[str, Tensor]:
         if self.config.learn_steps:
-            return side
-        return {n: t.detach() if n.startswith("log2_step") else t for n, t in side.items()}
+            return state.side
+        return {n: t.detach() if "log2_step" in n else t for n, t in state.side.items()}
 
-    def _twin(self, state: FitState, name: str) -> Twin:
-        if not self._twins:
-            config = self._scheme(state).config
+    def _get_twin(self, state: FitState) -> Twin:
+        if self._twin is None:
             specs = state.representation.parameter_specs()
-            self._twins = {spec.name: make_twin(spec, config) for spec in specs}
-        return self._twins[name]
+            device = next(state.representation.parameters()).device
+            self._twin = Twin(specs, self._scheme(state).config, device)
+        return self._twin
 
     def _scheme(self, state: FitState) -> Hierarchical:
         if not isinstance(state.scheme, Hierarchical):
