@@ -1,0 +1,96 @@
+"""Encode clips at several settings, decode in fresh processes, store one JSON line a point.
+
+    python benchmarks/encode_points.py CLIP --out results/points.jsonl \
+        --point mini="-p hinerv-mini" --point tiny="-p hinerv-tiny --epochs 40"
+
+A point is a name and what follows `nvc encode CLIP`. Size is the file's, quality is measured by
+`nvc verify --against CLIP` in a process of its own. Points that OUT already holds for this clip and
+command are skipped, so that the same command continues.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from nvcodec import __version__
+
+
+def nvc(*words: str) -> dict:
+    """Run a command with --json and give its last record."""
+    command = [sys.executable, "-m", "nvcodec", *words, "--json"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    record: dict = json.loads(done.stdout.splitlines()[-1])
+    return record
+
+
+def measure(clip: str, words: list[str]) -> dict:
+    """One point: encode, then verify against the source in a fresh process."""
+    source_words = []
+    for option in ("--frames", "--scale"):
+        if option in words:
+            source_words += [option, words[words.index(option) + 1]]
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "out.nvc")
+        started = time.monotonic()
+        encoded = nvc("encode", clip, "-o", path, *words)
+        encode_s = time.monotonic() - started
+        verified = nvc("verify", path, "--against", clip, *source_words)
+        info = nvc("info", path)
+    sections: dict[str, int] = {}
+    for entry in info["bytes"]:
+        for part in entry["parts"] or [entry]:
+            sections[part["kind"]] = sections.get(part["kind"], 0) + part["size"]
+    return {
+        "size_bytes": encoded["size_bytes"],
+        "rate_bpp": encoded["rate_bpp"],
+        "quality": {k: v for k, v in verified.items() if "psnr" in k or "ssim" in k},
+        "encode_s": encode_s,
+        "decode_s": encoded["decode_s"],
+        "bytes_by_kind": sections,
+    }
+
+
+def main() -> None:
+    """Measure every point that is not stored yet."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("clip")
+    parser.add_argument("--point", action="append", required=True, metavar="NAME=WORDS")
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    stored = []
+    if args.out.exists():
+        stored = [json.loads(line) for line in args.out.read_text().splitlines()]
+    done = {(line["clip"], line["command"]) for line in stored}
+    for point in args.point:
+        name, _, text = point.partition("=")
+        clip_name = Path(args.clip).name
+        command = f"nvc encode {clip_name} {text}"
+        if (clip_name, command) in done:
+            continue
+        line = {
+            "name": name,
+            "clip": clip_name,
+            "command": command,
+            **measure(args.clip, shlex.split(text)),
+            "date": datetime.date.today().isoformat(),
+            "device": f"{platform.machine()} CPU, {os.cpu_count()} cores",
+            "threads": torch.get_num_threads(),
+            "versions": {"nvcodec": __version__, "torch": torch.__version__},
+        }
+        print(json.dumps(line), flush=True)
+        with args.out.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+
+if __name__ == "__main__":
+    main()
