@@ -4,7 +4,15 @@ import json
 
 import pytest
 
-from codec_helpers import TINY, TINY_RAW, moving_frames, video_info, write_video, write_y4m
+from codec_helpers import (
+    TINY,
+    TINY_NVRC,
+    TINY_RAW,
+    moving_frames,
+    video_info,
+    write_video,
+    write_y4m,
+)
 from nvcodec.encoder import EncodeSettings, SegmentStarted, encode
 from nvcodec.errors import InterruptedEncodeError, OutputError, PresetError, ResumeError
 from nvcodec.presets import load_preset
@@ -40,7 +48,7 @@ def stop(clip, target, stop_after, **settings):
         run(clip, target, stop_after=stop_after, **settings)
 
 
-@pytest.mark.parametrize("preset", [TINY, TINY_RAW])
+@pytest.mark.parametrize("preset", [TINY, TINY_RAW, TINY_NVRC])
 def test_stopped_again_and_again_it_becomes_the_same_file(clip, tmp_path, preset):
     """In every stage of fitting, while reading, and while measuring."""
     run(clip, tmp_path / "whole.nvc", preset)

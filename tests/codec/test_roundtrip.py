@@ -11,6 +11,7 @@ import torch
 import nvcodec
 from codec_helpers import (
     TINY,
+    TINY_NVRC,
     TINY_RAW,
     assert_same_frames,
     decoded_planes,
@@ -183,8 +184,12 @@ def test_ranges_of_a_pipe_and_behind_the_end(encoded):
         decoded_planes(encoded, frames=slice(8, None))
 
 
-def test_decoding_in_other_arithmetic_gives_the_same_video(encoded):
+@pytest.mark.parametrize("preset", [TINY, TINY_NVRC])
+def test_decoding_in_other_arithmetic_gives_the_same_video(clip, encoded, tmp_path, preset):
     """A fresh process, one thread, float32, without oneDNN: same integers, pixels within a step."""
+    if preset != TINY:
+        encoded = tmp_path / "a.nvc"
+        nvcodec.encode(clip, encoded, preset=preset, segment_frames=3)
     script = """
 import json, sys, torch
 torch.set_num_threads(1)

@@ -162,12 +162,13 @@ class RateDistortion(Stage[RateDistortionConfig]):
 
 
 def _start_network(side: dict[str, Tensor], kernels: tuple[int, ...]) -> None:
-    """Random context weights: a network of zeros would never learn."""
-    for i in range(len(kernels)):
+    """Random context weights, always the same: a network of zeros would never learn."""
+    generator = torch.Generator().manual_seed(0)
+    for i in range(len(kernels) - 1):
         weight = side.get(f"context_weight_{i}")
-        if weight is not None and i + 1 < len(kernels):
+        if weight is not None:
             bound = (weight.shape[2] * weight.shape[3]) ** -0.5
-            weight.uniform_(-bound, bound)
+            weight.copy_(bound * (2 * torch.rand(weight.shape, generator=generator) - 1))
 
 
 def _between(ends: tuple[float, float], progress: float) -> float:
