@@ -36,6 +36,7 @@ def encode(
     *,
     overrides: Sequence[str] = (),
     epochs: int | None = None,
+    lmbda: float | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     on_event: "Callable[[Event], None]" = lambda event: None,
     **settings: Any,
@@ -48,6 +49,7 @@ def encode(
         preset: a name, the path of a `.toml` file, or a loaded preset.
         overrides: `KEY=VALUE` changes of the preset, such as `stages.0.epochs=10`.
         epochs: passes over the frames in all, shared among the stages.
+        lmbda: weight of the distortion, for presets with rate-distortion fitting.
         should_stop: asked often; True saves the state and raises `InterruptedEncodeError`.
         on_event: told of progress.
         **settings: fields of `encoder.EncodeSettings`: `frames=slice(0, 32)`, `scale=(320, 180)`,
@@ -66,9 +68,9 @@ def encode(
 
     chosen = EncodeSettings(**settings)
     if isinstance(preset, str):
-        preset = load_preset(preset, overrides, epochs)
-    elif overrides or epochs is not None:
-        raise TypeError("overrides and epochs go with the name of a preset, not with a loaded one")
+        preset = load_preset(preset, overrides, epochs, lmbda)
+    elif overrides or epochs is not None or lmbda is not None:
+        raise TypeError("overrides, epochs and lmbda go with a preset's name, not a loaded one")
     return encode_video(source, target, preset, chosen, should_stop=should_stop, on_event=on_event)
 
 

@@ -72,7 +72,12 @@ def preset_text(name: str) -> str:
         raise PresetError(f"preset {name}: cannot be read: {error}") from error
 
 
-def read_preset(name: str, overrides: Sequence[str] = (), epochs: int | None = None) -> Preset:
+def read_preset(
+    name: str,
+    overrides: Sequence[str] = (),
+    epochs: int | None = None,
+    lmbda: float | None = None,
+) -> Preset:
     """A preset whose tables are written out, save for the stages: they stay as they were written.
 
     Args:
@@ -81,6 +86,7 @@ def read_preset(name: str, overrides: Sequence[str] = (), epochs: int | None = N
             are strings.
         epochs: passes over the frames in all, shared out among the stages in the preset's
             proportion.
+        lmbda: weight of the distortion in every stage that has one.
 
     Raises:
         PresetError: anything that cannot be used, with its path and the nearest known name.
@@ -113,16 +119,27 @@ def read_preset(name: str, overrides: Sequence[str] = (), epochs: int | None = N
     resolved: dict[str, Any] = {
         part: _resolved(name, part, load, getattr(preset, part)) for part, load in loaders.items()
     }
+    stages = preset.stages
+    if lmbda is not None:
+        if not any("lmbda" in stage for stage in stages):
+            raise PresetError(f"preset {name}: lmbda {lmbda} given, but no stage has one")
+        stages = tuple({**s, "lmbda": lmbda} if "lmbda" in s else s for s in stages)
     if epochs is not None:
-        resolved["stages"] = share_epochs(preset.stages, epochs)
+        stages = share_epochs(stages, epochs)
+    resolved["stages"] = stages
     return preset.model_copy(update=resolved)
 
 
-def load_preset(name: str, overrides: Sequence[str] = (), epochs: int | None = None) -> Preset:
+def load_preset(
+    name: str,
+    overrides: Sequence[str] = (),
+    epochs: int | None = None,
+    lmbda: float | None = None,
+) -> Preset:
     """A preset in which every field is known, in range and written out; see `read_preset`."""
     from nvcodec.fitting.stages import load_stage
 
-    preset = read_preset(name, overrides, epochs)
+    preset = read_preset(name, overrides, epochs, lmbda)
     stages = tuple(
         _resolved(name, f"stages.{number}", lambda fields: load_stage(fields).config, stage)
         for number, stage in enumerate(preset.stages)

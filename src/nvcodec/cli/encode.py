@@ -52,6 +52,10 @@ def encode(
         int | None,
         typer.Option(min=1, help="Passes over the frames in all, shared among the stages."),
     ] = None,
+    lmbda: Annotated[
+        float | None,
+        typer.Option(min=0, help="Weight of the distortion: higher is better and larger."),
+    ] = None,
     segment_frames: Annotated[
         int, typer.Option(min=1, help="Longest segment; segments are coded alone.")
     ] = 600,
@@ -91,7 +95,7 @@ def encode(
     from nvcodec.job import job_folder
     from nvcodec.presets import load_preset, read_preset
 
-    read_preset(preset, set_ or [], epochs)  # refuses most of what is wrong, without torch
+    read_preset(preset, set_ or [], epochs, lmbda)  # refuses most of what is wrong, without torch
     from nvcodec.encoder import EncodeSettings
     from nvcodec.encoder import encode as encode_video
 
@@ -109,7 +113,7 @@ def encode(
         overwrite=overwrite,
         verify=not no_verify,
     )
-    loaded = load_preset(preset, set_ or [], epochs)
+    loaded = load_preset(preset, set_ or [], epochs, lmbda)
     to_stdout = output == "-"
     stopper = Stopper()
     try:

@@ -169,6 +169,7 @@ class Fitting:
     def _step(self, number: int, step: int, optimizers: Sequence[torch.optim.Optimizer]) -> Tensor:
         stage, num_steps = self.stages[number], self.steps[number]
         config = stage.config
+        progress = step / max(num_steps, 1)
         patches, target = self.batches.batch(number, step)
         generator = torch.Generator(self.frames.device)
         generator.manual_seed(mixed_seed(self.seed, number, step))
@@ -179,7 +180,7 @@ class Fitting:
         for optimizer in optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * factor
-        progress = step / max(num_steps, 1)
+                group["weight_decay"] = group.get("initial_weight_decay", 0.0) * (1 - progress)
         values = stage.values(self.state, progress, generator)
         with torch.autocast(
             self.frames.device.type, self.autocast_dtype, enabled=self.autocast_dtype is not None

@@ -32,20 +32,22 @@ def make_optimizers(
     `side` is learned side information of the scheme.
     """
     grids = [p for n, p in parameters.items() if roles[n] is Role.GRID]
-    others = [p for n, p in parameters.items() if roles[n] is not Role.GRID]
+    weights = [p for n, p in parameters.items() if roles[n] is Role.WEIGHT]
+    others = [p for n, p in parameters.items() if roles[n] not in (Role.GRID, Role.WEIGHT)]
     matrices: list[Tensor] = []
     if config.kind == "muon":
         matrices = [
-            p for p in others if p.ndim >= 2 and min(p.shape[0], p[0].numel()) >= MIN_MATRIX_SIDE
+            p for p in weights if p.ndim >= 2 and min(p.shape[0], p[0].numel()) >= MIN_MATRIX_SIDE
         ]
         chosen = {id(p) for p in matrices}
-        others = [p for p in others if id(p) not in chosen]
+        weights = [p for p in weights if id(p) not in chosen]
     groups = [
-        {"params": params, "lr": rate, "initial_lr": rate}
-        for params, rate in (
-            (grids, config.grid_learning_rate or config.learning_rate),
-            (others, config.learning_rate),
-            (list(side), config.side_learning_rate or config.learning_rate),
+        {"params": params, "lr": rate, "initial_lr": rate, "initial_weight_decay": decay}
+        for params, rate, decay in (
+            (grids, config.grid_learning_rate or config.learning_rate, 0.0),
+            (weights, config.learning_rate, config.weight_decay),
+            (others, config.learning_rate, 0.0),
+            (list(side), config.side_learning_rate or config.learning_rate, 0.0),
         )
         if params
     ]

@@ -39,6 +39,9 @@ class OptimizerConfig(Settings):
         None, gt=0, description="Adam's rate for learned side information; None: the same"
     )
     betas: tuple[float, float] = Field((0.9, 0.999), description="Adam's decay of both moments")
+    weight_decay: float = Field(
+        0.0, ge=0, description="Adam's L2 on weights, falling to zero over a stage"
+    )
     matrix_learning_rate: float = Field(0.02, gt=0, description="Muon's rate")
     momentum: float = Field(0.95, ge=0, lt=1, description="Muon's momentum")
 

@@ -47,7 +47,7 @@ class RateDistortionConfig(StageConfig):
         (0.5, 1.0), description="share of entries that quant_noise rounds"
     )
     log2_step: float | None = Field(
-        -8.66, description="log2 of all bin widths at the start; NVRC: e^-6"
+        None, description="log2 of all bin widths at the start; NVRC: -8.66, which is e^-6"
     )
     step_to_rms: float = Field(
         0.125, gt=0, description="without log2_step: bin width over a tensor's RMS at the start"
