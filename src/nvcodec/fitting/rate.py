@@ -34,7 +34,7 @@ from nvcodec.coding.lattice import (
     step_table,
 )
 from nvcodec.coding.parameters import ParameterSpec, Role
-from nvcodec.coding.schemes.hierarchical import HierarchicalConfig
+from nvcodec.coding.schemes._hierarchical_config import HierarchicalConfig
 from nvcodec.fitting.relaxations import bounded, round_half_up, straight_through
 
 SideTensors = Mapping[str, Tensor]

@@ -4,7 +4,6 @@ The order is the one that `hierarchical` states; writer and reader mirror each o
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,11 +28,9 @@ from nvcodec.coding.lattice import (
 )
 from nvcodec.coding.parameters import ParameterSpec
 from nvcodec.coding.phi import PhiDecoder, PhiEncoder
+from nvcodec.coding.schemes._hierarchical_config import HierarchicalConfig
 from nvcodec.coding.schemes._hierarchical_side import grid_step_shape, network_shapes
 from nvcodec.errors import MalformedError
-
-if TYPE_CHECKING:
-    from nvcodec.coding.schemes.hierarchical import HierarchicalConfig
 
 EXPONENT_BITS = 5
 _NO_SYMBOLS = np.empty(0, np.int32)
@@ -44,7 +41,7 @@ class PhiWriter:
 
     def __init__(
         self,
-        config: "HierarchicalConfig",
+        config: HierarchicalConfig,
         grids: Sequence[GridTensor],
         layers: Sequence[LayerTensor],
     ) -> None:
@@ -103,7 +100,7 @@ class PhiWriter:
 class PhiReader:
     """Reads the side information back; tensors come without symbols."""
 
-    def __init__(self, config: "HierarchicalConfig", qscl: bytes, entp: bytes) -> None:
+    def __init__(self, config: HierarchicalConfig, qscl: bytes, entp: bytes) -> None:
         self._config = config
         reader = ByteReader(entp, "section ENTP")
         psi = reader.read(reader.read_varint()) if entp else b""

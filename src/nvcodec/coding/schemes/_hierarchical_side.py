@@ -6,7 +6,6 @@ Nothing here runs in a decoder.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,9 +26,7 @@ from nvcodec.coding.lattice import (
     to_lattice,
 )
 from nvcodec.coding.parameters import Parameter
-
-if TYPE_CHECKING:
-    from nvcodec.coding.schemes.hierarchical import HierarchicalConfig
+from nvcodec.coding.schemes._hierarchical_config import HierarchicalConfig
 
 Side = Mapping[str, NDArray[np.float32]]
 Shapes = dict[str, tuple[int, ...]]
@@ -38,7 +35,7 @@ LAYER_KINDS = ("log2_step", "log2_sigma", "mean")
 _MIN_LOG2_SPREAD = -3.0  # of sigma in bins, the narrowest table
 
 
-def layer_side_shapes(shape: Sequence[int], config: "HierarchicalConfig") -> Shapes:
+def layer_side_shapes(shape: Sequence[int], config: HierarchicalConfig) -> Shapes:
     """Side arrays of a layer."""
     rows, columns = axis_lengths(shape, config.share, config.per_tensor)
     shapes: Shapes = {}
@@ -47,20 +44,20 @@ def layer_side_shapes(shape: Sequence[int], config: "HierarchicalConfig") -> Sha
     return shapes
 
 
-def grid_step_shape(shape: Sequence[int], config: "HierarchicalConfig") -> tuple[int, ...]:
+def grid_step_shape(shape: Sequence[int], config: HierarchicalConfig) -> tuple[int, ...]:
     """Shape of a grid's log2 steps."""
     if not config.step_per_block:
         return (1, 1, 1, shape[3])
     return (*num_blocks(shape, config.block), shape[3])
 
 
-def network_shapes(num_channels: int, config: "HierarchicalConfig") -> list[tuple[int, ...]]:
+def network_shapes(num_channels: int, config: HierarchicalConfig) -> list[tuple[int, ...]]:
     """Weight shapes of a grid's context model."""
     groups = 1 if config.context_shared else num_channels
     return layer_shapes(config.context_kernels, config.context_width, groups)
 
 
-def grid_side_shapes(shape: Sequence[int], config: "HierarchicalConfig") -> Shapes:
+def grid_side_shapes(shape: Sequence[int], config: HierarchicalConfig) -> Shapes:
     """Side arrays of a grid."""
     shapes: Shapes = {"log2_step": grid_step_shape(shape, config)}
     if not config.context:
@@ -99,7 +96,7 @@ def _default_log2_step(values: NDArray[np.float32], bits: int) -> float:
     return float(np.clip(log2, MIN_STEP / PER_OCTAVE, MAX_STEP / PER_OCTAVE))
 
 
-def layer_defaults(values: NDArray[np.float32], config: "HierarchicalConfig") -> Side:
+def layer_defaults(values: NDArray[np.float32], config: HierarchicalConfig) -> Side:
     """Side information from the weights alone: one bin width, spreads as measured, no means."""
     matrix = values.reshape(matrix_shape(values.shape)).astype(np.float64)
     rows, columns = axis_lengths(values.shape, config.share, config.per_tensor)
@@ -122,7 +119,7 @@ def layer_defaults(values: NDArray[np.float32], config: "HierarchicalConfig") ->
     return {name: array.astype(np.float32) for name, array in side.items()}
 
 
-def grid_defaults(values: NDArray[np.float32], config: "HierarchicalConfig") -> Side:
+def grid_defaults(values: NDArray[np.float32], config: HierarchicalConfig) -> Side:
     """Side information from the grid alone: one bin width, a Gaussian a channel, no contexts."""
     num_channels = values.shape[3]
     log2_step = _default_log2_step(values, config.bits)
@@ -161,14 +158,14 @@ def layer_phi(side: Side) -> tuple[AxisPair, AxisPair, AxisPair]:
 
 
 def grid_step(
-    side: Side, shape: Sequence[int], config: "HierarchicalConfig"
+    side: Side, shape: Sequence[int], config: HierarchicalConfig
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Steps of a grid on their lattice, and as bin widths that broadcast against the grid."""
     step = np.clip(to_lattice(side["log2_step"], PER_OCTAVE, LOG_LIMIT), MIN_STEP, MAX_STEP)
     return step, grid_step_values(step, shape, config.block)
 
 
-def grid_network(side: Side, config: "HierarchicalConfig") -> ContextNetwork:
+def grid_network(side: Side, config: HierarchicalConfig) -> ContextNetwork:
     """Context model of a grid in integers."""
     layers = range(len(config.context_kernels))
     return ContextNetwork.of(
