@@ -37,6 +37,9 @@ from nvcodec.video.info import Chroma, Planes, VideoInfo, VideoShape
 
 Precision = Literal["fp16", "bf16", "fp32"]
 
+BAND_BYTES = 1 << 30
+"""Memory for the activations of what is rendered at a time."""
+
 
 def select_device(name: str) -> torch.device:
     """A device by name; `auto` is CUDA where there is one, else the CPU.
@@ -84,8 +87,23 @@ def representation_config(head: Head) -> RepresentationConfig:
 
 
 def memory_bytes(config: RepresentationConfig, shape: VideoShape) -> int:
-    """Estimate for rendering: parameters, their integers, and twice the largest activations."""
-    return 12 * config.num_parameters(shape) + 8 * config.activations_per_frame(shape)
+    """Estimate for decoding: parameters, their integers, and activations, rendered in bands."""
+    activations = min(8 * config.activations_per_frame(shape), BAND_BYTES)
+    return 12 * config.num_parameters(shape) + activations
+
+
+def band_height(representation: Representation[Any]) -> int | None:
+    """Rows to render at a time; None for whole frames, which are faster where they fit.
+
+    A band of b rows also computes its margins, for which half a band is reckoned.
+    """
+    config, shape = representation.config, representation.shape
+    needed = 8 * config.activations_per_frame(shape)
+    if needed <= BAND_BYTES:
+        return None
+    heights, _ = representation.patch_sizes()
+    fitting = [h for h in heights if 1.5 * needed * h / heights[-1] <= BAND_BYTES]
+    return max(fitting, default=heights[0])
 
 
 def build_checked(head: Head, num_frames: int, limits: Limits) -> Representation[Any]:
@@ -151,6 +169,7 @@ class SegmentDecoder:
         self.representation = representation
         self.device = device
         self.dtype = _arithmetic(precision, device)
+        self.band_height = band_height(representation)
 
     def pixels(self, t: int) -> NDArray[np.uint8]:
         """Frame `t` of the segment as the representation gives it, rounded to 8 bits.
@@ -161,10 +180,10 @@ class SegmentDecoder:
         # TF32 is off in float32: it would keep 10 bits of the 24 promised.
         with (
             torch.inference_mode(),
-            torch.backends.cudnn.flags(allow_tf32=False, deterministic=True),
+            torch.backends.cudnn.flags(enabled=True, allow_tf32=False, deterministic=True),
             torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None),
         ):
-            output = self.representation.render(indices)[0].float()
+            output = self.representation.render(indices, self.band_height)[0].float()
             rounded = (output.nan_to_num(0.0).clamp(0, 1) * 255).round().to(torch.uint8)
         return rounded.cpu().numpy()
 
@@ -254,8 +273,8 @@ class Decoder:
         """Number of frames in the file; a pipe does not know it."""
         if not self.reader.is_seekable:
             raise TypeError("the number of frames in a pipe is known at its end only")
-        last = self.reader.index[-1]
-        return last.first_frame + last.num_frames
+        index = self.reader.index
+        return index[-1].first_frame + index[-1].num_frames if index else 0
 
     def __getitem__(self, t: int) -> NDArray[np.uint8]:
         """Frame `t` of the whole file as pixels; the file must be seekable.

@@ -86,12 +86,15 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path):
     store = CheckpointStore(tmp_path, "s", "d")
     store.save({"step": 1})
     store.save({"step": 2})
-    assert store.load(torch.device("cpu"))["step"] == 2
+    assert store.load()["step"] == 2
     store.path.write_bytes(store.path.read_bytes()[:100])
-    assert store.load(torch.device("cpu"))["step"] == 1
+    assert store.load()["step"] == 1
+    store.previous.write_bytes(b"")
+    with pytest.raises(ResumeError, match="no checkpoint can be read"):
+        store.load()
     store.clear()
     assert not store.exists
-    assert store.load(torch.device("cpu")) is None
+    assert store.load() is None
 
 
 def test_divergence_is_an_error_that_says_where():
@@ -155,3 +158,50 @@ def test_orthogonalised_matrices_keep_their_directions():
             torch.nn.functional.cosine_similarity(result.flatten(1), (u @ v).flatten(1)).min()
             > 0.97
         )
+
+
+NVRC = {**TABLE, "grid_halving": "thw"}
+RATE_DISTORTION = {"kind": "rate_distortion", "lmbda": 100.0, "epochs": 2, "rate_every": 1}
+
+
+def make_nvrc_fitting(stages) -> Fitting:
+    torch.manual_seed(0)
+    scheme = load_scheme({"kind": "hierarchical", "context_kernels": [3, 1]})
+    return Fitting(
+        build(load_config(NVRC), SHAPE), video(), [load_stage(s) for s in stages], scheme,
+        FittingConfig(precision="fp32"), "rgb", 3,
+    )  # fmt: skip
+
+
+def test_rate_distortion_sees_what_was_pruned_as_zero():
+    fitting = make_nvrc_fitting([{"kind": "prune", "epochs": 1, "ratio": 0.15}, RATE_DISTORTION])
+    list(fitting.run())
+    stage, state = fitting.stages[1], fitting.state
+    seen = stage.values(state, 1.0, torch.Generator().manual_seed(0))
+    assert state.masks
+    straight = stage.config.relaxation == "straight_through"
+    for name, mask in state.masks.items():
+        dropped = seen[name][mask == 0]
+        assert straight is False or not dropped.any()
+    pruned = [p for p in fitting.parameters() if p.mask is not None]
+    assert all((p.values[~p.mask] == 0).all() for p in pruned)
+
+
+@pytest.mark.parametrize("rate_every", [1, 4])
+@pytest.mark.parametrize("relaxation", ["soft_round", "straight_through", "quant_noise"])
+def test_the_rate_term_makes_files_smaller(relaxation, rate_every):
+    sizes = []
+    for every in (0, rate_every):
+        stage = {**RATE_DISTORTION, "relaxation": relaxation, "epochs": 12, "rate_every": every}
+        fitting = make_nvrc_fitting([{**stage, "lmbda": 1.0}])
+        sizes.append(list(fitting.run())[-1].size_bytes)
+    assert sizes[1] < sizes[0]
+
+
+def test_a_side_tensor_that_is_not_a_number_is_a_divergence():
+    fitting = make_nvrc_fitting([RATE_DISTORTION])
+    fitting.stages[0].prepare(fitting.state)
+    with torch.no_grad():
+        fitting.state.side["log2_step_columns"].fill_(float("nan"))
+    with pytest.raises(DivergedError, match="stage rate_distortion, step 0"):
+        list(fitting.run())

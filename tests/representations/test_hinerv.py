@@ -3,7 +3,9 @@
 import pytest
 import torch
 
-from nvcodec.presets import load_preset
+from nvcodec.container.header import DEFAULT_LIMITS
+from nvcodec.decoder import memory_bytes
+from nvcodec.presets import load_preset, preset_names
 from nvcodec.representations import build, load_config
 from nvcodec.representations._base import Patches
 from nvcodec.representations._hinerv_config import plan_paddings, plan_strides
@@ -165,3 +167,29 @@ def test_the_second_form_equals_convolving_whole_grids():
                 volume, (5, *size), mode="trilinear", align_corners=False
             )
         assert (network.base(t, 5) - expected[0].permute(1, 2, 3, 0)).abs().max() < 1e-5
+
+
+def test_a_stage_without_blocks_hands_on_its_width():
+    for depths in ([1, 0, 1], [0, 0, 0]):
+        network = small_network(24, 32, depths=depths, expansions=[1, 1, 1], strides=[2, 1, 2])
+        assert network.render(torch.tensor([0])).shape == (1, 24, 32, 3)
+        shape = VideoShape(5, 24, 32, 3)
+        assert network.config.num_parameters(shape) == sum(p.numel() for p in network.parameters())
+
+
+@pytest.mark.parametrize("settings", [{}, {"grid_halving": "thw"}])
+def test_bands_equal_the_frame(settings):
+    network = small_network(185, 320, **settings)
+    with torch.no_grad():
+        whole = network.render(torch.tensor([2, 4]))
+        for height in network.patch_sizes()[0][:-1]:
+            assert torch.equal(network.render(torch.tensor([2, 4]), height), whole)
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_fits_the_limits_at_1080p(name):
+    config = load_preset(name).representation_config
+    shape = VideoShape(600, 1080, 1920, 3)
+    assert config.num_parameters(shape) <= DEFAULT_LIMITS.parameters
+    assert config.macs_per_frame(shape) <= DEFAULT_LIMITS.macs_per_frame
+    assert memory_bytes(config, shape) <= DEFAULT_LIMITS.memory_bytes

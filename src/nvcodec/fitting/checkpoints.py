@@ -2,6 +2,7 @@
 
 import io
 import os
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -48,18 +49,20 @@ class CheckpointStore:
         except OSError as error:
             raise OutputError(f"{part}: cannot write a checkpoint: {error.strerror}") from error
 
-    def load(self, device: torch.device) -> dict[str, Any] | None:
-        """The newest readable generation, or None.
+    def load(self) -> dict[str, Any] | None:
+        """The newest readable generation, on the CPU; None when nothing is stored.
 
         Raises:
-            ResumeError: the state belongs to other settings, frames or seed.
+            ResumeError: the state belongs to other settings, frames or seed, or cannot be read.
         """
+        torn = None
         for path in (self.path, self.previous):
             if not path.exists():
                 continue
             try:
-                state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-            except Exception:  # a torn file: torch raises many kinds; the one before is tried
+                state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+                torn = f"{path}: {error}"  # the generation before is tried
                 continue
             if state.get("digest") != self.digest:
                 raise ResumeError(
@@ -67,6 +70,8 @@ class CheckpointStore:
                     "--restart throws the stored job away"
                 )
             return state
+        if torn is not None:
+            raise ResumeError(f"no checkpoint can be read ({torn}); --restart begins anew")
         return None
 
     def clear(self) -> None:

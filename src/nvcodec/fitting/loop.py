@@ -100,13 +100,13 @@ class Fitting:
             DivergedError: the loss is not finite.
             InterruptedEncodeError: `should_stop` said so; the state is saved.
         """
-        stored = self.store.load(self.frames.device) if self.store else None
+        stored = self.store.load() if self.store else None
         first_stage = stored["stage"] if stored else 0
         if stored:
-            self.state.masks = stored["masks"]
-            self.state.side = stored["side"]
-            for tensor in self._side_tensors():
-                tensor.requires_grad_()
+            device = self.frames.device
+            self.state.masks = {n: mask.to(device) for n, mask in stored["masks"].items()}
+            side = stored["side"].items()
+            self.state.side = {n: tensor.to(device).requires_grad_() for n, tensor in side}
             self.state.representation.load_state_dict(stored["parameters"])
             self.elapsed_s = stored["elapsed_s"]
         for number in range(first_stage, len(self.stages)):
@@ -141,14 +141,16 @@ class Fitting:
                 raise InterruptedEncodeError("stopped on request; everything up to here is saved")
             tensor = self._step(number, step, optimizers)
             last = step + 1 == num_steps
-            if step % CHECK_EVERY == 0 or last or clock.is_due("checkpoint", CHECKPOINT_INTERVAL_S):
+            to_save = not last and clock.is_due("checkpoint", CHECKPOINT_INTERVAL_S)
+            to_evaluate = last or clock.is_due("evaluation", self._evaluation_interval)
+            if step % CHECK_EVERY == 0 or to_save or to_evaluate:
                 loss = float(tensor)
+                where = f"stage {stage.config.kind}, step {step} of {num_steps}"
                 if not math.isfinite(loss):
-                    raise DivergedError(
-                        f"stage {stage.config.kind}, step {step} of {num_steps}: loss is {loss}; "
-                        "lower the learning rate"
-                    )
-            if last or clock.is_due("evaluation", self._evaluation_interval):
+                    raise DivergedError(f"{where}: loss is {loss}; lower the learning rate")
+                if (to_save or to_evaluate) and not self._is_finite():
+                    raise DivergedError(f"{where}: a weight is not finite; lower the learning rate")
+            if to_evaluate:
                 self._evaluate()
                 clock.restart("evaluation")
             if last or clock.is_due("record", RECORD_INTERVAL_S):
@@ -160,7 +162,7 @@ class Fitting:
                     stage.config.kind, number, len(self.stages), done, sum(self.steps), loss,
                     clock.elapsed_s, eta_s, self.psnr_db, self.size_bytes,
                 )  # fmt: skip
-            if not last and clock.is_due("checkpoint", CHECKPOINT_INTERVAL_S):
+            if to_save:
                 self._save(number, step + 1, optimizers, clock.elapsed_s)
                 clock.restart("checkpoint")
         stage.finish(self.state)
@@ -206,6 +208,10 @@ class Fitting:
             torch.nn.utils.clip_grad_norm_(tensors, self.config.clip_norm)
         for optimizer in optimizers:
             optimizer.step()
+
+    def _is_finite(self) -> bool:
+        tensors = [*self.state.representation.parameters(), *self._side_tensors()]
+        return all(bool(tensor.isfinite().all()) for tensor in tensors)
 
     def _side_tensors(self) -> list[Tensor]:
         return list(self.state.side.values())

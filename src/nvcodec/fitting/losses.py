@@ -17,7 +17,7 @@ def distortion(output: Tensor, target: Tensor, color: str, config: LossConfig) -
     of the planes' MSE, and MS-SSIM of Y.
     """
     if color == "yuv":
-        mse = (output - target).square().mean(dim=(0, 1, 2))
+        mse = (output - target).square().mean(dim=(0, 1, 2)) + 1e-9  # roots need a slope at zero
         y_share = mse[0] ** 0.75 * (mse[1] * mse[2]) ** 0.125
         return 0.99 * y_share + 0.01 * (
             1 - ms_ssim(output[..., :1], target[..., :1], config.ms_ssim_window)

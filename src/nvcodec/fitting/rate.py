@@ -7,6 +7,7 @@ all with straight-through gradients. On rounded bins the estimate equals the cod
 precision of its tables (a test binds the two).
 """
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -72,9 +73,13 @@ def gaussian_bits(residuals: Tensor, log2_sigma: Tensor) -> Tensor:
 
 def bin_widths(log2_step: Tensor) -> Tensor:
     """Bin widths as they are stored, half floats, with the gradient of 2^x."""
-    table = torch.from_numpy(step_table().astype("float32")).to(log2_step.device)
-    index = (log2_step.detach() * PER_OCTAVE).round().long() - MIN_STEP
-    return straight_through(torch.exp2(log2_step), table[index])
+    index = (log2_step.detach() * PER_OCTAVE).nan_to_num(0.0).round().long() - MIN_STEP
+    return straight_through(torch.exp2(log2_step), _step_table(log2_step.device)[index])
+
+
+@functools.cache
+def _step_table(device: torch.device) -> Tensor:
+    return torch.from_numpy(step_table().astype("float32")).to(device)
 
 
 class LayersTwin:

@@ -72,16 +72,36 @@ class Representation(nn.Module, abc.ABC, Generic[ConfigT]):
     def parameter_roles(self) -> Mapping[str, Role]:
         """Role of every parameter by its name, in the order in which they are coded."""
 
+    def patch_sizes(self) -> tuple[list[int], list[int]]:
+        """Heights and widths that patches may have, rising; the canvas itself is the last."""
+        height, width = self.canvas
+        return [height], [width]
+
     def check_patch_size(self, size: tuple[int, int]) -> None:
         """Raise ValueError, naming the legal sizes, when such patches cannot be produced."""
+        for name, seen, legal in zip(("height", "width"), size, self.patch_sizes(), strict=True):
+            if seen not in legal:
+                raise ValueError(f"patch {name} {seen} is not one of {', '.join(map(str, legal))}")
 
     def prunable_parameters(self) -> list[str]:
         """Names of the parameters that pruning may take entries from: all weights by default."""
         return [name for name, role in self.parameter_roles().items() if role is Role.WEIGHT]
 
-    def render(self, frame_indices: Tensor) -> Tensor:
-        """Frames at the video's size, float (N, H, W, C) in [0, 1], whatever the batch."""
-        frames: Tensor = self(Patches.frames(frame_indices))
+    def render(self, frame_indices: Tensor, band_height: int | None = None) -> Tensor:
+        """Frames at the video's size, float (N, H, W, C) in [0, 1], whatever the batch.
+
+        With `band_height`, one of `patch_sizes`, bands of so many rows are computed one after the
+        other: the same pixels in less memory.
+        """
+        height, width = self.canvas
+        if band_height is None or band_height == height:
+            frames: Tensor = self(Patches.frames(frame_indices))
+        else:
+            zeros = torch.zeros_like(frame_indices)
+            tops = range(0, self.shape.height, band_height)
+            size = (band_height, width)
+            bands = [self(Patches(frame_indices, zeros + top, zeros, size)) for top in tops]
+            frames = torch.cat(bands, dim=1)
         return frames[:, : self.shape.height, : self.shape.width]
 
     def parameter_specs(self) -> list[ParameterSpec]:

@@ -64,15 +64,17 @@ class HinervConfig(RepresentationConfig):
     def _same_stages(self) -> Self:
         stages = len(self.depths)
         if not 1 <= stages <= 8 or not all(0 <= d <= 64 for d in self.depths):
-            raise ValueError(f"depths {self.depths}: 1 to 8 stages of 0 to 64 blocks")
+            raise ValueError(f"depths {self.depths[:8]}: 1 to 8 stages of 0 to 64 blocks")
         if len(self.expansions) != stages or not all(1 <= e <= 16 for e in self.expansions):
             raise ValueError(
-                f"expansions {self.expansions}: one of 1 to 16 for each of {stages} stages"
+                f"expansions {self.expansions[:8]}: one of 1 to 16 for each of {stages} stages"
             )
         if self.strides is not None and (
             len(self.strides) != stages or not all(1 <= s <= 16 for s in self.strides)
         ):
-            raise ValueError(f"strides {self.strides}: one of 1 to 16 for each of {stages} stages")
+            raise ValueError(
+                f"strides {self.strides[:8]}: one of 1 to 16 for each of {stages} stages"
+            )
         return self
 
     def resolve(self, height: int, width: int) -> Self:
@@ -88,17 +90,15 @@ class HinervConfig(RepresentationConfig):
         """Sizes of every stage; widths are C_n = floor(C_0 / 2^(n-1)) (HiNeRV, section 3.2)."""
         strides = self.resolve(height, width).strides
         assert strides is not None
-        widths = [
-            max(self.channels >> n, min(self.min_channels, self.channels), 1)
-            for n in range(len(strides))
-        ]
-        return [
-            StagePlan(
-                widths[max(n - 1, 0)], widths[n], stride, self.depths[n], self.expansions[n],
-                max(self.local_channels >> n, 1),
-            )
-            for n, stride in enumerate(strides)
-        ]  # fmt: skip
+        plans, channels = [], self.channels
+        for n, (stride, depth) in enumerate(zip(strides, self.depths, strict=True)):
+            # Only blocks change the width: a stage without any hands on what it gets.
+            narrowed = max(self.channels >> n, min(self.min_channels, self.channels), 1)
+            after = narrowed if depth else channels
+            local = max(self.local_channels >> n, 1)
+            plans.append(StagePlan(channels, after, stride, depth, self.expansions[n], local))
+            channels = after
+        return plans
 
     def base_size(self, height: int, width: int) -> tuple[int, int]:
         """(rows, columns) of the base grids."""
@@ -136,8 +136,7 @@ class HinervConfig(RepresentationConfig):
                 k * stage.stride**2 * (stage.local_channels << i) for i, k in enumerate(knots)
             )
             total += self._encoding_weights(stage) + stage.channels_in + self._block_weights(stage)
-            width = stage.channels_out if stage.depth else stage.channels_in
-        return total + (width + 1) * shape.channels
+        return total + (stage.channels_out + 1) * shape.channels
 
     def macs_per_frame(self, shape: VideoShape) -> int:
         """Multiply-adds of convolutions and linear layers, as HiNeRV's Table 1 counts them."""

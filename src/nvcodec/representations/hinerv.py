@@ -213,9 +213,7 @@ class Hinerv(Representation[HinervConfig]):
             cell, knots = (plan.stride, plan.stride), config.local_frames or shape.num_frames
             local = TemporalGrids(knots, cell, plan.local_channels, config.local_levels)
             self.stages.append(Stage(plan, config.kernel_size, local))
-        self.head = nn.Linear(
-            plans[-1].channels_out if plans[-1].depth else plans[-1].channels_in, shape.channels
-        )
+        self.head = nn.Linear(plans[-1].channels_out, shape.channels)
         nn.init.zeros_(self.head.bias)
 
     @property
@@ -312,18 +310,12 @@ class Hinerv(Representation[HinervConfig]):
             assert isinstance(stage, Stage)
             yield stage
 
-    def check_patch_size(self, size: tuple[int, int]) -> None:
-        """Patches are multiples of the product of strides that divide the canvas."""
-        for axis, name in enumerate(("height", "width")):
-            legal = [
-                self.scale * k
-                for k in range(1, self.base_size[axis] + 1)
-                if self.base_size[axis] % k == 0
-            ]
-            if size[axis] not in legal:
-                raise ValueError(
-                    f"patch {name} {size[axis]} is not one of {', '.join(map(str, legal))}"
-                )
+    def patch_sizes(self) -> tuple[list[int], list[int]]:
+        """Multiples of the product of strides that divide the canvas."""
+        heights, widths = (
+            [self.scale * k for k in range(1, n + 1) if n % k == 0] for n in self.base_size
+        )
+        return heights, widths
 
     def parameter_roles(self) -> Mapping[str, Role]:
         """Grids are grids, one-dimensional tensors biases, the rest weights."""

@@ -76,7 +76,7 @@ from nvcodec.errors import LimitError
 
 TAGS = ("GRID", "LAYR", "QSCL", "ENTP")
 MAX_CONTEXT_WEIGHTS = 1 << 24
-MAX_CONTEXT_BYTES = 1 << 32
+MAX_CONTEXT_BYTES = 1 << 33
 """Memory that the context models of one segment may need."""
 
 TensorT = TypeVar("TensorT", GridTensor, LayerTensor)

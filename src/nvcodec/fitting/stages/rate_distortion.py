@@ -95,7 +95,7 @@ class RateDistortion(Stage[RateDistortionConfig]):
     ) -> Mapping[str, Tensor]:
         """Parameters after relaxed rounding."""
         twin, side = self._get_twin(state), self._side(state)
-        seen = twin.observe(dict(state.representation.named_parameters()), side)
+        seen = twin.observe(state.masked(), side)
         relaxed = [self._relaxed(bins, progress, generator) for bins in seen.bins]
         return twin.values(relaxed, seen, side)
 
@@ -106,7 +106,7 @@ class RateDistortion(Stage[RateDistortionConfig]):
     def rate(self, state: FitState, progress: float, generator: torch.Generator) -> Tensor:
         """R in bits a pixel."""
         twin, side = self._get_twin(state), self._side(state)
-        seen = twin.observe(dict(state.representation.named_parameters()), side)
+        seen = twin.observe(state.masked(), side)
         relaxed = [self._relaxed(bins, progress, generator) for bins in seen.bins]
         # With straight-through rounding the gradient is taken at the unrounded value.
         at = seen.bins if self.config.relaxation == "straight_through" else relaxed
