@@ -60,36 +60,38 @@ def measure(clip: str, words: list[str]) -> dict:
     }
 
 
-def main() -> None:
-    """Measure every point that is not stored yet."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("clip")
-    parser.add_argument("--point", action="append", required=True, metavar="NAME=WORDS")
-    parser.add_argument("--out", type=Path, required=True)
-    args = parser.parse_args()
-    stored = []
-    if args.out.exists():
-        stored = [json.loads(line) for line in args.out.read_text().splitlines()]
-    done = {(line["clip"], line["command"]) for line in stored}
-    for point in args.point:
-        name, _, text = point.partition("=")
-        clip_name = Path(args.clip).name
-        command = f"nvc encode {clip_name} {text}"
-        if (clip_name, command) in done:
+def measure_all(clip: str, points: list[tuple[str, str]], out: Path) -> None:
+    """Measure every point, a name and words, that `out` does not hold yet."""
+    lines = out.read_text().splitlines() if out.exists() else []
+    done = {(line["clip"], line["command"]) for line in map(json.loads, lines)}
+    for name, text in points:
+        command = f"nvc encode {Path(clip).name} {text}"
+        if (Path(clip).name, command) in done:
             continue
         line = {
             "name": name,
-            "clip": clip_name,
+            "clip": Path(clip).name,
             "command": command,
-            **measure(args.clip, shlex.split(text)),
+            **measure(clip, shlex.split(text)),
             "date": datetime.date.today().isoformat(),
             "device": f"{platform.machine()} CPU, {os.cpu_count()} cores",
             "threads": torch.get_num_threads(),
             "versions": {"nvcodec": __version__, "torch": torch.__version__},
         }
         print(json.dumps(line), flush=True)
-        with args.out.open("a", encoding="utf-8") as file:
+        with out.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
+
+
+def main() -> None:
+    """Measure the points of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("clip")
+    parser.add_argument("--point", action="append", required=True, metavar="NAME=WORDS")
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    points = [(name, text) for name, _, text in (point.partition("=") for point in args.point)]
+    measure_all(args.clip, points, args.out)
 
 
 if __name__ == "__main__":
