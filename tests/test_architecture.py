@@ -31,7 +31,8 @@ ALLOWED = {
     "presets": FORMAT | {"metrics", "representations", "fitting"},
 }
 ALLOWED["job"] = ALLOWED["presets"] | {"decoder", "presets"}
-ALLOWED["encoder"] = ALLOWED["job"] | {"job"}
+ALLOWED["encode_types"] = ALLOWED["segment_encoder"] = ALLOWED["job"]
+ALLOWED["encoder"] = ALLOWED["job"] | {"job", "encode_types", "segment_encoder"}
 ALLOWED["distributed"] = ALLOWED["bench"] = ALLOWED["encoder"] | {"encoder", "distributed"}
 ALLOWED["cli"] = set(ALLOWED) | {"cli"}
 

@@ -11,185 +11,48 @@ comes from decoding the bytes, never from a loss.
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO, Literal, NamedTuple
+from typing import BinaryIO, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from nvcodec import __version__
-from nvcodec.coding.schemes import load_scheme
-from nvcodec.container.header import DEFAULT_LIMITS, Head
+from nvcodec.container.header import Head
 from nvcodec.container.payloads import CodedSegment
 from nvcodec.container.reader import NvcReader
 from nvcodec.container.unfinished import part_path
 from nvcodec.container.writer import NvcWriter
-from nvcodec.decoder import (
-    SegmentDecoder,
-    build_checked,
-    memory_bytes,
-    segment_shape,
-    select_device,
+from nvcodec.decoder import SegmentDecoder, build_checked, segment_shape, select_device
+from nvcodec.encode_types import (
+    Color,
+    EncodeReport,
+    EncodeSettings,
+    Event,
+    SegmentFitting,
+    SegmentStarted,
 )
 from nvcodec.errors import (
     InterruptedEncodeError,
     NvcError,
     OutputError,
-    PresetError,
     UnsupportedVideoError,
     VerificationError,
     VideoError,
 )
 from nvcodec.fitting.checkpoints import CheckpointStore
-from nvcodec.fitting.loop import FitRecord, Fitting
-from nvcodec.fitting.settings import FittingConfig
-from nvcodec.fitting.stages import load_stage
+from nvcodec.fitting.loop import FitRecord
 from nvcodec.job import Job, check_output, discard_job, frames_digest, job_folder
-from nvcodec.metrics.quality import Quality, QualityMeter
+from nvcodec.metrics.quality import QualityMeter
 from nvcodec.presets import Preset
-from nvcodec.representations import build
+from nvcodec.segment_encoder import encode_segment, predicted_bytes, predicted_memory_bytes
 from nvcodec.segments import Segment, plan_segments
-from nvcodec.video import RawGeometry, VideoReader, open_video
+from nvcodec.video import VideoReader, open_video
 from nvcodec.video.color import planes_to_rgb, planes_to_yuv444
-from nvcodec.video.info import Chroma, Planes, VideoInfo, VideoShape
-
-Color = Literal["auto", "rgb", "yuv"]
+from nvcodec.video.info import Chroma, Planes, VideoInfo
 
 MIN_SIDE = 16
-DEFAULT_SEGMENT_FRAMES = 600
-"""Longest segment unless asked otherwise: a UVG sequence is one segment."""
-EXPECTED_CODED_SHARE = 0.72
-"""Coded bits of a pruned and quantized network over `bits` a parameter; only for the prediction."""
-
-
-@dataclass(frozen=True)
-class EncodeSettings:
-    """How to encode, besides the preset.
-
-    `frames` picks a range of the source, `scale` is (width, height), `frame_rate` replaces the
-    source's own, `raw` is the geometry of a raw planar source. `workdir` keeps the job instead of
-    `OUT.nvc.job`; `restart` throws a stored job away; `overwrite` allows to replace the target;
-    `verify` decodes and measures what was written.
-    """
-
-    color: Color = "auto"
-    segment_frames: int = DEFAULT_SEGMENT_FRAMES
-    seed: int = 0
-    device: str = "auto"
-    frames: slice | None = None
-    scale: tuple[int, int] | None = None
-    frame_rate: Fraction | None = None
-    raw: RawGeometry | None = None
-    workdir: Path | None = None
-    restart: bool = False
-    overwrite: bool = False
-    verify: bool = True
-
-
-class EncodedSegment(NamedTuple):
-    """What one segment becomes."""
-
-    sections: dict[str, bytes]
-    digest: bytes
-
-
-@dataclass(frozen=True)
-class SegmentStarted:
-    """A segment is about to be fitted."""
-
-    number: int
-    segment: Segment
-    video: VideoInfo
-    num_parameters: int
-    macs_per_frame: int
-    predicted_bytes: int
-    memory_bytes: int
-    is_resumed: bool
-
-
-@dataclass(frozen=True)
-class SegmentFitting:
-    """Where the fitting of a segment stands."""
-
-    number: int
-    record: FitRecord
-
-
-@dataclass(frozen=True)
-class EncodeReport:
-    """A finished encoding; quality is that of the decoded file, None when it was not measured."""
-
-    num_frames: int
-    num_segments: int
-    size_bytes: int
-    rate_bpp: float
-    bitrate_kbps: float
-    quality: Quality | None
-    fit_s: float
-    decode_s: float
-
-
-Event = SegmentStarted | SegmentFitting
-
-
-def encode_segment(
-    pixels: NDArray[np.uint8],
-    preset: Preset,
-    seed: int,
-    *,
-    color: str = "rgb",
-    device: torch.device | None = None,
-    store: CheckpointStore | None = None,
-    should_stop: Callable[[], bool] = lambda: False,
-    on_record: Callable[[FitRecord], None] = lambda record: None,
-) -> EncodedSegment:
-    """Fit a representation to one segment and code it.
-
-    Args:
-        pixels: uint8 (T, H, W, C), samples of the kind that `color` names.
-        preset: a loaded preset.
-        seed: of initial values, batches and noise.
-        color: `rgb`, `yuv` (4:4:4) or `gray`.
-        device: where to fit; the CPU by default.
-        store: where checkpoints are kept; a stored one is continued.
-        should_stop: asked before every step.
-        on_record: called about once a second.
-
-    Returns:
-        Sections of the bitstream and the hash of their integers.
-
-    Raises:
-        PresetError: the preset does not fit the video's size.
-        DivergedError: fitting failed.
-        InterruptedEncodeError: stopped on request; `store` holds the state.
-    """
-    device = device or torch.device("cpu")
-    scheme = load_scheme(preset.scheme)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        representation = build(preset.representation_config, VideoShape(*pixels.shape))
-    try:
-        fitting = Fitting(
-            representation.to(device),
-            torch.from_numpy(pixels).to(device),
-            [load_stage(table) for table in preset.stages],
-            scheme,
-            FittingConfig.model_validate(preset.fitting),
-            color,
-            seed,
-            store,
-        )
-    except ValueError as error:
-        raise PresetError(
-            f"preset {preset.name} for {pixels.shape[2]}x{pixels.shape[1]}: {error}"
-        ) from error
-    for record in fitting.run(should_stop):
-        on_record(record)
-    coded = scheme.quantize(fitting.parameters())
-    return EncodedSegment(scheme.pack(coded), coded.digest())
 
 
 def encode(
@@ -388,45 +251,38 @@ class _Encoding:
 
     def _announce(self, head: Head, number: int, segment: Segment, is_resumed: bool) -> None:
         """Say what is to be expected, and refuse what no decoder would take."""
-        build_checked(head, segment.num_frames, DEFAULT_LIMITS)
+        build_checked(head, segment.num_frames, self.settings.limits)
         config = self.preset.representation_config
         shape = segment_shape(head, segment.num_frames)
-        num_parameters = config.num_parameters(shape)
-        bits = self.preset.scheme.get("bits")
-        expected_bits = EXPECTED_CODED_SHARE * bits if bits else 16
-        fitting = self.preset.fitting
-        batch = 1 if fitting.get("patch_size") else fitting.get("batch_size", 1)
-        activations = 10 * batch * config.activations_per_frame(shape) * 4
-        pixels = shape.height * shape.width * shape.channels + self.video.info.frame_bytes
-        expected_memory = (
-            memory_bytes(config, shape)
-            + 8 * num_parameters
-            + activations
-            + segment.num_frames * pixels
-        )
         self.on_event(
             SegmentStarted(
                 number=number,
                 segment=segment,
                 video=self.video.info,
-                num_parameters=num_parameters,
+                num_parameters=config.num_parameters(shape),
                 macs_per_frame=config.macs_per_frame(shape),
-                predicted_bytes=round(num_parameters * expected_bits / 8),
-                memory_bytes=expected_memory,
+                predicted_bytes=predicted_bytes(self.preset, shape),
+                memory_bytes=predicted_memory_bytes(
+                    self.preset, shape, self.video.info.frame_bytes
+                ),
                 is_resumed=is_resumed,
             )
         )
 
     def _pixels(self, planes: list[Planes]) -> NDArray[np.uint8]:
         convert = planes_to_yuv444 if self.color == "yuv" else planes_to_rgb
-        return np.stack([convert(frame, self.video.info) for frame in planes])
+        first = convert(planes[0], self.video.info)
+        pixels = np.empty((len(planes), *first.shape), np.uint8)
+        for t, frame in enumerate(planes):
+            pixels[t] = convert(frame, self.video.info)
+        return pixels
 
     def _measure(
         self, meter: QualityMeter, head: Head, coded: CodedSegment, planes: list[Planes]
     ) -> None:
         """Decode the segment's bytes and compare every frame."""
         started = time.monotonic()
-        decoder = SegmentDecoder(head, coded, self.device)
+        decoder = SegmentDecoder(head, coded, self.device, limits=self.settings.limits)
         for t, reference in enumerate(planes):
             self._stop_if_asked()
             decoded = decoder.planes(t, self.video.info)
@@ -437,7 +293,7 @@ class _Encoding:
     def _verify(self, digests: list[bytes], num_frames: int) -> None:
         """Read the finished file back: every segment must hold the integers that were measured."""
         assert self.path is not None
-        with NvcReader(self.path) as reader:
+        with NvcReader(self.path, limits=self.settings.limits) as reader:
             seen = [(segment.digest, segment.num_frames) for segment in reader.segments()]
         if [digest for digest, _ in seen] != digests or sum(n for _, n in seen) != num_frames:
             raise VerificationError(
@@ -489,12 +345,12 @@ class _Encoding:
             scheme=self.preset.scheme,
             remark=f"nvcodec {__version__} {self.preset.name}",
         ).model_copy(update={"num_frames": num_frames or 0})
-        overwrite = self.settings.overwrite
+        overwrite, limits = self.settings.overwrite, self.settings.limits
         if self.path is None:
-            return NvcWriter(self.target, head)
+            return NvcWriter(self.target, head, limits=limits)
         if self.job is not None and self.job.is_resumed and part_path(self.path).exists():
-            return NvcWriter.resume(self.path, head, overwrite=overwrite)
-        return NvcWriter(self.path, head, overwrite=overwrite)
+            return NvcWriter.resume(self.path, head, overwrite=overwrite, limits=limits)
+        return NvcWriter(self.path, head, overwrite=overwrite, limits=limits)
 
 
 def _choose_color(color: Color, info: VideoInfo) -> Literal["rgb", "yuv", "gray"]:
