@@ -10,7 +10,7 @@ from codec_helpers import ROOT, python
 
 SOURCE = ROOT / "src"
 
-HELPERS = {"errors", "settings", "registry", "segments", "processes"}
+HELPERS = {"errors", "settings", "registry", "segments", "processes", "disk"}
 LOW = HELPERS | {"video", "coding"}
 FORMAT = LOW | {"coding.schemes", "container"}
 # Each group, and what it may import besides itself.
@@ -20,6 +20,7 @@ ALLOWED = {
     "registry": {"errors"},
     "segments": {"errors"},
     "processes": {"errors"},
+    "disk": {"errors"},
     "video": HELPERS,
     "coding": HELPERS,
     "metrics": HELPERS | {"video"},
