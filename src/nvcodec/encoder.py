@@ -12,7 +12,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import torch
@@ -34,6 +34,7 @@ from nvcodec.encode_types import (
     SegmentStarted,
 )
 from nvcodec.errors import (
+    BitstreamError,
     InterruptedEncodeError,
     NvcError,
     OutputError,
@@ -43,13 +44,21 @@ from nvcodec.errors import (
 )
 from nvcodec.fitting.checkpoints import CheckpointStore
 from nvcodec.fitting.loop import FitRecord
-from nvcodec.job import Job, check_output, discard_job, frames_digest, job_folder
+from nvcodec.job import (
+    Job,
+    check_apart,
+    check_output,
+    check_owner,
+    discard_job,
+    frames_digest,
+    job_folder,
+)
 from nvcodec.metrics.quality import QualityMeter
 from nvcodec.presets import Preset
 from nvcodec.segment_encoder import encode_segment, predicted_bytes, predicted_memory_bytes
 from nvcodec.segments import Segment, plan_segments
 from nvcodec.video import VideoReader, open_video
-from nvcodec.video.color import planes_to_rgb, planes_to_yuv444
+from nvcodec.video.color import luma_weights, planes_to_rgb, planes_to_yuv444
 from nvcodec.video.info import Chroma, Planes, VideoInfo
 
 MIN_SIDE = 16
@@ -78,7 +87,13 @@ def encode(
         NvcError: see `errors`; the message says what, where, what was seen and what is allowed.
     """
     settings = settings or EncodeSettings()
-    path = check_output(target, settings.overwrite)
+    path = check_output(
+        target, settings.overwrite, continues=not settings.restart, workdir=settings.workdir
+    )
+    if path is not None:
+        check_apart(source, path)
+    elif settings.workdir is not None:
+        raise OutputError("--workdir: an output that is a stream cannot be continued")
     device = select_device(settings.device)
     with open_video(
         source,
@@ -113,19 +128,21 @@ class _Encoding:
         self.should_stop = should_stop
         self.on_event = on_event
         self.color = _choose_color(settings.color, video.info)
-        _check_size(video.info)
+        _check_video(video.info)
         config = preset.representation_config.resolve(video.info.height, video.info.width)
         resolved = config.model_dump(mode="json", exclude_none=True)
         self.preset = preset.model_copy(update={"representation": resolved})
         self.meter = QualityMeter(video.info)
         self.fit_s = 0.0
         self.decode_s = 0.0
+        self.is_finished = False
         self.job = self._open_job()
 
     def run(self) -> EncodeReport:
         """Encode every segment, then close and check the file."""
         try:
-            digests, num_frames, size_bytes = self._write_segments()
+            work = self._recall_segments if self.is_finished else self._write_segments
+            digests, num_frames, size_bytes = work()
         except InterruptedEncodeError as error:
             if self.job is None:
                 raise InterruptedEncodeError(
@@ -165,14 +182,36 @@ class _Encoding:
                 num_frames += len(planes)
             assert writer is not None  # a video without frames was refused by its reader
             return digests, num_frames, writer.finish()
-        except NvcError:
-            if writer is not None and self.job is not None and self.job.is_empty:
-                writer.close()  # a preset that does not fit, and the like: leave nothing behind
-                discard_job(self.job.folder, self.path)
+        except NvcError as error:
+            # A preset that does not fit, and the like: leave nothing behind.
+            if self.job is not None and self.job.is_empty:
+                if writer is not None:
+                    writer.discard()
+                    self.job.remove()
+                elif not self.job.is_resumed and not isinstance(error, OutputError):
+                    self.job.remove()
             raise
         finally:
             if writer is not None:
                 writer.close()
+
+    def _recall_segments(self) -> tuple[list[bytes], int, int]:
+        """As `_write_segments`, of a file that got its name just before something stopped us."""
+        assert self.path is not None
+        digests: list[bytes] = []
+        num_frames = 0
+        for number, planes in enumerate(self._segments(iter(self.video))):
+            digests.append(self._recall(number, frames_digest(planes)))
+            num_frames += len(planes)
+        return digests, num_frames, self.path.stat().st_size
+
+    def _recall(self, number: int, input_digest: str) -> bytes:
+        """Digest of a segment that is in the file; what was measured then counts as now."""
+        assert self.job is not None
+        stored = self.job.finished(number, input_digest)
+        self.fit_s += stored["fit_s"]
+        self.meter.restore(stored["quality"])
+        return bytes.fromhex(stored["digest"])
 
     def _segments(self, frames: Iterator[Planes]) -> Iterator[list[Planes]]:
         """Frames of each segment: even lengths where their number is known, else as they come."""
@@ -203,11 +242,7 @@ class _Encoding:
         """Encode, measure and write one segment, or take over one that the file holds already."""
         input_digest = frames_digest(planes)
         if number < len(writer.segments):
-            assert self.job is not None
-            stored = self.job.finished(number, input_digest)
-            self.fit_s += stored["fit_s"]
-            self.meter.restore(stored["quality"])
-            return bytes.fromhex(stored["digest"])
+            return self._recall(number, input_digest)
         started = time.monotonic()
         head = writer.head
         segment = Segment(first_frame, first_frame + len(planes))
@@ -302,40 +337,54 @@ class _Encoding:
 
     def _open_job(self) -> Job | None:
         settings, path = self.settings, self.path
-        if path is None and settings.workdir is None:
+        if path is None:
             return None
-        folder = settings.workdir or job_folder(path)  # type: ignore[arg-type]
-        has_part = path is not None and part_path(path).exists()
+        folder = settings.workdir or job_folder(path)
+        check_owner(folder, path)
         if settings.restart:
             discard_job(folder, path)
-        elif path is not None and path.exists() and not has_part:
+        has_part = part_path(path).exists()
+        if path.exists() and not has_part:
+            job = Job.stored(folder, self._job_settings(), path)
+            if job is not None and job.digests == self._written_digests(path):
+                self.is_finished = True
+                return job
+            if not settings.overwrite:
+                raise OutputError(f"{path}: exists; -y overwrites it")
             discard_job(folder)  # of an encoding that had finished, and was killed right then
-        info = self.video.info
-        job = Job(
-            folder,
-            {
-                **self.preset.model_dump(mode="json", exclude={"name", "description"}),
-                "color": self.color,
-                "segment_frames": settings.segment_frames,
-                "seed": settings.seed,
-                "frames": [settings.frames.start, settings.frames.stop]
-                if settings.frames
-                else None,
-                "width": info.width,
-                "height": info.height,
-                "chroma": info.chroma.value,
-                "frame_rate": str(info.frame_rate),
-                "num_frames": info.num_frames,
-            },
-        )
-        is_stray = has_part and not (job.is_resumed or settings.restart or settings.overwrite)
-        if path is not None and is_stray:
+        job = Job(folder, self._job_settings(), path)
+        if has_part and not (job.is_resumed or settings.overwrite):
             job.remove()
             raise OutputError(
                 f"{part_path(path)}: unfinished, and without the job that could continue it; "
                 "--restart throws it away"
             )
         return job
+
+    def _job_settings(self) -> dict[str, Any]:
+        """Everything that the file's bytes depend on, save for the frames."""
+        settings, info = self.settings, self.video.info
+        frames = settings.frames
+        return {
+            **self.preset.model_dump(mode="json", exclude={"name", "description"}),
+            "color": self.color,
+            "segment_frames": settings.segment_frames,
+            "seed": settings.seed,
+            "frames": [frames.start, frames.stop] if frames else None,
+            "width": info.width,
+            "height": info.height,
+            "chroma": info.chroma.value,
+            "frame_rate": str(info.frame_rate),
+            "num_frames": info.num_frames,
+        }
+
+    def _written_digests(self, path: Path) -> list[str] | None:
+        """Hash of each segment's integers as the finished file has it; None if it is not whole."""
+        try:
+            with NvcReader(path, limits=self.settings.limits) as reader:
+                return [segment.digest.hex() for segment in reader.segments()]
+        except (BitstreamError, OSError):
+            return None
 
     def _open_writer(self, num_frames: int | None) -> NvcWriter:
         head = Head.from_video_info(
@@ -349,7 +398,10 @@ class _Encoding:
         if self.path is None:
             return NvcWriter(self.target, head, limits=limits)
         if self.job is not None and self.job.is_resumed and part_path(self.path).exists():
-            return NvcWriter.resume(self.path, head, overwrite=overwrite, limits=limits)
+            known = len(self.job.digests)
+            return NvcWriter.resume(
+                self.path, head, overwrite=overwrite, limits=limits, max_segments=known
+            )
         return NvcWriter(self.path, head, overwrite=overwrite, limits=limits)
 
 
@@ -362,8 +414,11 @@ def _choose_color(color: Color, info: VideoInfo) -> Literal["rgb", "yuv", "gray"
     return "rgb" if color == "auto" else color
 
 
-def _check_size(info: VideoInfo) -> None:
+def _check_video(info: VideoInfo) -> None:
+    """Refuse what cannot be coded, before any work."""
     if min(info.width, info.height) < MIN_SIDE:
         raise UnsupportedVideoError(
             f"a video of {info.width}x{info.height}; allowed are {MIN_SIDE}x{MIN_SIDE} and larger"
         )
+    if info.chroma not in (Chroma.GRAY, Chroma.RGB):
+        luma_weights(info.color)

@@ -93,8 +93,8 @@ def encode(
     wanted, size = options.frame_range(frames), options.picture_size(scale)
     geometry, rate = options.raw_geometry(raw), options.frame_rate(fps)
     limits = options.changed_limits(limit)
-    path = options.check_target(output, overwrite)
-    options.check_source(source)
+    path = options.check_target(output, overwrite, continues=not restart, workdir=workdir)
+    options.check_source(source, path)
     from nvcodec.errors import InterruptedEncodeError, OutputError
     from nvcodec.job import job_folder
     from nvcodec.presets import load_preset, read_preset
@@ -133,7 +133,7 @@ def encode(
             )
     except InterruptedEncodeError as error:
         say(f"nvc: {error}")
-        if path is not None or workdir is not None:
+        if path is not None:
             say(f"nvc: continue with: {command_line(without='--restart')}")
         raise typer.Exit(stopper.exit_code) from error
     except OutputError:
