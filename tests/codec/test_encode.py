@@ -43,7 +43,12 @@ def test_the_predicted_size_goes_by_the_scheme(clip, tmp_path, preset, bits):
 
 def test_limits_are_those_of_the_decoder_to_come(clip, tmp_path, call):
     words = ("encode", clip, "-o", tmp_path / "x.nvc", "-p", TINY_RAW, "--epochs", 1, "-q")
-    for limit, said in (("parameters=10", "parameters"), ("frames=7", "frames")):
+    for limit, said in (
+        ("parameters=10", "parameters"),
+        ("memory_bytes=1k", "bytes of memory"),
+        ("macs_per_frame=1k", "multiply-adds"),
+        ("frames=7", "frames"),
+    ):
         done = call(*words, "--limit", limit)
         assert done.code == 10
         assert said in done.stderr
