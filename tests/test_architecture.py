@@ -10,7 +10,7 @@ from codec_helpers import ROOT, python
 
 SOURCE = ROOT / "src"
 
-HELPERS = {"errors", "settings", "registry", "segments", "processes"}
+HELPERS = {"errors", "settings", "registry", "segments", "processes", "disk"}
 LOW = HELPERS | {"video", "coding"}
 FORMAT = LOW | {"coding.schemes", "container"}
 # Each group, and what it may import besides itself.
@@ -20,6 +20,7 @@ ALLOWED = {
     "registry": {"errors"},
     "segments": {"errors"},
     "processes": {"errors"},
+    "disk": {"errors"},
     "video": HELPERS,
     "coding": HELPERS,
     "metrics": HELPERS | {"video"},
@@ -31,7 +32,8 @@ ALLOWED = {
     "presets": FORMAT | {"metrics", "representations", "fitting"},
 }
 ALLOWED["job"] = ALLOWED["presets"] | {"decoder", "presets"}
-ALLOWED["encoder"] = ALLOWED["job"] | {"job"}
+ALLOWED["encode_types"] = ALLOWED["segment_encoder"] = ALLOWED["job"]
+ALLOWED["encoder"] = ALLOWED["job"] | {"job", "encode_types", "segment_encoder"}
 ALLOWED["distributed"] = ALLOWED["bench"] = ALLOWED["encoder"] | {"encoder", "distributed"}
 ALLOWED["cli"] = set(ALLOWED) | {"cli"}
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from codec_helpers import TESTS, TINY, TINY_RAW
+from codec_helpers import TESTS, TINY, TINY_NVRC, TINY_RAW
 from nvcodec.errors import PresetError
 from nvcodec.presets import load_preset, preset_names, read_preset, share_epochs
 
@@ -97,3 +97,17 @@ def test_epochs_are_shared_in_proportion_with_their_warm_up():
         assert min(shares) >= 1
     with pytest.raises(PresetError, match=r"at least 3, one a stage"):
         share_epochs(stages, 2)
+
+
+@pytest.mark.parametrize("before", [(1, 1, 390), (390, 1, 1), (1, 2, 1), (5, 5, 5), (0, 0, 9)])
+def test_the_shortest_stages_keep_an_epoch(before):
+    for total in range(3, 20):
+        shares = [s["epochs"] for s in share_epochs([{"epochs": n} for n in before], total)]
+        assert sum(shares) == total
+        assert min(shares) >= 1
+
+
+def test_a_stage_that_needs_another_scheme():
+    scheme = ["scheme={kind='arithmetic', bits=6}"]
+    with pytest.raises(PresetError, match=r"stages.1: kind rate_distortion .*needs hierarchical"):
+        load_preset(TINY_NVRC, scheme)

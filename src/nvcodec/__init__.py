@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from nvcodec.container.reader import Inspection
     from nvcodec.decoder import Decoder
-    from nvcodec.encoder import EncodeReport, Event
+    from nvcodec.encode_types import EncodeReport, Event
     from nvcodec.presets import Preset
 
 __version__ = "0.1.0"
@@ -52,8 +52,8 @@ def encode(
         lmbda: weight of the distortion, for presets with rate-distortion fitting.
         should_stop: asked often; True saves the state and raises `InterruptedEncodeError`.
         on_event: told of progress.
-        **settings: fields of `encoder.EncodeSettings`: `frames=slice(0, 32)`, `scale=(320, 180)`,
-            `segment_frames`, `color`, `seed`, `device`, `overwrite`, and others.
+        **settings: fields of `encode_types.EncodeSettings`: `frames=slice(0, 32)`,
+            `scale=(320, 180)`, `segment_frames`, `color`, `seed`, `device`, `overwrite` and others.
 
     Returns:
         Sizes, rate and times; `quality` is that of the decoded file.
@@ -62,7 +62,7 @@ def encode(
         NvcError: see `errors`.
         TypeError: a setting that does not exist.
     """
-    from nvcodec.encoder import EncodeSettings
+    from nvcodec.encode_types import EncodeSettings
     from nvcodec.encoder import encode as encode_video
     from nvcodec.presets import load_preset
 

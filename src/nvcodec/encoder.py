@@ -11,185 +11,57 @@ comes from decoding the bytes, never from a loss.
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO, Literal, NamedTuple
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from nvcodec import __version__
-from nvcodec.coding.schemes import load_scheme
-from nvcodec.container.header import DEFAULT_LIMITS, Head
+from nvcodec.container.header import Head
 from nvcodec.container.payloads import CodedSegment
 from nvcodec.container.reader import NvcReader
 from nvcodec.container.unfinished import part_path
 from nvcodec.container.writer import NvcWriter
-from nvcodec.decoder import (
-    SegmentDecoder,
-    build_checked,
-    memory_bytes,
-    segment_shape,
-    select_device,
+from nvcodec.decoder import SegmentDecoder, build_checked, segment_shape, select_device
+from nvcodec.encode_types import (
+    Color,
+    EncodeReport,
+    EncodeSettings,
+    Event,
+    SegmentFitting,
+    SegmentStarted,
 )
 from nvcodec.errors import (
+    BitstreamError,
     InterruptedEncodeError,
     NvcError,
     OutputError,
-    PresetError,
     UnsupportedVideoError,
     VerificationError,
     VideoError,
 )
 from nvcodec.fitting.checkpoints import CheckpointStore
-from nvcodec.fitting.loop import FitRecord, Fitting
-from nvcodec.fitting.settings import FittingConfig
-from nvcodec.fitting.stages import load_stage
-from nvcodec.job import Job, check_output, discard_job, frames_digest, job_folder
-from nvcodec.metrics.quality import Quality, QualityMeter
+from nvcodec.fitting.loop import FitRecord
+from nvcodec.job import (
+    Job,
+    check_apart,
+    check_output,
+    check_owner,
+    discard_job,
+    frames_digest,
+    job_folder,
+)
+from nvcodec.metrics.quality import QualityMeter
 from nvcodec.presets import Preset
-from nvcodec.representations import build
+from nvcodec.segment_encoder import encode_segment, predicted_bytes, predicted_memory_bytes
 from nvcodec.segments import Segment, plan_segments
-from nvcodec.video import RawGeometry, VideoReader, open_video
-from nvcodec.video.color import planes_to_rgb, planes_to_yuv444
-from nvcodec.video.info import Chroma, Planes, VideoInfo, VideoShape
-
-Color = Literal["auto", "rgb", "yuv"]
+from nvcodec.video import VideoReader, open_video
+from nvcodec.video.color import luma_weights, planes_to_rgb, planes_to_yuv444
+from nvcodec.video.info import Chroma, Planes, VideoInfo
 
 MIN_SIDE = 16
-DEFAULT_SEGMENT_FRAMES = 600
-"""Longest segment unless asked otherwise: a UVG sequence is one segment."""
-EXPECTED_CODED_SHARE = 0.72
-"""Coded bits of a pruned and quantized network over `bits` a parameter; only for the prediction."""
-
-
-@dataclass(frozen=True)
-class EncodeSettings:
-    """How to encode, besides the preset.
-
-    `frames` picks a range of the source, `scale` is (width, height), `frame_rate` replaces the
-    source's own, `raw` is the geometry of a raw planar source. `workdir` keeps the job instead of
-    `OUT.nvc.job`; `restart` throws a stored job away; `overwrite` allows to replace the target;
-    `verify` decodes and measures what was written.
-    """
-
-    color: Color = "auto"
-    segment_frames: int = DEFAULT_SEGMENT_FRAMES
-    seed: int = 0
-    device: str = "auto"
-    frames: slice | None = None
-    scale: tuple[int, int] | None = None
-    frame_rate: Fraction | None = None
-    raw: RawGeometry | None = None
-    workdir: Path | None = None
-    restart: bool = False
-    overwrite: bool = False
-    verify: bool = True
-
-
-class EncodedSegment(NamedTuple):
-    """What one segment becomes."""
-
-    sections: dict[str, bytes]
-    digest: bytes
-
-
-@dataclass(frozen=True)
-class SegmentStarted:
-    """A segment is about to be fitted."""
-
-    number: int
-    segment: Segment
-    video: VideoInfo
-    num_parameters: int
-    macs_per_frame: int
-    predicted_bytes: int
-    memory_bytes: int
-    is_resumed: bool
-
-
-@dataclass(frozen=True)
-class SegmentFitting:
-    """Where the fitting of a segment stands."""
-
-    number: int
-    record: FitRecord
-
-
-@dataclass(frozen=True)
-class EncodeReport:
-    """A finished encoding; quality is that of the decoded file, None when it was not measured."""
-
-    num_frames: int
-    num_segments: int
-    size_bytes: int
-    rate_bpp: float
-    bitrate_kbps: float
-    quality: Quality | None
-    fit_s: float
-    decode_s: float
-
-
-Event = SegmentStarted | SegmentFitting
-
-
-def encode_segment(
-    pixels: NDArray[np.uint8],
-    preset: Preset,
-    seed: int,
-    *,
-    color: str = "rgb",
-    device: torch.device | None = None,
-    store: CheckpointStore | None = None,
-    should_stop: Callable[[], bool] = lambda: False,
-    on_record: Callable[[FitRecord], None] = lambda record: None,
-) -> EncodedSegment:
-    """Fit a representation to one segment and code it.
-
-    Args:
-        pixels: uint8 (T, H, W, C), samples of the kind that `color` names.
-        preset: a loaded preset.
-        seed: of initial values, batches and noise.
-        color: `rgb`, `yuv` (4:4:4) or `gray`.
-        device: where to fit; the CPU by default.
-        store: where checkpoints are kept; a stored one is continued.
-        should_stop: asked before every step.
-        on_record: called about once a second.
-
-    Returns:
-        Sections of the bitstream and the hash of their integers.
-
-    Raises:
-        PresetError: the preset does not fit the video's size.
-        DivergedError: fitting failed.
-        InterruptedEncodeError: stopped on request; `store` holds the state.
-    """
-    device = device or torch.device("cpu")
-    scheme = load_scheme(preset.scheme)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        representation = build(preset.representation_config, VideoShape(*pixels.shape))
-    try:
-        fitting = Fitting(
-            representation.to(device),
-            torch.from_numpy(pixels).to(device),
-            [load_stage(table) for table in preset.stages],
-            scheme,
-            FittingConfig.model_validate(preset.fitting),
-            color,
-            seed,
-            store,
-        )
-    except ValueError as error:
-        raise PresetError(
-            f"preset {preset.name} for {pixels.shape[2]}x{pixels.shape[1]}: {error}"
-        ) from error
-    for record in fitting.run(should_stop):
-        on_record(record)
-    coded = scheme.quantize(fitting.parameters())
-    return EncodedSegment(scheme.pack(coded), coded.digest())
 
 
 def encode(
@@ -215,7 +87,13 @@ def encode(
         NvcError: see `errors`; the message says what, where, what was seen and what is allowed.
     """
     settings = settings or EncodeSettings()
-    path = check_output(target, settings.overwrite)
+    path = check_output(
+        target, settings.overwrite, continues=not settings.restart, workdir=settings.workdir
+    )
+    if path is not None:
+        check_apart(source, path)
+    elif settings.workdir is not None:
+        raise OutputError("--workdir: an output that is a stream cannot be continued")
     device = select_device(settings.device)
     with open_video(
         source,
@@ -250,19 +128,21 @@ class _Encoding:
         self.should_stop = should_stop
         self.on_event = on_event
         self.color = _choose_color(settings.color, video.info)
-        _check_size(video.info)
+        _check_video(video.info)
         config = preset.representation_config.resolve(video.info.height, video.info.width)
         resolved = config.model_dump(mode="json", exclude_none=True)
         self.preset = preset.model_copy(update={"representation": resolved})
         self.meter = QualityMeter(video.info)
         self.fit_s = 0.0
         self.decode_s = 0.0
+        self.is_finished = False
         self.job = self._open_job()
 
     def run(self) -> EncodeReport:
         """Encode every segment, then close and check the file."""
         try:
-            digests, num_frames, size_bytes = self._write_segments()
+            work = self._recall_segments if self.is_finished else self._write_segments
+            digests, num_frames, size_bytes = work()
         except InterruptedEncodeError as error:
             if self.job is None:
                 raise InterruptedEncodeError(
@@ -302,14 +182,36 @@ class _Encoding:
                 num_frames += len(planes)
             assert writer is not None  # a video without frames was refused by its reader
             return digests, num_frames, writer.finish()
-        except NvcError:
-            if writer is not None and self.job is not None and self.job.is_empty:
-                writer.close()  # a preset that does not fit, and the like: leave nothing behind
-                discard_job(self.job.folder, self.path)
+        except NvcError as error:
+            # A preset that does not fit, and the like: leave nothing behind.
+            if self.job is not None and self.job.is_empty:
+                if writer is not None:
+                    writer.discard()
+                    self.job.remove()
+                elif not self.job.is_resumed and not isinstance(error, OutputError):
+                    self.job.remove()
             raise
         finally:
             if writer is not None:
                 writer.close()
+
+    def _recall_segments(self) -> tuple[list[bytes], int, int]:
+        """As `_write_segments`, of a file that got its name just before something stopped us."""
+        assert self.path is not None
+        digests: list[bytes] = []
+        num_frames = 0
+        for number, planes in enumerate(self._segments(iter(self.video))):
+            digests.append(self._recall(number, frames_digest(planes)))
+            num_frames += len(planes)
+        return digests, num_frames, self.path.stat().st_size
+
+    def _recall(self, number: int, input_digest: str) -> bytes:
+        """Digest of a segment that is in the file; what was measured then counts as now."""
+        assert self.job is not None
+        stored = self.job.finished(number, input_digest)
+        self.fit_s += stored["fit_s"]
+        self.meter.restore(stored["quality"])
+        return bytes.fromhex(stored["digest"])
 
     def _segments(self, frames: Iterator[Planes]) -> Iterator[list[Planes]]:
         """Frames of each segment: even lengths where their number is known, else as they come."""
@@ -340,11 +242,7 @@ class _Encoding:
         """Encode, measure and write one segment, or take over one that the file holds already."""
         input_digest = frames_digest(planes)
         if number < len(writer.segments):
-            assert self.job is not None
-            stored = self.job.finished(number, input_digest)
-            self.fit_s += stored["fit_s"]
-            self.meter.restore(stored["quality"])
-            return bytes.fromhex(stored["digest"])
+            return self._recall(number, input_digest)
         started = time.monotonic()
         head = writer.head
         segment = Segment(first_frame, first_frame + len(planes))
@@ -388,45 +286,38 @@ class _Encoding:
 
     def _announce(self, head: Head, number: int, segment: Segment, is_resumed: bool) -> None:
         """Say what is to be expected, and refuse what no decoder would take."""
-        build_checked(head, segment.num_frames, DEFAULT_LIMITS)
+        build_checked(head, segment.num_frames, self.settings.limits)
         config = self.preset.representation_config
         shape = segment_shape(head, segment.num_frames)
-        num_parameters = config.num_parameters(shape)
-        bits = self.preset.scheme.get("bits")
-        expected_bits = EXPECTED_CODED_SHARE * bits if bits else 16
-        fitting = self.preset.fitting
-        batch = 1 if fitting.get("patch_size") else fitting.get("batch_size", 1)
-        activations = 10 * batch * config.activations_per_frame(shape) * 4
-        pixels = shape.height * shape.width * shape.channels + self.video.info.frame_bytes
-        expected_memory = (
-            memory_bytes(config, shape)
-            + 8 * num_parameters
-            + activations
-            + segment.num_frames * pixels
-        )
         self.on_event(
             SegmentStarted(
                 number=number,
                 segment=segment,
                 video=self.video.info,
-                num_parameters=num_parameters,
+                num_parameters=config.num_parameters(shape),
                 macs_per_frame=config.macs_per_frame(shape),
-                predicted_bytes=round(num_parameters * expected_bits / 8),
-                memory_bytes=expected_memory,
+                predicted_bytes=predicted_bytes(self.preset, shape),
+                memory_bytes=predicted_memory_bytes(
+                    self.preset, shape, self.video.info.frame_bytes
+                ),
                 is_resumed=is_resumed,
             )
         )
 
     def _pixels(self, planes: list[Planes]) -> NDArray[np.uint8]:
         convert = planes_to_yuv444 if self.color == "yuv" else planes_to_rgb
-        return np.stack([convert(frame, self.video.info) for frame in planes])
+        first = convert(planes[0], self.video.info)
+        pixels = np.empty((len(planes), *first.shape), np.uint8)
+        for t, frame in enumerate(planes):
+            pixels[t] = convert(frame, self.video.info)
+        return pixels
 
     def _measure(
         self, meter: QualityMeter, head: Head, coded: CodedSegment, planes: list[Planes]
     ) -> None:
         """Decode the segment's bytes and compare every frame."""
         started = time.monotonic()
-        decoder = SegmentDecoder(head, coded, self.device)
+        decoder = SegmentDecoder(head, coded, self.device, limits=self.settings.limits)
         for t, reference in enumerate(planes):
             self._stop_if_asked()
             decoded = decoder.planes(t, self.video.info)
@@ -437,7 +328,7 @@ class _Encoding:
     def _verify(self, digests: list[bytes], num_frames: int) -> None:
         """Read the finished file back: every segment must hold the integers that were measured."""
         assert self.path is not None
-        with NvcReader(self.path) as reader:
+        with NvcReader(self.path, limits=self.settings.limits) as reader:
             seen = [(segment.digest, segment.num_frames) for segment in reader.segments()]
         if [digest for digest, _ in seen] != digests or sum(n for _, n in seen) != num_frames:
             raise VerificationError(
@@ -446,40 +337,54 @@ class _Encoding:
 
     def _open_job(self) -> Job | None:
         settings, path = self.settings, self.path
-        if path is None and settings.workdir is None:
+        if path is None:
             return None
-        folder = settings.workdir or job_folder(path)  # type: ignore[arg-type]
-        has_part = path is not None and part_path(path).exists()
+        folder = settings.workdir or job_folder(path)
+        check_owner(folder, path)
         if settings.restart:
             discard_job(folder, path)
-        elif path is not None and path.exists() and not has_part:
+        has_part = part_path(path).exists()
+        if path.exists() and not has_part:
+            job = Job.stored(folder, self._job_settings(), path)
+            if job is not None and job.digests == self._written_digests(path):
+                self.is_finished = True
+                return job
+            if not settings.overwrite:
+                raise OutputError(f"{path}: exists; -y overwrites it")
             discard_job(folder)  # of an encoding that had finished, and was killed right then
-        info = self.video.info
-        job = Job(
-            folder,
-            {
-                **self.preset.model_dump(mode="json", exclude={"name", "description"}),
-                "color": self.color,
-                "segment_frames": settings.segment_frames,
-                "seed": settings.seed,
-                "frames": [settings.frames.start, settings.frames.stop]
-                if settings.frames
-                else None,
-                "width": info.width,
-                "height": info.height,
-                "chroma": info.chroma.value,
-                "frame_rate": str(info.frame_rate),
-                "num_frames": info.num_frames,
-            },
-        )
-        is_stray = has_part and not (job.is_resumed or settings.restart or settings.overwrite)
-        if path is not None and is_stray:
+        job = Job(folder, self._job_settings(), path)
+        if has_part and not (job.is_resumed or settings.overwrite):
             job.remove()
             raise OutputError(
                 f"{part_path(path)}: unfinished, and without the job that could continue it; "
                 "--restart throws it away"
             )
         return job
+
+    def _job_settings(self) -> dict[str, Any]:
+        """Everything that the file's bytes depend on, save for the frames."""
+        settings, info = self.settings, self.video.info
+        frames = settings.frames
+        return {
+            **self.preset.model_dump(mode="json", exclude={"name", "description"}),
+            "color": self.color,
+            "segment_frames": settings.segment_frames,
+            "seed": settings.seed,
+            "frames": [frames.start, frames.stop] if frames else None,
+            "width": info.width,
+            "height": info.height,
+            "chroma": info.chroma.value,
+            "frame_rate": str(info.frame_rate),
+            "num_frames": info.num_frames,
+        }
+
+    def _written_digests(self, path: Path) -> list[str] | None:
+        """Hash of each segment's integers as the finished file has it; None if it is not whole."""
+        try:
+            with NvcReader(path, limits=self.settings.limits) as reader:
+                return [segment.digest.hex() for segment in reader.segments()]
+        except (BitstreamError, OSError):
+            return None
 
     def _open_writer(self, num_frames: int | None) -> NvcWriter:
         head = Head.from_video_info(
@@ -489,12 +394,15 @@ class _Encoding:
             scheme=self.preset.scheme,
             remark=f"nvcodec {__version__} {self.preset.name}",
         ).model_copy(update={"num_frames": num_frames or 0})
-        overwrite = self.settings.overwrite
+        overwrite, limits = self.settings.overwrite, self.settings.limits
         if self.path is None:
-            return NvcWriter(self.target, head)
+            return NvcWriter(self.target, head, limits=limits)
         if self.job is not None and self.job.is_resumed and part_path(self.path).exists():
-            return NvcWriter.resume(self.path, head, overwrite=overwrite)
-        return NvcWriter(self.path, head, overwrite=overwrite)
+            known = len(self.job.digests)
+            return NvcWriter.resume(
+                self.path, head, overwrite=overwrite, limits=limits, max_segments=known
+            )
+        return NvcWriter(self.path, head, overwrite=overwrite, limits=limits)
 
 
 def _choose_color(color: Color, info: VideoInfo) -> Literal["rgb", "yuv", "gray"]:
@@ -506,8 +414,11 @@ def _choose_color(color: Color, info: VideoInfo) -> Literal["rgb", "yuv", "gray"
     return "rgb" if color == "auto" else color
 
 
-def _check_size(info: VideoInfo) -> None:
+def _check_video(info: VideoInfo) -> None:
+    """Refuse what cannot be coded, before any work."""
     if min(info.width, info.height) < MIN_SIDE:
         raise UnsupportedVideoError(
             f"a video of {info.width}x{info.height}; allowed are {MIN_SIDE}x{MIN_SIDE} and larger"
         )
+    if info.chroma not in (Chroma.GRAY, Chroma.RGB):
+        luma_weights(info.color)

@@ -1,7 +1,7 @@
 """The state of one encoding beside its output: the same command continues after any interruption.
 
-    OUT.nvc.job/job.json         settings, and for every finished segment a digest of its input and
-                                 what was measured
+    OUT.nvc.job/job.json         output, settings, and for every finished segment a digest of its
+                                 input and what was measured
     OUT.nvc.job/segment-N.ckpt   checkpoint of the segment at work; `.ckpt.1` is the one before it
 
 Only these files are ever removed: the folder may be one that the user named. Loads no torch, so
@@ -12,12 +12,15 @@ import contextlib
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from nvcodec.container.unfinished import part_path
+from nvcodec.disk import lock, sync_folder
 from nvcodec.errors import OutputError, ResumeError
+from nvcodec.video import images
 from nvcodec.video.info import Planes
 
 STATE_NAME = "job.json"
@@ -41,8 +44,20 @@ def job_folder(path: Path) -> Path:
     return path.with_name(path.name + ".job")
 
 
-def check_output(target: str | Path | BinaryIO, overwrite: bool) -> Path | None:
+def check_output(
+    target: str | Path | BinaryIO,
+    overwrite: bool,
+    *,
+    continues: bool = False,
+    workdir: Path | None = None,
+) -> Path | None:
     """The path of a regular output; None for a stream, a device or a named pipe.
+
+    Args:
+        target: a path or a stream.
+        overwrite: whether it may be there already.
+        continues: whether it may be there with a job, which then was only not cleaned up.
+        workdir: folder of that job, instead of `OUT.nvc.job`.
 
     Raises:
         OutputError: it exists and may not be replaced, or cannot be written.
@@ -55,7 +70,8 @@ def check_output(target: str | Path | BinaryIO, overwrite: bool) -> Path | None:
             raise OutputError(f"{path}: is a folder, a file is needed")
         if path.exists() and not path.is_file():
             return None
-        if path.exists() and not overwrite:
+        is_left = continues and (workdir or job_folder(path)).joinpath(STATE_NAME).exists()
+        if path.exists() and not overwrite and (not is_left or part_path(path).exists()):
             raise OutputError(f"{path}: exists; -y overwrites it")
         if not path.parent.is_dir():
             raise OutputError(f"{path.parent}: no such folder")
@@ -68,15 +84,75 @@ def check_output(target: str | Path | BinaryIO, overwrite: bool) -> Path | None:
     return path
 
 
+def check_apart(source: str | Path | BinaryIO, path: Path) -> None:
+    """Refuse an output that would take the place of its source, whatever their names.
+
+    Raises:
+        OutputError: the two, or a picture of the source and the output, are one file.
+    """
+    for ours in (path, part_path(path)):
+        if not ours.is_file():
+            continue
+        if any(os.path.samestat(ours.stat(), theirs) for theirs in _source_stats(source)):
+            raise OutputError(f"{path}: is the source itself; another name is needed")
+
+
+def _source_stats(source: str | Path | BinaryIO) -> Iterator[os.stat_result]:
+    """Identities of the files that a source consists of."""
+    stream = sys.stdin if source == "-" else source
+    if not isinstance(stream, str | Path):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # no file behind it
+            yield os.fstat(stream.fileno())
+        return
+    path, files = Path(stream), [Path(stream)]
+    if path.is_dir():
+        files = [entry for entry in path.iterdir() if entry.suffix.lower() in images.DECODERS]
+    elif not path.exists() and images.is_pattern(str(path)) and path.parent.is_dir():
+        files = images.matching(path)
+    for file in files:
+        with contextlib.suppress(OSError):
+            yield file.stat()
+
+
+def check_owner(folder: Path, output: Path) -> None:
+    """Refuse a folder that the user named where it holds the job of another output.
+
+    Raises:
+        ResumeError: it does.
+    """
+    try:
+        stored = json.loads((folder / STATE_NAME).read_text(encoding="utf-8"))["output"]
+    except (OSError, ValueError, KeyError, TypeError):  # none there, or none that can be continued
+        return
+    # A job beside its output may be moved together with it.
+    if stored != str(output.resolve()) and folder.resolve() != job_folder(output.resolve()):
+        raise ResumeError(
+            f"{folder}: holds the job of {stored}; {output} needs a --workdir of its own"
+        )
+
+
 def discard_job(folder: Path, path: Path | None = None) -> None:
-    """Throw away a stored job and the unfinished file of its output."""
-    for pattern in OWN_FILES:
-        for file in folder.glob(pattern):
-            file.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):  # not there, or holds files of others
-        folder.rmdir()
-    if path is not None:
-        part_path(path).unlink(missing_ok=True)
+    """Throw away a stored job and the unfinished file of its output.
+
+    Raises:
+        OutputError: another process is writing that file; nothing was thrown away.
+    """
+    with contextlib.ExitStack() as stack:
+        part = None if path is None else part_path(path)
+        if part is not None and part.exists():
+            try:
+                lock(stack.enter_context(part.open("rb")), part)
+            except OutputError:
+                raise
+            except OSError as error:
+                raise OutputError(f"{part}: cannot be removed: {error.strerror}") from error
+        for pattern in OWN_FILES:
+            for file in folder.glob(pattern):
+                file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # not there, or holds files of others
+            folder.rmdir()
+        if part is not None:
+            part.unlink(missing_ok=True)
 
 
 class Job:
@@ -87,8 +163,9 @@ class Job:
         OutputError: it cannot be written.
     """
 
-    def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, Any], output: Path) -> None:
         self.folder = folder
+        self._output = str(output.resolve())
         self._path = folder / STATE_NAME
         self._settings = json.loads(json.dumps(settings))
         self._segments: list[dict[str, Any]] = []
@@ -105,6 +182,16 @@ class Job:
             raise OutputError(
                 f"{folder}: cannot keep the job's state: {error.strerror or error}"
             ) from error
+
+    @classmethod
+    def stored(cls, folder: Path, settings: Mapping[str, Any], output: Path) -> "Job | None":
+        """The job that is there, if it is of these settings."""
+        if not (folder / STATE_NAME).exists():
+            return None
+        try:
+            return cls(folder, settings, output)
+        except ResumeError:
+            return None
 
     def _load(self) -> None:
         try:
@@ -153,6 +240,11 @@ class Job:
         self._store()
 
     @property
+    def digests(self) -> list[str]:
+        """Hash of each finished segment's integers, in hexadecimal."""
+        return [segment["digest"] for segment in self._segments]
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing is stored that would be lost with it."""
         return not self._segments and not any(self.folder.glob("segment-*.ckpt*"))
@@ -165,10 +257,12 @@ class Job:
         part = self._path.with_suffix(".tmp")
         try:
             with part.open("w", encoding="utf-8") as file:
-                json.dump({"settings": self._settings, "segments": self._segments}, file)
+                state = {"output": self._output, "settings": self._settings}
+                json.dump({**state, "segments": self._segments}, file)
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(self._path)
+            sync_folder(self._path)
         except OSError as error:
             raise OutputError(f"{part}: cannot be written: {error.strerror}") from error
 

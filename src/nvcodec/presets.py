@@ -136,7 +136,11 @@ def load_preset(
     epochs: int | None = None,
     lmbda: float | None = None,
 ) -> Preset:
-    """A preset in which every field is known, in range and written out; see `read_preset`."""
+    """A preset in which every field is known, in range and written out; see `read_preset`.
+
+    Raises:
+        PresetError: as there; also for a stage that needs another scheme.
+    """
     from nvcodec.fitting.stages import load_stage
 
     preset = read_preset(name, overrides, epochs, lmbda)
@@ -144,6 +148,13 @@ def load_preset(
         _resolved(name, f"stages.{number}", lambda fields: load_stage(fields).config, stage)
         for number, stage in enumerate(preset.stages)
     )
+    for number, stage in enumerate(stages):
+        needed, given = load_stage(stage).needs_scheme, preset.scheme["kind"]
+        if needed not in (None, given):
+            raise PresetError(
+                f"preset {name}, stages.{number}: kind {stage['kind']} with the scheme {given}; "
+                f"it needs {needed}"
+            )
     return preset.model_copy(update={"stages": stages})
 
 
@@ -171,7 +182,9 @@ def share_epochs(stages: Sequence[Mapping[str, Any]], epochs: int) -> tuple[dict
     if epochs < len(stages) or total < 1:
         raise PresetError(f"epochs {epochs}: at least {len(stages)}, one a stage")
     shared = [max(1, stage.get("epochs", 0) * epochs // total) for stage in stages]
-    shared[0] += epochs - sum(shared)
+    shared[0] += max(0, epochs - sum(shared))
+    while sum(shared) > epochs:  # Ones for the smallest stages, taken from the largest.
+        shared[shared.index(max(shared))] -= 1
     scaled = []
     for stage, share in zip(stages, shared, strict=True):
         before = max(stage.get("epochs", 0), 1)

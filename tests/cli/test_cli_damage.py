@@ -5,7 +5,6 @@ import pytest
 from codec_helpers import assert_same_frames, decoded_planes, write_y4m
 from nvcodec.container.chunks import SIGNATURE, pack_chunk
 from nvcodec.container.reader import inspect
-from nvcodec.errors import LimitError
 from nvcodec.video import open_video
 
 
@@ -124,24 +123,6 @@ def test_limits(call, encoded, tmp_path, limit, said):
     assert done.code == 10
     assert said in done.stderr
     assert not (tmp_path / "x.y4m").exists()
-
-
-def test_what_no_decoder_would_take_is_not_encoded(call, tmp_path, monkeypatch):
-    from dataclasses import replace
-
-    from nvcodec import encoder
-
-    monkeypatch.setattr(encoder, "DEFAULT_LIMITS", replace(encoder.DEFAULT_LIMITS, parameters=10))
-    clip = write_y4m(tmp_path / "a.y4m", num_frames=1)
-    with pytest.raises(LimitError, match="parameters"):
-        encoder.encode(clip, tmp_path / "a.nvc", encoder_preset())
-
-
-def encoder_preset():
-    from codec_helpers import TINY
-    from nvcodec.presets import load_preset
-
-    return load_preset(TINY)
 
 
 def test_verify_with_its_source(call, encoding, clip, tmp_path):

@@ -196,12 +196,12 @@ def test_an_internal_error_ends_with_1(call, clip, tmp_path):
 
 
 def test_memory_that_is_not_there_ends_with_7(call, clip, tmp_path, monkeypatch):
-    from nvcodec import encoder
+    from nvcodec import segment_encoder
 
     def fail(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(encoder, "build", fail)
+    monkeypatch.setattr(segment_encoder, "build", fail)
     done = call("encode", clip, "-o", tmp_path / "x.nvc", "-p", TINY, "-q")
     assert (done.code, done.stderr) == (7, "nvc: MemoryError\n")
 

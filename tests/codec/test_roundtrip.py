@@ -24,9 +24,9 @@ from codec_helpers import (
 from nvcodec.container.header import DEFAULT_LIMITS
 from nvcodec.container.reader import NvcReader
 from nvcodec.decoder import Decoder, SegmentDecoder, build_checked, unpack_segment
-from nvcodec.encoder import encode_segment
 from nvcodec.errors import UnsupportedVideoError, VideoError
 from nvcodec.presets import load_preset
+from nvcodec.segment_encoder import encode_segment
 from nvcodec.video import VideoWarning, open_video
 from nvcodec.video.color import planes_to_rgb
 

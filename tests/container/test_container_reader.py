@@ -1,6 +1,7 @@
 """Reading: round trips, truncation, flips, each malformation by name, random access, the map."""
 
 import io
+import os
 import subprocess
 import sys
 import tracemalloc
@@ -22,6 +23,7 @@ from nvcodec.errors import (
     NotAnNvcFileError,
     TruncatedError,
     UnsupportedVersionError,
+    VideoError,
 )
 
 FILE = small_file()
@@ -400,3 +402,14 @@ def test_importing_the_reader_is_light():
         "sys.exit(f'loaded {bad}' if bad else 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_pipe_cannot_be_inspected(tmp_path):
+    read_end, write_end = os.pipe()
+    os.write(write_end, small_file())
+    os.close(write_end)
+    with (
+        os.fdopen(read_end, "rb", buffering=0) as file,
+        pytest.raises(VideoError, match="info needs a file"),
+    ):
+        inspect(f"/dev/fd/{file.fileno()}")

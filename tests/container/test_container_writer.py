@@ -109,6 +109,63 @@ def test_two_writers_on_one_file(tmp_path: Path):
     assert path.read_bytes() == FILE
 
 
+def test_a_part_put_there_by_another_never_takes_the_name(tmp_path: Path):
+    path = tmp_path / "a.nvc"
+    with NvcWriter(path, HEAD) as writer:
+        part_path(path).unlink()
+        part_path(path).write_bytes(b"half of another")
+        with pytest.raises(OutputError, match="another process has replaced it"):
+            write_rest(writer)
+    assert not path.exists()
+    assert part_path(path).read_bytes() == b"half of another"
+
+
+def test_the_lock_is_held_until_the_name_is_final(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path, replace = tmp_path / "a.nvc", Path.replace
+
+    def replace_in_a_race(part: Path, target: Path) -> Path:
+        with pytest.raises(OutputError, match="another process is writing it"):
+            NvcWriter.resume(path, HEAD)
+        return replace(part, target)
+
+    monkeypatch.setattr(Path, "replace", replace_in_a_race)
+    with NvcWriter(path, HEAD) as writer:
+        write_rest(writer)
+    assert path.read_bytes() == FILE
+
+
+def test_resume_leaves_an_empty_part_of_another_alone(tmp_path: Path):
+    """Another process has created it, and not yet written HEAD."""
+    path = tmp_path / "a.nvc"
+    with NvcWriter(path, HEAD) as writer:
+        writer._file.truncate(0)
+        with pytest.raises(OutputError, match="another process"):
+            NvcWriter.resume(path, HEAD)
+        assert part_path(path).exists()
+
+
+def test_resume_drops_segments_that_nobody_knows(tmp_path: Path):
+    path = tmp_path / "a.nvc"
+    for known in (0, 1, 2, 3, 9):
+        part_path(path).write_bytes(FILE)
+        with NvcWriter.resume(path, HEAD, max_segments=known) as writer:
+            assert len(writer.segments) == min(known, 3)
+            write_rest(writer)
+        assert path.read_bytes() == FILE
+        path.unlink()
+
+
+def test_discard_removes_the_part_of_its_own(tmp_path: Path):
+    path = tmp_path / "a.nvc"
+    NvcWriter(path, HEAD).discard()
+    assert not list(tmp_path.iterdir())
+    writer = NvcWriter(path, HEAD)
+    part_path(path).unlink()
+    part_path(path).write_bytes(b"of another")
+    writer.discard()
+    assert part_path(path).exists()
+
+
 @pytest.mark.parametrize("name", ["missing/a.nvc", "."])
 def test_places_that_cannot_be_written(tmp_path: Path, name: str):
     with pytest.raises(OutputError):

@@ -7,7 +7,8 @@ import torch
 from codec_helpers import TINY
 from nvcodec.container.reader import NvcReader
 from nvcodec.decoder import Decoder
-from nvcodec.encoder import EncodeSettings, encode
+from nvcodec.encode_types import EncodeSettings
+from nvcodec.encoder import encode
 from nvcodec.metrics.quality import mean_squared_error, psnr_db
 from nvcodec.presets import load_preset
 from nvcodec.representations import build, load_config

@@ -48,9 +48,10 @@ def decode(
 ) -> None:
     """Rebuild the video from a .nvc file alone."""
     wanted, limits = options.frame_range(frames), options.changed_limits(limit)
+    path = None
     if not Path(output).is_dir():  # pictures may be added to a folder
-        options.check_target(output, overwrite)
-    options.check_source(source)
+        path = options.check_target(output, overwrite)
+    options.check_source(source, path)
     from nvcodec.decoder import Decoder
     from nvcodec.video import create_video
 

@@ -20,7 +20,7 @@ from nvcodec.cli.console import (
 from nvcodec.cli.verify import quality_rows
 
 if TYPE_CHECKING:
-    from nvcodec.encoder import EncodeReport, SegmentFitting, SegmentStarted
+    from nvcodec.encode_types import EncodeReport, SegmentFitting, SegmentStarted
 
 
 def encode(
@@ -67,8 +67,11 @@ def encode(
         Literal["auto", "rgb", "yuv"],
         typer.Option(help="Samples that are fitted; auto is RGB, or grey."),
     ] = "auto",
-    seed: Annotated[int, typer.Option(min=0, help="Of initial values, batches and noise.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**63 - 1, help="Of initial values, batches and noise.")
+    ] = 0,
     device: options.Device = "auto",
+    limit: options.LimitChanges = None,
     workdir: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Where the job's state is kept, instead of OUT.nvc.job."),
@@ -89,14 +92,15 @@ def encode(
     """
     wanted, size = options.frame_range(frames), options.picture_size(scale)
     geometry, rate = options.raw_geometry(raw), options.frame_rate(fps)
-    path = options.check_target(output, overwrite)
-    options.check_source(source)
+    limits = options.changed_limits(limit)
+    path = options.check_target(output, overwrite, continues=not restart, workdir=workdir)
+    options.check_source(source, path)
     from nvcodec.errors import InterruptedEncodeError, OutputError
     from nvcodec.job import job_folder
     from nvcodec.presets import load_preset, read_preset
 
     read_preset(preset, set_ or [], epochs, lmbda)  # refuses most of what is wrong, without torch
-    from nvcodec.encoder import EncodeSettings
+    from nvcodec.encode_types import EncodeSettings
     from nvcodec.encoder import encode as encode_video
 
     settings = EncodeSettings(
@@ -112,6 +116,7 @@ def encode(
         restart=restart,
         overwrite=overwrite,
         verify=not no_verify,
+        limits=limits,
     )
     loaded = load_preset(preset, set_ or [], epochs, lmbda)
     to_stdout = output == "-"
@@ -128,7 +133,7 @@ def encode(
             )
     except InterruptedEncodeError as error:
         say(f"nvc: {error}")
-        if path is not None or workdir is not None:
+        if path is not None:
             say(f"nvc: continue with: {command_line(without='--restart')}")
         raise typer.Exit(stopper.exit_code) from error
     except OutputError:
@@ -150,7 +155,7 @@ class _Progress:
 
     def __call__(self, event: "SegmentStarted | SegmentFitting") -> None:
         """Show one event."""
-        from nvcodec.encoder import SegmentStarted
+        from nvcodec.encode_types import SegmentStarted
 
         if isinstance(event, SegmentStarted):
             self.started = event

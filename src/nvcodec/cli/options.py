@@ -114,11 +114,12 @@ def changed_limits(changes: list[str] | None) -> "Limits":
     return limits
 
 
-def check_source(source: str) -> None:
+def check_source(source: str, target: Path | None = None) -> None:
     """Refuse what cannot be an input, before anything is imported for it.
 
     Raises:
         VideoError: there is no such file.
+        OutputError: it is the target too.
     """
     from nvcodec.errors import VideoError
 
@@ -127,10 +128,16 @@ def check_source(source: str) -> None:
             raise typer.BadParameter("standard input is a terminal; pipe a file into it")
     elif not Path(source).exists() and "%" not in Path(source).name:
         raise VideoError(f"{source}: no such file")
+    if target is not None:
+        from nvcodec.job import check_apart
+
+        check_apart(source, target)
 
 
-def check_target(target: str, overwrite: bool) -> Path | None:
-    """The path of a regular output, or None for a stream.
+def check_target(
+    target: str, overwrite: bool, *, continues: bool = False, workdir: Path | None = None
+) -> Path | None:
+    """The path of a regular output, or None for a stream; see `job.check_output`.
 
     Raises:
         OutputError: it exists and may not be replaced, or cannot be written.
@@ -141,4 +148,4 @@ def check_target(target: str, overwrite: bool) -> Path | None:
         if sys.stdout.isatty():
             raise typer.BadParameter("standard output is a terminal; pipe it, or name a file")
         return None
-    return check_output(target, overwrite)
+    return check_output(target, overwrite, continues=continues, workdir=workdir)

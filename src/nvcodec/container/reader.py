@@ -28,7 +28,7 @@ from nvcodec.container.payloads import (
     parse_totals,
 )
 from nvcodec.container.stream import BLOCK_SIZE, ByteSource, Chunk, ChunkStream
-from nvcodec.errors import BitstreamError, ChecksumError, MalformedError, TruncatedError
+from nvcodec.errors import BitstreamError, ChecksumError, MalformedError, TruncatedError, VideoError
 
 __all__ = ["CodedSegment", "Inspection", "MapEntry", "NvcReader", "SegmentInfo", "inspect"]
 
@@ -338,8 +338,11 @@ def inspect(path: str | Path, *, limits: Limits = DEFAULT_LIMITS) -> Inspection:
 
     Raises:
         BitstreamError: The beginning, up to HEAD, is not readable.
+        VideoError: It is a pipe.
     """
     with NvcReader(path, limits=limits, keep_going=True) as reader:
+        if not reader.is_seekable:
+            raise VideoError(f"{path}: is a pipe; info needs a file, for it reads its end too")
         entries = reader.chunk_map()
         size_bytes = sum(entry.size for entry in entries)
         return Inspection(reader.head, size_bytes, entries, reader.segments_read, reader.damage)

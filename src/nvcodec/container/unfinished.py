@@ -35,8 +35,10 @@ def opening(head: Head) -> bytes:
     return SIGNATURE + pack_chunk("HEAD", 0, head.to_bytes())
 
 
-def whole_segments(part: Path, head: Head, limits: Limits) -> tuple[list[SegmentInfo], int]:
-    """The segments in OUT.part that can be kept, and where the last of them ends.
+def whole_segments(
+    part: Path, head: Head, limits: Limits, max_segments: int | None = None
+) -> tuple[list[SegmentInfo], int]:
+    """The first segments in OUT.part that can be kept, and where the last of them ends.
 
     Raises:
         ResumeError: It has another head, is not a `.nvc` file, or is damaged before its end.
@@ -49,7 +51,7 @@ def whole_segments(part: Path, head: Head, limits: Limits) -> tuple[list[Segment
                     raise ResumeError(
                         f"{part}: damaged before segment {segment.number}: {reader.damage[0]}"
                     )
-            infos = reader.segments_read
+            infos = reader.segments_read[:max_segments]
             end = infos[-1].offset + infos[-1].length if infos else reader.head_end
     except BitstreamError as error:
         raise ResumeError(f"{part}: cannot be resumed: {error}") from error

@@ -28,6 +28,7 @@ from nvcodec.container.payloads import (
     pack_totals,
 )
 from nvcodec.container.unfinished import holds_nothing, opening, part_path, whole_segments
+from nvcodec.disk import is_at, lock, sync_folder
 from nvcodec.errors import OutputError
 
 _BLOCK_SIZE = 1 << 20
@@ -60,9 +61,9 @@ class NvcWriter:
             part = part_path(self._path)
             try:
                 self._file = _open(part, "ab" if overwrite else "xb")
-                _lock(self._file, part)
+                lock(self._file, part)
                 self._file.truncate(0)
-                _sync_folder(part)
+                sync_folder(part)
             except FileExistsError:
                 raise OutputError(
                     f"{part}: an unfinished file is there; resume it, or allow to overwrite it"
@@ -79,11 +80,12 @@ class NvcWriter:
         *,
         overwrite: bool = False,
         limits: Limits = DEFAULT_LIMITS,
+        max_segments: int | None = None,
     ) -> Self:
         """Go on with OUT.part after its last whole segment, or begin it if it holds nothing yet.
 
-        A torn segment at its end is dropped, as are an index and an end. `segments` says what
-        is there.
+        A torn segment at its end is dropped, as are an index, an end, and whatever comes after
+        the first `max_segments` segments. `segments` says what is kept.
 
         Raises:
             ResumeError: OUT.part has another head, is no `.nvc` file, or is damaged before its end.
@@ -91,15 +93,18 @@ class NvcWriter:
         """
         part = part_path(path)
         try:
-            if holds_nothing(part, head):
-                part.unlink(missing_ok=True)
+            if not part.exists():
                 return cls(path, head, overwrite=overwrite, limits=limits)
             self = cls.__new__(cls)
             self._prepare(path, head, overwrite, limits)
             self._file = _open(part, "r+b")
             try:
-                _lock(self._file, part)
-                self._take_over(*whole_segments(part, head, limits))
+                lock(self._file, part)
+                if holds_nothing(part, head):
+                    self._file.truncate(0)
+                    self._begin()
+                else:
+                    self._take_over(*whole_segments(part, head, limits, max_segments))
             except BaseException:
                 self.close()
                 raise
@@ -244,15 +249,31 @@ class NvcWriter:
             len(self._segments), self._num_frames, index_offset, self._size, self._hash.digest()
         )
         self._append(pack_chunk("END ", self._sequence + 1, pack_totals(totals)), "END")
-        self.close()
-        if self._path is not None:
-            self._check_free()
-            try:
-                part_path(self._path).replace(self._path)
-                _sync_folder(self._path)
-            except OSError as error:
-                raise _output_error(error, f"{self._path}: cannot rename") from error
+        try:
+            if self._path is not None:
+                self._rename(part_path(self._path), self._path)
+        finally:
+            self.close()
         return self._size
+
+    def _rename(self, part: Path, path: Path) -> None:
+        """Give OUT.part its final name, under the lock."""
+        self._check_free()
+        try:
+            if not is_at(self._file, part):
+                raise OutputError(f"{part}: another process has replaced it; {path} is not written")
+            if os.name != "posix":  # There, an open file cannot be renamed.
+                self.close()
+            part.replace(path)
+            sync_folder(path)
+        except OSError as error:
+            raise _output_error(error, f"{path}: cannot rename") from error
+
+    def discard(self) -> None:
+        """Stop writing, and remove OUT.part if it is still this one."""
+        if self._path is not None and self._is_open and is_at(self._file, part_path(self._path)):
+            part_path(self._path).unlink(missing_ok=True)
+        self.close()
 
     def close(self) -> None:
         """Stop writing; without `finish` before, OUT.part stays as it is. Streams stay open."""
@@ -301,28 +322,3 @@ def _output_error(error: OSError, text: str) -> OutputError:
     if isinstance(error, OutputError):
         return error
     return OutputError(f"{text}: {error.strerror or error}")
-
-
-def _lock(file: BinaryIO, part: Path) -> None:
-    """Keep a second writer away from OUT.part, for as long as `file` is open."""
-    try:
-        import fcntl
-    except ImportError:  # Not a POSIX system: no lock.
-        return
-    try:
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise OutputError(f"{part}: another process is writing it") from None
-    except OSError:  # A file system without locks.
-        return
-
-
-def _sync_folder(path: Path) -> None:
-    """Make a new or changed name in the path's folder last."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

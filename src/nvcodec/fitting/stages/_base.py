@@ -63,6 +63,8 @@ class Stage(abc.ABC, Generic[ConfigT]):
     """One phase of fitting."""
 
     Config: ClassVar[type[StageConfig]]
+    needs_scheme: ClassVar[str | None] = None
+    """Kind of the only scheme that it works with, if there is one."""
 
     def __init__(self, config: ConfigT) -> None:
         self.config = config

@@ -59,6 +59,7 @@ class RateDistortion(Stage[RateDistortionConfig]):
     """Values, bin widths and entropy models are fitted together."""
 
     Config: ClassVar[type[StageConfig]] = RateDistortionConfig
+    needs_scheme: ClassVar[str | None] = "hierarchical"
 
     def __init__(self, config: RateDistortionConfig) -> None:
         super().__init__(config)

@@ -1,0 +1,115 @@
+"""One segment from pixels to sections: fit, quantize, pack; and what to expect of it beforehand.
+
+    pixels --Fitting--> parameters --scheme.quantize--> integers --scheme.pack--> sections
+
+Keeps no state: frames, preset and seed give the bytes. Files and jobs are `encoder`'s.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nvcodec.coding.schemes import load_scheme
+from nvcodec.decoder import memory_bytes
+from nvcodec.errors import PresetError
+from nvcodec.fitting.checkpoints import CheckpointStore
+from nvcodec.fitting.loop import FitRecord, Fitting
+from nvcodec.fitting.settings import FittingConfig
+from nvcodec.fitting.stages import load_stage
+from nvcodec.presets import Preset
+from nvcodec.representations import build
+from nvcodec.video.info import VideoShape
+
+
+class EncodedSegment(NamedTuple):
+    """What one segment becomes."""
+
+    sections: dict[str, bytes]
+    digest: bytes
+
+
+def encode_segment(
+    pixels: NDArray[np.uint8],
+    preset: Preset,
+    seed: int,
+    *,
+    color: str = "rgb",
+    device: torch.device | None = None,
+    store: CheckpointStore | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+    on_record: Callable[[FitRecord], None] = lambda record: None,
+) -> EncodedSegment:
+    """Fit a representation to one segment and code it.
+
+    Args:
+        pixels: uint8 (T, H, W, C), samples of the kind that `color` names.
+        preset: a loaded preset.
+        seed: of initial values, batches and noise.
+        color: `rgb`, `yuv` (4:4:4) or `gray`.
+        device: where to fit; the CPU by default.
+        store: where checkpoints are kept; a stored one is continued.
+        should_stop: asked before every step.
+        on_record: called about once a second.
+
+    Returns:
+        Sections of the bitstream and the hash of their integers.
+
+    Raises:
+        PresetError: the preset does not fit the video's size.
+        DivergedError: fitting failed.
+        InterruptedEncodeError: stopped on request; `store` holds the state.
+    """
+    device = device or torch.device("cpu")
+    scheme = load_scheme(preset.scheme)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        representation = build(preset.representation_config, VideoShape(*pixels.shape))
+    try:
+        fitting = Fitting(
+            representation.to(device),
+            torch.from_numpy(pixels).to(device),
+            [load_stage(table) for table in preset.stages],
+            scheme,
+            FittingConfig.model_validate(preset.fitting),
+            color,
+            seed,
+            store,
+        )
+    except ValueError as error:
+        raise PresetError(
+            f"preset {preset.name} for {pixels.shape[2]}x{pixels.shape[1]}: {error}"
+        ) from error
+    for record in fitting.run(should_stop):
+        on_record(record)
+    coded = scheme.quantize(fitting.parameters())
+    return EncodedSegment(scheme.pack(coded), coded.digest())
+
+
+def predicted_bytes(preset: Preset, shape: VideoShape) -> int:
+    """Size of a coded segment to expect; only to tell people before the fitting."""
+    bits_per_parameter: float = {
+        "raw_fp16": 16.0,
+        "arithmetic": 0.84 * preset.scheme.get("bits", 16),  # hinerv-mini: 5.05 bits of 6
+        "hierarchical": 3.0,
+    }.get(preset.scheme["kind"], 16.0)
+    num_parameters = preset.representation_config.num_parameters(shape)
+    return round(num_parameters * bits_per_parameter / 8)
+
+
+def predicted_memory_bytes(preset: Preset, shape: VideoShape, frame_bytes: int) -> int:
+    """Memory that fitting takes: parameters with their moments, activations, pixels and frames.
+
+    Args:
+        preset: with a resolved representation.
+        shape: of the segment's pixels.
+        frame_bytes: size of one frame in the samples of its source.
+    """
+    config, fitting = preset.representation_config, preset.fitting
+    batch = 1 if fitting.get("patch_size") else fitting.get("batch_size", 1)
+    activations = 10 * batch * config.activations_per_frame(shape) * 4
+    pixels = shape.height * shape.width * shape.channels + frame_bytes
+    state = memory_bytes(config, shape) + 8 * config.num_parameters(shape)
+    return state + activations + shape.num_frames * pixels

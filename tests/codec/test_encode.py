@@ -1,0 +1,119 @@
+"""What an encoding expects, checks and refuses before it fits anything."""
+
+import contextlib
+import io
+from dataclasses import replace
+
+import pytest
+
+from codec_helpers import (
+    TINY,
+    TINY_NVRC,
+    TINY_RAW,
+    moving_frames,
+    video_info,
+    write_video,
+    write_y4m,
+)
+from nvcodec import encoder
+from nvcodec.encode_types import EncodeSettings, SegmentStarted
+from nvcodec.encoder import encode
+from nvcodec.errors import InterruptedEncodeError, OutputError, UnsupportedVideoError
+from nvcodec.presets import load_preset
+from nvcodec.video import VideoReader
+
+
+def first_event(clip, target, preset, **settings):
+    """What is announced before the first step."""
+    seen = []
+    with pytest.raises(InterruptedEncodeError):
+        encode(
+            clip, target, load_preset(preset), EncodeSettings(**settings),
+            should_stop=lambda: bool(seen), on_event=seen.append,
+        )  # fmt: skip
+    assert isinstance(seen[0], SegmentStarted)
+    return seen[0]
+
+
+@pytest.mark.parametrize(("preset", "bits"), [(TINY_RAW, 16), (TINY, 5.04), (TINY_NVRC, 3)])
+def test_the_predicted_size_goes_by_the_scheme(clip, tmp_path, preset, bits):
+    event = first_event(clip, tmp_path / "x.nvc", preset)
+    assert event.predicted_bytes == round(event.num_parameters * bits / 8)
+
+
+def test_limits_are_those_of_the_decoder_to_come(clip, tmp_path, call):
+    words = ("encode", clip, "-o", tmp_path / "x.nvc", "-p", TINY_RAW, "--epochs", 1, "-q")
+    for limit, said in (
+        ("parameters=10", "parameters"),
+        ("memory_bytes=1k", "bytes of memory"),
+        ("macs_per_frame=1k", "multiply-adds"),
+        ("frames=7", "frames"),
+    ):
+        done = call(*words, "--limit", limit)
+        assert done.code == 10
+        assert said in done.stderr
+        assert not list(tmp_path.iterdir())
+    assert call(*words, "--limit", "dimension=20000").code == 0
+
+
+def test_the_largest_seed(clip, tmp_path, call):
+    words = ("encode", clip, "-o", tmp_path / "x.nvc", "-p", TINY_RAW, "--epochs", 1, "-q")
+    assert call(*words, "--seed", 2**63).code == 2
+    done = call(*words, "--seed", 2**63 - 1, "--segment-frames", 4)
+    assert done.code == 0, done.stderr
+
+
+@pytest.mark.parametrize("color", ["rgb", "yuv"])
+def test_a_matrix_without_a_conversion_is_refused_before_any_work(
+    clip, tmp_path, monkeypatch, color
+):
+    info = video_info()
+    info = replace(info, color=replace(info.color, matrix=8))  # YCgCo
+    video = VideoReader(info, iter(moving_frames(info, 2)), "clip", contextlib.ExitStack())
+    monkeypatch.setattr(encoder, "open_video", lambda *_, **__: video)
+    settings = EncodeSettings(color=color)
+    with pytest.raises(UnsupportedVideoError, match="colour matrix 8"):
+        encode(clip, tmp_path / "x.nvc", load_preset(TINY), settings, on_event=pytest.fail)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_output_is_never_its_source(tmp_path, call, monkeypatch):
+    source = write_y4m(tmp_path / "a.y4m", num_frames=2)
+    (tmp_path / "soft.nvc").symlink_to(source)
+    (tmp_path / "hard.nvc").hardlink_to(source)
+    part = write_y4m(tmp_path / "b.y4m", num_frames=2).rename(tmp_path / "b.nvc.part")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    for given, target in (
+        (source, source),
+        (source, tmp_path / "soft.nvc"),
+        (source, tmp_path / "hard.nvc"),
+        (tmp_path / "soft.nvc", source),
+        (part, tmp_path / "b.nvc"),
+    ):
+        done = call("encode", given, "-o", target, "-p", TINY_RAW, "-y")
+        assert done.code == 4
+        assert "is the source itself" in done.stderr
+    with source.open("rb") as stream:
+        with pytest.raises(OutputError, match="is the source itself"):
+            encode(stream, source, load_preset(TINY_RAW), EncodeSettings(overwrite=True))
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(stream))
+        assert call("encode", "-", "-o", source, "-p", TINY_RAW, "-y").code == 4
+        assert call("decode", source, "-o", tmp_path / "soft.nvc", "-y").code == 4
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_an_output_among_the_pictures_of_its_source(tmp_path, call):
+    info = video_info(16, 16, "rgb")
+    folder = tmp_path / "pictures"
+    write_video(folder, info, moving_frames(info, 2))
+    picture = sorted(folder.iterdir())[0]
+    words = ("-p", TINY_RAW, "--set", "fitting.patch_size=[8,8]", "--epochs", 1, "-q", "-y")
+    content = picture.read_bytes()
+    for given in (folder, folder / "%05d.png"):
+        done = call("encode", given, "-o", picture, *words)
+        assert done.code == 4
+        assert "is the source itself" in done.stderr
+    assert picture.read_bytes() == content
+    (folder / "x.nvc").write_bytes(b"old")
+    done = call("encode", folder, "-o", folder / "x.nvc", *words)
+    assert done.code == 0, done.stderr
