@@ -172,12 +172,12 @@ class LiveLine:
 
             self._status = Progress(
                 TextColumn("{task.fields[stage]}"),
-                BarColumn(30),
+                BarColumn(10),
                 TextColumn("{task.description}"),
                 console=Console(stderr=True),
                 transient=True,
             )
-            self._task = self._status.add_task("", total=1.0, stage="")
+            self._task = self._status.add_task("", total=1.0, stage="starting")
             self._status.start()
         return self
 

@@ -176,9 +176,9 @@ class _Progress:
         if record.psnr_db is not None and record.size_bytes is not None:
             pixels = started.segment.num_frames * started.video.width * started.video.height
             rate_bpp = 8 * record.size_bytes / pixels
-            measured = f"  quantized {record.psnr_db:.2f} dB  {rate_bpp:.4f} bpp"
+            measured = f"  {record.psnr_db:.2f} dB {rate_bpp:.4f} bpp quantized"
         whole_s = record.elapsed_s + record.eta_s
-        when = f"expected about {format_time(whole_s)}, ETA {format_time(record.eta_s)}"
+        when = f"ETA {format_time(record.eta_s)} of {format_time(whole_s)}"
         if record.step == record.num_steps:
             when = f"took {format_time(record.elapsed_s)}"
         later = ""
@@ -188,9 +188,9 @@ class _Progress:
                 later_s = record.eta_s + whole_s * num_left / started.segment.num_frames
                 later = f" ({format_time(later_s)} to go with all segments)"
         self.line.update(
-            f"segment {event.number} {record.stage} {record.stage_number + 1}/{record.num_stages}",
+            f"{event.number}: {record.stage} {record.stage_number + 1}/{record.num_stages}",
             record.step / record.num_steps,
-            f"step {record.step:,}/{record.num_steps:,}  {when}{later}{measured}",
+            f"{record.step:,}/{record.num_steps:,}  {when}{later}{measured}",
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from nvcodec.disk import sync_folder
 from nvcodec.errors import OutputError, ResumeError
 
 
@@ -46,6 +47,7 @@ class CheckpointStore:
             if self.path.exists():
                 self.path.replace(self.previous)
             part.replace(self.path)
+            sync_folder(self.path)
         except OSError as error:
             raise OutputError(f"{part}: cannot write a checkpoint: {error.strerror}") from error
 
