@@ -1,0 +1,49 @@
+"""Files of released format versions: they decode to the same integers for ever.
+
+Hashes are of decoded integers, so exact; pixels come from float arithmetic and get a tolerance.
+The clip is the embedded one (see benchmarks/clips/README.md), four frames at 48x32.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nvcodec
+from nvcodec.container.header import DEFAULT_LIMITS
+from nvcodec.decoder import Decoder, build_checked, unpack_segment
+
+FOLDER = Path(__file__).parent
+
+# Version 1: file, hashes of both segments, mean of each frame.
+GOLDEN = [
+    (
+        "tiny",
+        ["1a01e7df332a3d1925bf0992543fef03", "7088d6ee37490e0145fabfd375cc9442"],
+        [106.041, 106.077, 111.273, 111.589],
+    ),
+    (
+        "tiny-nvrc",
+        ["10d69b1869a6f698d397412cdf39b337", "06ee4624059275595c1d0a755081c8f4"],
+        [124.390, 124.397, 114.478, 114.414],
+    ),
+    (
+        "tiny-raw",
+        ["1b2399b11bee847425a34971ecee347b", "25793c0c1119135f06a4a159795e0ef6"],
+        [122.939, 122.940, 124.654, 124.674],
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "hashes", "means"), GOLDEN)
+def test_golden_files_decode_as_ever(name, hashes, means):
+    path = FOLDER / f"{name}.nvc"
+    seen = []
+    with Decoder(path, device="cpu") as decoder:
+        for _, segment in decoder.segments():
+            network = build_checked(decoder.head, segment.num_frames, DEFAULT_LIMITS)
+            seen.append(unpack_segment(decoder.head, segment, network).digest().hex())
+    assert seen == hashes
+    frames = np.stack(list(nvcodec.decode(path, device="cpu")))
+    assert frames.shape == (4, 32, 48, 3)
+    np.testing.assert_allclose(frames.mean(axis=(1, 2, 3)), means, atol=0.1)
