@@ -122,7 +122,10 @@ def read_preset(
     stages = preset.stages
     if lmbda is not None:
         if not any("lmbda" in stage for stage in stages):
-            raise PresetError(f"preset {name}: lmbda {lmbda} given, but no stage has one")
+            raise PresetError(
+                f"preset {name}: lmbda {lmbda} given, but no stage has one; "
+                "those of the nvrc presets have"
+            )
         stages = tuple({**s, "lmbda": lmbda} if "lmbda" in s else s for s in stages)
     if epochs is not None:
         stages = share_epochs(stages, epochs)

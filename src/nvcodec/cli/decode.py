@@ -59,6 +59,7 @@ def decode(
     started = time.monotonic()
     count = 0
     with (
+        options.naming(source),
         Decoder(
             sys.stdin.buffer if source == "-" else source,
             frames=wanted,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nvcodec.cli import options
 from nvcodec.cli.console import emit
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ def info(
     from nvcodec.errors import VideoError
 
     try:
-        seen = inspect(source)
+        with options.naming(source):
+            seen = inspect(source)
     except OSError as error:
         raise VideoError(f"{source}: cannot be read: {error.strerror}") from error
     head = seen.head.model_dump(mode="json")

@@ -3,6 +3,7 @@
 import contextlib
 import re
 import sys
+from collections.abc import Iterator
 from dataclasses import fields, replace
 from fractions import Fraction
 from pathlib import Path
@@ -149,3 +150,17 @@ def check_target(
             raise typer.BadParameter("standard output is a terminal; pipe it, or name a file")
         return None
     return check_output(target, overwrite, continues=continues, workdir=workdir)
+
+
+@contextlib.contextmanager
+def naming(source: str) -> Iterator[None]:
+    """Puts the file's name before what is wrong with its bytes."""
+    from nvcodec.errors import BitstreamError, TruncatedError
+
+    try:
+        yield
+    except BitstreamError as error:
+        what = "cut off or unfinished: " if isinstance(error, TruncatedError) else ""
+        where = "standard input" if source == "-" else source
+        error.args = (f"{where}: {what}{error}",)
+        raise

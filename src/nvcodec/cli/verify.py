@@ -41,7 +41,7 @@ def verify(
     from nvcodec.video import open_video
 
     num_segments = num_frames = 0
-    with Decoder(source, device="cpu", limits=limits) as decoder:
+    with options.naming(source), Decoder(source, device="cpu", limits=limits) as decoder:
         for _, segment in decoder.segments():
             representation = build_checked(decoder.head, segment.num_frames, limits)
             unpack_segment(decoder.head, segment, representation)
@@ -110,5 +110,8 @@ def _compare(
         text = f"frame {meter.num_frames}/{num_frames}"
         line.update("compare", meter.num_frames / num_frames, text)
     if next(references, None) is not None:
-        raise VerificationError(f"{against}: more than the {num_frames} frames of the file")
+        raise VerificationError(
+            f"{against}: more than the {num_frames} frames of the file; "
+            "--frames A:B says which were encoded"
+        )
     return meter.quality()
