@@ -21,8 +21,6 @@ from nvcodec.representations import load_config
 from nvcodec.representations._config import RepresentationConfig
 from nvcodec.settings import Settings
 
-DEFAULT_PRESET = "hinerv-mini"
-
 
 def presets_folder() -> Path:
     """Where the presets lie: package data in a wheel, the top-level folder in a checkout."""

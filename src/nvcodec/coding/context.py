@@ -223,7 +223,7 @@ class Predictor:
     def __init__(self, network: ContextNetwork, blocks: Blocks) -> None:
         self._blocks = blocks
         self._network = network
-        self._radius = radius = network.radius
+        radius = network.radius
         self._dtype = dtype = network.dtype()
         t, h, w = blocks.block
         # room for taps that reach out of the block: nothing follows along t

@@ -36,12 +36,12 @@ from nvcodec.coding.lattice import (
 )
 from nvcodec.coding.parameters import ParameterSpec, Role
 from nvcodec.coding.schemes._hierarchical_config import HierarchicalConfig
+from nvcodec.coding.schemes._hierarchical_side import LAYER_KINDS
 from nvcodec.fitting.relaxations import bounded, round_half_up, straight_through
 
 SideTensors = Mapping[str, Tensor]
 ESCAPE_CLASS_BITS = 5
 AXES = ("rows", "columns")
-LAYER_KINDS = ("log2_step", "log2_sigma", "mean")
 MIN_LIKELIHOOD = 2.0**-24
 """The smallest probability that an integer table holds."""
 

@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from nvcodec.registry import names
+from nvcodec import registry
 from nvcodec.representations._config import RepresentationConfig
 from nvcodec.video.info import VideoShape
 
@@ -22,20 +22,18 @@ def load_config(table: Mapping[str, Any]) -> RepresentationConfig:
         KeyError: no such kind; the message lists those there are.
         pydantic.ValidationError: a field is wrong.
     """
-    kind, known = table.get("kind"), names(__name__)
+    kind, known = table.get("kind"), registry.names(__name__)
     if kind not in known:
         raise KeyError(f"representation kind {kind!r}; known: {', '.join(known)}")
     module = importlib.import_module(f"{__name__}._{kind}_config")
-    config: type[RepresentationConfig] = getattr(module, f"{_camel(str(kind))}Config")
+    camel = "".join(part.capitalize() for part in str(kind).split("_"))
+    config: type[RepresentationConfig] = getattr(module, f"{camel}Config")
     return config.model_validate(table)
 
 
 def build(config: RepresentationConfig, shape: VideoShape) -> "Representation[Any]":
     """The network that `config` describes, for one segment of this shape, freshly initialised."""
-    module = importlib.import_module(f"{__name__}.{config.kind}")
-    representation: Representation[Any] = getattr(module, _camel(config.kind))(config, shape)
-    return representation
+    from nvcodec.representations._base import Representation
 
-
-def _camel(name: str) -> str:
-    return "".join(part.capitalize() for part in name.split("_"))
+    base: type[Representation[Any]] = Representation  # type: ignore[type-abstract]
+    return registry.load(__name__, config.kind, base)(config, shape)
