@@ -55,6 +55,10 @@ class FitRecord:
     """PSNR of the quantized representation on some frames, when last measured."""
     size_bytes: int | None
     """Coded bytes of the segment, when last measured."""
+    estimated_bits: dict[str, float]
+    """Rate that a rate-distortion stage minimises, by group of tensors, when last measured."""
+    coded_bits: dict[str, float]
+    """What the coder takes for the same groups."""
 
 
 class Fitting:
@@ -89,6 +93,8 @@ class Fitting:
         self.autocast_dtype = autocast_dtype(config.precision, frames.device)
         self.psnr_db: float | None = None
         self.size_bytes: int | None = None
+        self.estimated_bits: dict[str, float] = {}
+        self.coded_bits: dict[str, float] = {}
         self.elapsed_s = 0.0
         self._evaluation_interval = EVALUATION_INTERVAL_S
         self._stage = 0
@@ -161,6 +167,7 @@ class Fitting:
                 yield FitRecord(
                     stage.config.kind, number, len(self.stages), done, sum(self.steps), loss,
                     clock.elapsed_s, eta_s, self.psnr_db, self.size_bytes,
+                    self.estimated_bits, self.coded_bits,
                 )  # fmt: skip
             if to_save:
                 self._save(number, step + 1, optimizers, clock.elapsed_s)
@@ -232,6 +239,10 @@ class Fitting:
         started = time.monotonic()
         coded = self.scheme.quantize(self.parameters())
         self.size_bytes = sum(map(len, self.scheme.pack(coded).values()))
+        if self.state.side:
+            stage = self.stages[self._stage]
+            self.estimated_bits = dict(stage.estimated_bits(self.state, coded))
+            self.coded_bits = self.scheme.group_bits(coded)
         device = self.frames.device
         values = {n: torch.from_numpy(v).to(device).float() for n, v in coded.dequantize().items()}
         count = min(EVALUATION_FRAMES, len(self.frames))
