@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from codec_helpers import TINY_NVRC
 from nvcodec.coding.parameters import Parameter, ParameterSet, ParameterSpec, Role
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.fitting.loop import FitRecord
@@ -11,7 +12,6 @@ from nvcodec.fitting.rate import Twin
 from nvcodec.fitting.relaxations import bounded, noisy_soft_round, soft_round, soft_round_inverse
 from nvcodec.presets import load_preset
 from nvcodec.segment_encoder import encode_segment
-from codec_helpers import TINY_NVRC
 
 SPECS = [
     ParameterSpec("grid", (17, 9, 11, 3), Role.GRID),

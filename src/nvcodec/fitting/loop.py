@@ -21,6 +21,7 @@ from nvcodec.coding.schemes._base import Scheme
 from nvcodec.errors import DivergedError, InterruptedEncodeError
 from nvcodec.fitting.batches import Batches, mixed_seed
 from nvcodec.fitting.checkpoints import CheckpointStore
+from nvcodec.fitting.losses import mean_error
 from nvcodec.fitting.optimizers import make_optimizers
 from nvcodec.fitting.schedules import cosine
 from nvcodec.fitting.settings import FittingConfig
@@ -253,7 +254,8 @@ class Fitting:
                 output = functional_call(self.state.representation, values, (patches,))
                 height, width = self.frames.shape[1:3]
                 error = (output[0, :height, :width].float() * 255).round() - self.frames[t].float()
-                psnrs.append(10 * math.log10(255**2 / max(float(error.square().mean()), 1e-9)))
+                mse = float(mean_error(error.square()[None], self.color))
+                psnrs.append(10 * math.log10(255**2 / max(mse, 1e-9)))
         self.psnr_db = sum(psnrs) / len(psnrs)
         self._evaluation_interval = max(
             EVALUATION_INTERVAL_S, (time.monotonic() - started) / EVALUATION_SHARE
