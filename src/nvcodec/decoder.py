@@ -87,8 +87,10 @@ def representation_config(head: Head) -> RepresentationConfig:
 
 
 def memory_bytes(config: RepresentationConfig, shape: VideoShape) -> int:
-    """Estimate for decoding: parameters, their integers, and activations, rendered in bands."""
-    activations = min(8 * config.activations_per_frame(shape), BAND_BYTES)
+    """Estimate for decoding: parameters, their integers, and activations, in bands if it can be."""
+    activations = 8 * config.activations_per_frame(shape)
+    if config.has_patches:
+        activations = min(activations, BAND_BYTES)
     return 12 * config.num_parameters(shape) + activations
 
 

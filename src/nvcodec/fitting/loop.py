@@ -177,7 +177,7 @@ class Fitting:
         generator.manual_seed(mixed_seed(self.seed, number, step))
         factor = config.learning_rate_scale * cosine(
             step, num_steps, config.warmup_epochs * self.batches.steps_per_epoch,
-            config.warmup_ratio, config.final_ratio,
+            config.warmup_ratio, config.final_ratio, config.warmup_prefix,
         )  # fmt: skip
         for optimizer in optimizers:
             for group in optimizer.param_groups:
@@ -236,6 +236,7 @@ class Fitting:
         values = {n: torch.from_numpy(v).to(device).float() for n, v in coded.dequantize().items()}
         count = min(EVALUATION_FRAMES, len(self.frames))
         psnrs = []
+        self.state.representation.eval()
         with torch.no_grad():
             for t in torch.linspace(0, len(self.frames) - 1, count).round().long().tolist():
                 patches = Patches.frames(torch.tensor([t], device=device))
@@ -243,6 +244,7 @@ class Fitting:
                 height, width = self.frames.shape[1:3]
                 error = (output[0, :height, :width].float() * 255).round() - self.frames[t].float()
                 psnrs.append(10 * math.log10(255**2 / max(float(error.square().mean()), 1e-9)))
+        self.state.representation.train()
         self.psnr_db = sum(psnrs) / len(psnrs)
         self._evaluation_interval = max(
             EVALUATION_INTERVAL_S, (time.monotonic() - started) / EVALUATION_SHARE

@@ -29,6 +29,8 @@ def distortion(output: Tensor, target: Tensor, color: str, config: LossConfig) -
         total = total + config.l2 * F.mse_loss(output, target)
     if config.ms_ssim:
         total = total + config.ms_ssim * (1 - ms_ssim(output, target, config.ms_ssim_window))
+    if config.ssim:
+        total = total + config.ssim * (1 - ssim(output, target, config.ssim_window))
     return total
 
 
@@ -39,6 +41,13 @@ def num_scales(height: int, width: int, window: int) -> int:
         [n for n in range(1, len(SCALE_WEIGHTS) + 1) if side > (window - 1) * 2 ** (n - 1)],
         default=1,
     )
+
+
+def ssim(output: Tensor, target: Tensor, window: int) -> Tensor:
+    """Mean SSIM, a scalar: one scale, a Gaussian window of sigma 1.5; Wang et al. 2004."""
+    x, y = (image.permute(0, 3, 1, 2) for image in (output, target))
+    kernel = _gaussian_kernel(min(window, x.shape[2], x.shape[3]), x.device)
+    return _ssim_terms(x, y, kernel)[0].mean()
 
 
 def ms_ssim(output: Tensor, target: Tensor, window: int) -> Tensor:
