@@ -13,7 +13,7 @@ from nvcodec.representations import build, load_config
 from nvcodec.video.info import VideoShape
 
 SMALL = {
-    "nerv": {"channels": 16, "stem_width": 64, "min_channels": 12, "num_blocks": 2, "base_rows": 4},
+    "nerv": {"channels": 64, "stem_width": 64, "min_channels": 32, "num_blocks": 2, "base_rows": 4},
     "hinerv": {
         "channels": 16,
         "depths": [1, 1],
