@@ -21,7 +21,7 @@ SMALL = {
         "base_rows": 4,
         "grid_channels": 2,
         "local_channels": 2,
-    }
+    },
 }
 SHAPE = VideoShape(4, 18, 23, 3)
 

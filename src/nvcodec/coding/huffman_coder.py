@@ -49,7 +49,7 @@ class HuffmanCode:
         if len(used) == 1:
             lengths[used] = 1
             return cls(lengths)
-        # An item is a weight and how often each symbol is in it; a level packages pairs of the last.
+        # An item is a weight and the symbols in it; each level packages pairs of the one before.
         leaves = sorted((int(counts[s]), (int(s),)) for s in used)
         items = leaves
         for _ in range(MAX_LENGTH - 1):

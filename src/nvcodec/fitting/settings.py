@@ -23,9 +23,7 @@ class LossConfig(Settings):
         5, description="side of MS-SSIM's Gaussian window"
     )
     ssim: float = Field(0.0, ge=0, description="weight of 1 - SSIM, which has one scale")
-    ssim_window: Literal[3, 5, 7, 9, 11] = Field(
-        11, description="side of SSIM's Gaussian window"
-    )
+    ssim_window: Literal[3, 5, 7, 9, 11] = Field(11, description="side of SSIM's Gaussian window")
 
 
 class OptimizerConfig(Settings):

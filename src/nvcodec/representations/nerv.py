@@ -3,9 +3,9 @@
     t --embedding--> stem MLP --reshape--> (C_0, h, w) --> [enlarge, norm, activation] x blocks
       --> head, 1x1 --> (tanh(x) + 1) / 2
 
-A whole frame is computed with zero-padded convolutions. A patch, such as a band of rows, is computed
-with a margin of which all that lies outside the frame is set to zero before every block, so that it
-equals the same pixels of the frame.
+A whole frame is computed with zero-padded convolutions. A patch, such as a band of rows, is
+computed with a margin; what of it lies outside the frame is set to zero before every block, so that
+the patch equals the same pixels of the frame.
 """
 
 import math
@@ -70,7 +70,6 @@ class BatchNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise (N, C, h, w) over all axes but C."""
-        # Half floats may round a variance to zero, and training updates what it is handed.
         return F.batch_norm(
             x, self.running_mean, self.running_var, self.scale, self.shift, self.training
         )
