@@ -217,16 +217,16 @@ def test_coded_size_is_close_to_the_entropy(sparsity, bits):
 
 def small_set():
     """Masks, a row of its own scale, a norm, a scalar, and an empty tensor."""
-    k = np.arange(130)
-    mask = (k % 5 > 0).reshape(2, 65)
-    symbols = ((k * 7) % 11).reshape(2, 65).astype(np.int32) * mask
+    k = np.arange(170)
+    mask = (k % 5 > 0).reshape(2, 85)
+    symbols = ((k * 7) % 11).reshape(2, 85).astype(np.int32) * mask
 
     def half(*values):
         return np.array(values, np.float16)
 
     return ParameterSet([
         AffineTensor(
-            ParameterSpec("w", (2, 65), Role.WEIGHT), symbols.astype(np.int32),
+            ParameterSpec("w", (2, 85), Role.WEIGHT), symbols.astype(np.int32),
             half([0.125], [0.25]), half([-0.5], [1]), mask,
         ),
         HalfTensor(ParameterSpec("n", (3,), Role.NORM), half(0.5, -0.25, 3)),
@@ -247,14 +247,14 @@ def small_set():
 
 SECTIONS = {
     "ENTP": "8ffffffffffffffffffffffffffffffe42ffffffffffffffff98f31fffffffcc7fffe63fe42ff11b"
-    "21534e7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe28",
-    "MASK": "333999ccce50",
+    "57567ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe20",
+    "MASK": "333999ccce667280",
     "QSCL": "0030003400b8003c003c80c800400000003c0000",
-    "SYMB": "426b37d484c66fd486e33dea5371df7a84dc37de426b37d484c66fd486e33dea5371df7a84dc37de"
-    "426b37d484c66ebe02",
+    "SYMB": "419ec9d841d764dc206bb36e1335d3b7019ac9db419ec9d841d764dc206bb36e1335d3b7019ac9db"
+    "419ec9d841d764dc206bb36e1335d3b7019ac9db4198f010",
     "RAWF": "003800b40042",
 }  # fmt: skip
-DIGEST = "f43085c91739319d1c3b5a68ef6e7c7a"
+DIGEST = "f43ab01f43a79db505023c170ab4e8c3"
 
 
 def test_bytes_are_these_for_ever():

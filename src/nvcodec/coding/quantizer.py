@@ -23,9 +23,9 @@ MAX_HALF = 65504.0
 
 MIN_AXIS_LENGTH = 20
 """HiNeRV shares a scale along an axis when this leaves under 5 % as many scales as values."""
-MIN_ROW_LENGTH = 64
+MIN_ROW_LENGTH = 80
 """Rows of at least so many weights have a bin width and a minimum of their own: at 8 bits these
-cost 6 % at most."""
+cost 5 % at most."""
 
 
 def symbol_range(bits: int) -> tuple[int, int]:
