@@ -50,7 +50,8 @@ class HuffmanCode:
             lengths[used] = 1
             return cls(lengths)
         # An item is a weight and the symbols in it; each level packages pairs of the one before.
-        leaves = sorted((int(counts[s]), (int(s),)) for s in used)
+        leaves: list[tuple[int, tuple[int, ...]]] = [(int(counts[s]), (int(s),)) for s in used]
+        leaves.sort()
         items = leaves
         for _ in range(MAX_LENGTH - 1):
             pairs = zip(items[::2], items[1::2], strict=False)
