@@ -77,7 +77,11 @@ def test_the_command_and_what_info_says(sources, tmp_path, call):
     ]
     assert sum(entry["size"] for entry in record["bytes"]) == path.stat().st_size
     assert [entry["kind"] for entry in record["bytes"]][-3:] == ["clip", "indx", "END "]
-    assert call("verify", path).code == 0
+    against = [word for source in sources for word in ("--against", source)]
+    done = call("verify", path, *against, "--frames", "0:2", "--json")
+    assert done.code == 0, done.stderr
+    assert done.records[-1]["frames"] == 4
+    assert call("verify", path, "--against", sources[0], "--frames", "0:2").code == 8
     one = tmp_path / "one.nvc"
     assert call("encode", sources[0], "-o", one, *words).code == 0
     assert nvcodec.info(one).clips == []
