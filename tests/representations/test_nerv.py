@@ -6,9 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from nvcodec.container.header import DEFAULT_LIMITS
 from nvcodec.decoder import BAND_BYTES, band_height, memory_bytes
-from nvcodec.presets import load_preset, preset_names
+from nvcodec.presets import load_preset
 from nvcodec.representations import build, load_config
 from nvcodec.representations._base import Patches
 from nvcodec.representations._nerv_config import plan_paddings, transposed_kernel
@@ -223,12 +222,3 @@ def test_what_may_be_pruned():
 def test_what_no_network_can_be_is_refused(fields):
     with pytest.raises(ValueError, match=next(iter(fields))):
         load_config({"kind": "nerv", "channels": 4, **fields})
-
-
-@pytest.mark.parametrize("name", [n for n in preset_names() if "nerv-" in n and "hinerv" not in n])
-def test_presets_stay_within_the_default_limits(name):
-    shape = BUNNY if "uvg" not in name else UVG
-    config = load_preset(name).representation_config
-    if "192x8" not in name:  # its file says so
-        assert config.num_parameters(shape) <= DEFAULT_LIMITS.parameters
-        assert memory_bytes(config, shape) <= DEFAULT_LIMITS.memory_bytes
