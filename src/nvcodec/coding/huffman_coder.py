@@ -134,7 +134,7 @@ class HuffmanCode:
             raise MalformedError(f"{where}: {num_symbols} symbols in {len(data)} bytes")
         table = np.repeat(self._sorted, self._widths).astype(np.int32)
         table_lengths = self.lengths[table].astype(np.uint8)
-        padded = np.frombuffer(data + bytes(3), np.uint8).astype(np.uint32)
+        padded = np.frombuffer(data + bytes(2), np.uint8)
         symbols = np.empty(num_symbols, np.int32)
         done, position = 0, 0
         while done < num_symbols:
@@ -142,7 +142,7 @@ class HuffmanCode:
                 break
             first = position >> 3
             size = min(BLOCK_BYTES, len(data) - first)
-            covering = padded[first : first + size + 2]
+            covering = padded[first : first + size + 2].astype(np.uint32)
             three = covering[:-2] << 16 | covering[1:-1] << 8 | covering[2:]
             windows = (three[:, None] >> np.arange(8, 0, -1, dtype=np.uint32) & 0xFFFF).ravel()
             steps = table_lengths[windows].tobytes()
