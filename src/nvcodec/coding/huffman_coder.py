@@ -137,9 +137,7 @@ class HuffmanCode:
         padded = np.frombuffer(data + bytes(2), np.uint8)
         symbols = np.empty(num_symbols, np.int32)
         done, position = 0, 0
-        while done < num_symbols:
-            if position >= 8 * len(data):
-                break
+        while done < num_symbols and position < 8 * len(data):
             first = position >> 3
             size = min(BLOCK_BYTES, len(data) - first)
             covering = padded[first : first + size + 2].astype(np.uint32)
