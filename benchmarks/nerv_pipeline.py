@@ -124,7 +124,7 @@ def measure(clip: str, preset: Preset) -> dict:
         path = Path(folder) / "out.nvc"
         sections = write_file(path, info, preset, coded, len(pixels))
         size_bytes = path.stat().st_size
-        verified = nvc("verify", str(path), "--against", clip)
+        verified = nvc("verify", str(path), "--against", clip)[-1]
     tensors = [tensor for tensor in coded.tensors if isinstance(tensor, AffineTensor)]
     kept = [t.symbols.ravel() if t.mask is None else t.symbols[t.mask] for t in tensors]
     symbols = np.concatenate(kept)
