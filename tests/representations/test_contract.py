@@ -13,6 +13,7 @@ from nvcodec.representations import build, load_config
 from nvcodec.video.info import VideoShape
 
 SMALL = {
+    "nerv": {"channels": 64, "stem_width": 64, "min_channels": 32, "num_blocks": 2, "base_rows": 4},
     "hinerv": {
         "channels": 16,
         "depths": [1, 1],
@@ -20,7 +21,7 @@ SMALL = {
         "base_rows": 4,
         "grid_channels": 2,
         "local_channels": 2,
-    }
+    },
 }
 SHAPE = VideoShape(4, 18, 23, 3)
 
