@@ -50,7 +50,9 @@ def measure(clip: str, words: list[str]) -> dict:
     for entry in info["bytes"]:
         for part in entry["parts"] or [entry]:
             sections[part["kind"]] = sections.get(part["kind"], 0) + part["size"]
+    announced = [event for event in events if event["event"] == "segment"]
     return {
+        "parameters": sum(event["parameters"] for event in announced),
         "size_bytes": encoded["size_bytes"],
         "rate_bpp": encoded["rate_bpp"],
         "quality": {k: v for k, v in verified.items() if "psnr" in k or "ssim" in k},
