@@ -23,6 +23,7 @@ Kind = Literal["nvc", "baseline", "published"]
 
 METRICS = {
     "psnr_rgb_db": "PSNR-RGB (dB)",
+    "psnr_rgb_ffmpeg_db": "PSNR-RGB by ffmpeg (dB)",
     "psnr_yuv_db": "PSNR-YUV 6:1:1 (dB)",
     "psnr_y_db": "PSNR-Y (dB)",
     "ms_ssim_rgb": "MS-SSIM RGB (dB)",

@@ -16,6 +16,7 @@ import numpy as np
 
 from nvcodec.bench.points import Source
 from nvcodec.errors import VerificationError
+from nvcodec.metrics.ffmpeg_rgb import psnr_rgb_ffmpeg_db
 from nvcodec.metrics.quality import MIN_MS_SSIM_SIDE, QualityMeter, ms_ssim
 from nvcodec.metrics.vmaf import vmaf
 from nvcodec.video import Chroma, ColorTags, Planes, VideoInfo, create_video
@@ -102,12 +103,15 @@ def measure(source: Source, decoded: Path, work: Path, picture: Path | None = No
             raise VerificationError(_count(source.seen.num_frames + 1, source))
     quality = meter.quality()
     scores: dict[str, float] = {}
+    by_ffmpeg = None
     if info.chroma not in (Chroma.RGB, Chroma.GRAY):
         scores = vmaf(source.y4m, rounded)
+        by_ffmpeg = psnr_rgb_ffmpeg_db(source.y4m, decoded, info.width, info.height)
     rounded.unlink(missing_ok=True)
     return Measured(
         {
             "psnr_rgb_db": quality.psnr_rgb_db,
+            "psnr_rgb_ffmpeg_db": by_ffmpeg,
             "psnr_yuv_db": quality.psnr_yuv_db,
             "psnr_planes_db": list(quality.psnr_planes_db),
             "ms_ssim_rgb": quality.ms_ssim_rgb,

@@ -33,6 +33,7 @@ COLUMNS: tuple[tuple[str, Callable[[Record], object]], ...] = (
     ("bpp", lambda r: round(r["rate_bpp"], 6)),
     ("kbit/s", lambda r: round(r["bitrate_kbps"], 2)),
     ("PSNR-RGB", lambda r: _rounded(r["quality"]["psnr_rgb_db"], 3)),
+    ("PSNR-RGB by ffmpeg", lambda r: _rounded(r["quality"]["psnr_rgb_ffmpeg_db"], 3)),
     ("PSNR-YUV", lambda r: _rounded(r["quality"]["psnr_yuv_db"], 3)),
     ("MS-SSIM RGB", lambda r: _rounded(r["quality"]["ms_ssim_rgb"], 5)),
     ("MS-SSIM Y", lambda r: _rounded(r["quality"]["ms_ssim_y"], 5)),
@@ -47,8 +48,9 @@ COLUMNS: tuple[tuple[str, Callable[[Record], object]], ...] = (
 )
 METHOD = (
     "Size is that of the file or elementary stream; quality is measured on the file as another "
-    "process decoded it, rounded to 8 bits. PSNR-RGB is the mean of the frames' PSNR, PSNR-YUV is "
-    "(6 Y + U + V) / 8. MS-SSIM is compared in dB, -10 log10(1 - MS-SSIM). BD-rate: `bjontegaard` "
+    "process decoded it, rounded to 8 bits. PSNR-RGB is the mean of the frames' PSNR, in the matrix "
+    "that the video is tagged with, else BT.601; `by ffmpeg` the same on RGB as ffmpeg makes it "
+    "unless told otherwise, as papers extract pictures. PSNR-YUV is (6 Y + U + V) / 8. MS-SSIM is compared in dB, -10 log10(1 - MS-SSIM). BD-rate: `bjontegaard` "
     "package, Akima, over the range of quality that both curves share, points left out that "
     "another of their curve beats; negative saves bits."
 )
