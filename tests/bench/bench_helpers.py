@@ -5,7 +5,11 @@ from typing import Any
 
 
 def record(
-    sequence: str = "clip", codec: str = "x265", point: str = "crf 27", rate: float = 0.1, **more: Any
+    sequence: str = "clip",
+    codec: str = "x265",
+    point: str = "crf 27",
+    rate: float = 0.1,
+    **more: Any,
 ) -> dict[str, Any]:
     """A finished point whose quality follows from its rate; `gain` multiplies the rate it needs."""
     gain = more.pop("gain", 1.0)

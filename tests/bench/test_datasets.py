@@ -121,7 +121,7 @@ def test_what_is_not_there(tmp_path):
 def test_two_clips_of_one_name(tmp_path):
     (tmp_path / "a").mkdir()
     paths = [write_y4m(tmp_path / "clip.y4m"), write_y4m(tmp_path / "a" / "clip.y4m")]
-    with pytest.raises(VideoError, match="the clip clip is .*already"):
+    with pytest.raises(VideoError, match=r"the clip clip is .*already"):
         names(paths)
 
 

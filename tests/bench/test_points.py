@@ -68,9 +68,11 @@ def test_a_preset_with_options_of_its_own(source):
     assert (coder.codec, coder.suffix) == ("mine", ".nvc")
     assert coder.preset.stages[0]["epochs"] == 3
     assert coder.shown(source) == (
-        f"nvc encode clip.y4m -o out.nvc -p {TINY} --set stages.0.epochs=3 --seed 7 --no-verify "
+        "nvc encode clip.y4m -o out.nvc -p tiny.toml --set stages.0.epochs=3 --seed 7 --no-verify "
         "--json -y --frames 0:4 --device cpu"
     )
+    assert coder.point == "tiny.toml --set stages.0.epochs=3 --seed 7"
+    assert '"epochs":3' in coder.identity()
     assert coder.facts(source.seen)["parameters"] > 100
     assert coder.guess_s(source.seen) > 0
 

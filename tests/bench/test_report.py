@@ -4,8 +4,8 @@ import csv
 import json
 
 import pytest
-
 from bench_helpers import curve, record
+
 from nvcodec.bench.curves import compare, measured_curves
 from nvcodec.bench.report import bd_table, markdown, speed_table, write_report
 from nvcodec.bench.results import NAME, Results, read_records

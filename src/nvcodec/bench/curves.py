@@ -130,18 +130,21 @@ def published_curves(published: Published) -> Iterator[Curve]:
 
 
 def measured_curves(records: Iterable[Record]) -> list[Curve]:
-    """Curves of the finished points, then the averages where there is more than one sequence."""
-    found: dict[tuple[str, str], list[Point]] = {}
+    """Curves of the finished points, then the averages where there is more than one sequence.
+
+    Of several points of one name, such as before and after a change of a preset, the last counts.
+    """
+    found: dict[tuple[str, str], dict[str, Point]] = {}
     kinds: dict[str, Kind] = {}
     for record in records:
         if record["status"] != "done":
             continue
         kinds[record["codec"]] = record["kind"]
         point = Point(record["point"], record["rate_bpp"], _qualities(record["quality"]), record)
-        found.setdefault((record["sequence"], record["codec"]), []).append(point)
+        found.setdefault((record["sequence"], record["codec"]), {})[point.name] = point
     curves = [
-        Curve(sequence, codec, kinds[codec], tuple(sorted(points, key=lambda p: p.rate_bpp)))
-        for (sequence, codec), points in found.items()
+        Curve(*names, kinds[names[1]], tuple(sorted(points.values(), key=lambda p: p.rate_bpp)))
+        for names, points in found.items()
     ]
     return curves + list(_averages(curves))
 

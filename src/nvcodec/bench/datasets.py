@@ -71,6 +71,11 @@ class Clip:
     path: Path
     settings: ClipSettings
 
+    @property
+    def label(self) -> str:
+        """Its name, and what of it is used where that is not all."""
+        return " ".join([self.name, *self.settings.words()[1::2]])
+
     def open(self) -> VideoReader:
         """Its frames."""
         return open_video(self.path, frames=self.settings.frames, scale=self.settings.scale)
@@ -126,7 +131,9 @@ def load_dataset(name: str) -> Dataset:
     path = Path(name) if name.endswith(".toml") else datasets_folder() / f"{name}.toml"
     known = sorted(file.stem for file in datasets_folder().glob("*.toml"))
     if not path.is_file():
-        raise PresetError(f"data set {name!r} is unknown; allowed are {', '.join(known)}, or a file")
+        raise PresetError(
+            f"data set {name!r} is unknown; allowed are {', '.join(known)}, or a file"
+        )
     try:
         return Dataset.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nvcodec import __version__
-from nvcodec.bench.baselines import Baseline
+from nvcodec.bench.baselines import load_baseline
 from nvcodec.bench.baselines._base import ffmpeg_version
 from nvcodec.bench.points import BaselineCoder, Coder, NvcCoder
 from nvcodec.video import Chroma, VideoInfo
@@ -21,20 +21,20 @@ MATRICES = {299: "BT.601", 213: "BT.709", 263: "BT.2020"}
 
 
 @functools.cache
-def encoder_version(baseline: type[Baseline]) -> str:
-    """What an encoder calls itself.
+def encoder_version(baseline: str) -> str:
+    """What a baseline's encoder calls itself.
 
     Raises:
         ToolMissingError: it is not there.
     """
-    return baseline().version()
+    return load_baseline(baseline).version()
 
 
 def versions(coder: Coder) -> dict[str, Any]:
     """Versions of everything that had a part in a point, and nvcodec's git commit."""
     found = {"nvcodec": __version__, "ffmpeg": _ffmpeg()}
     if isinstance(coder, BaselineCoder):
-        found[coder.codec] = encoder_version(type(coder.baseline))
+        found[coder.codec] = encoder_version(coder.codec)
     names = ["torch", "constriction"] if isinstance(coder, NvcCoder) else []
     found |= {name: importlib.metadata.version(name) for name in names}
     return {"versions": found, "commit": _commit()}

@@ -47,10 +47,16 @@ class Coder(ABC):
 
     codec: str
     """Name of the curve."""
-    point: str
-    """Its place there."""
-    suffix: str
-    """Of the coded file."""
+
+    @property
+    @abstractmethod
+    def point(self) -> str:
+        """Its place there."""
+
+    @property
+    @abstractmethod
+    def suffix(self) -> str:
+        """Of the coded file."""
 
     @abstractmethod
     def encode_command(self, source: Source, coded: Path) -> list[str]:
@@ -64,6 +70,10 @@ class Coder(ABC):
     def guess_s(self, seen: Survey) -> float:
         """A first guess of the time that encoding takes."""
 
+    def identity(self) -> str:
+        """What tells apart two points whose commands look alike."""
+        return ""
+
     def shown(self, source: Source) -> str:
         """The encoding as people would write it."""
         return _shown(self.encode_command(source.named(), Path(f"out{self.suffix}")))
@@ -75,7 +85,12 @@ class Coder(ABC):
 
 def _shown(words: Sequence[str]) -> str:
     is_nvc = list(words[1:3]) == ["-m", "nvcodec"]
-    return shlex.join(["nvc", *words[3:]] if is_nvc else ["ffmpeg", *words[1:]])
+    return _join(["nvc", *words[3:]] if is_nvc else ["ffmpeg", *words[1:]])
+
+
+def _join(words: Sequence[str]) -> str:
+    """Words as typed, presets' files without their folders."""
+    return shlex.join(Path(word).name if word.endswith(".toml") else word for word in words)
 
 
 @dataclass(frozen=True)
@@ -90,12 +105,12 @@ class BaselineCoder(Coder):
     """One intra frame a second, instead of one in all."""
 
     @property
-    def point(self) -> str:  # type: ignore[override]
+    def point(self) -> str:
         """Such as `crf 27`."""
         return f"{self.baseline.rate_name} {self.rate}"
 
     @property
-    def suffix(self) -> str:  # type: ignore[override]
+    def suffix(self) -> str:
         """That of the elementary stream."""
         return f".{self.baseline.format}"
 
@@ -122,12 +137,20 @@ class NvcCoder(Coder):
     words: tuple[str, ...]
     """What follows `nvc encode IN -o OUT -p`."""
     device: str = "auto"
-    suffix = ".nvc"
 
     @property
-    def point(self) -> str:  # type: ignore[override]
+    def suffix(self) -> str:
+        """That of our files."""
+        return ".nvc"
+
+    @property
+    def point(self) -> str:
         """Preset and options."""
-        return shlex.join(self.words)
+        return _join(self.words)
+
+    def identity(self) -> str:
+        """Changes with anything in the preset."""
+        return self.preset.model_dump_json()
 
     def encode_command(self, source: Source, coded: Path) -> list[str]:
         """See `Coder`."""

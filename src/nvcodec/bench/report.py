@@ -48,11 +48,12 @@ COLUMNS: tuple[tuple[str, Callable[[Record], object]], ...] = (
 )
 METHOD = (
     "Size is that of the file or elementary stream; quality is measured on the file as another "
-    "process decoded it, rounded to 8 bits. PSNR-RGB is the mean of the frames' PSNR, in the matrix "
-    "that the video is tagged with, else BT.601; `by ffmpeg` the same on RGB as ffmpeg makes it "
-    "unless told otherwise, as papers extract pictures. PSNR-YUV is (6 Y + U + V) / 8. MS-SSIM is compared in dB, -10 log10(1 - MS-SSIM). BD-rate: `bjontegaard` "
-    "package, Akima, over the range of quality that both curves share, points left out that "
-    "another of their curve beats; negative saves bits."
+    "process decoded it, rounded to 8 bits. PSNR-RGB is the mean of the frames' PSNR, in the "
+    "matrix that the video is tagged with, else BT.601; `by ffmpeg` the same on RGB as ffmpeg "
+    "makes it unless told otherwise, as papers extract pictures. PSNR-YUV is (6 Y + U + V) / 8. "
+    "MS-SSIM is compared in dB, -10 log10(1 - MS-SSIM). BD-rate: `bjontegaard` package, Akima, "
+    "over the range of quality that both curves share, points left out that another of their "
+    "curve beats; negative saves bits."
 )
 
 
@@ -122,28 +123,25 @@ def bd_table(comparisons: Sequence[Comparison], metric: str) -> list[list[str]]:
 def speed_table(records: Iterable[Record]) -> list[list[str]]:
     """Speeds, memory and sizes of each codec, the median of its points."""
     done = [record for record in records if record["status"] == "done"]
-    rows = [
-        ["codec", "points", "encode frames/s", "decode frames/s", "encode MB", "decode MB"]
-        + ["parameters", "GMAC/frame"]
-    ]
+    speeds, sizes = ["encode frames/s", "decode frames/s"], ["encode MB", "decode MB"]
+    rows = [["codec", "points", *speeds, *sizes, "parameters", "GMAC/frame"]]
     for codec in dict.fromkeys(record["codec"] for record in done):
         own = [record for record in done if record["codec"] == codec]
         encode = statistics.median(r["num_frames"] / r["encode_s"] for r in own)
         decode = statistics.median(r["decode_frames_per_s"] for r in own)
-        rows.append(
-            [codec, str(len(own)), f"{encode:.3g}", f"{decode:.3g}"]
-            + [_range(_megabytes(r[f"{way}_peak_bytes"]) for r in own) for way in _WAYS]
-            + [_range(r.get("parameters", "") for r in own)]
-            + [_range(_rounded(r.get("gmac_per_frame"), 3) for r in own)]
-        )
+        row = [codec, str(len(own)), f"{encode:.3g}", f"{decode:.3g}"]
+        row += [_range(_megabytes(r[f"{w}_peak_bytes"]) for r in own) for w in ("encode", "decode")]
+        row.append(_range(r.get("parameters", "") for r in own))
+        row.append(_range(_rounded(r.get("gmac_per_frame"), 3) for r in own))
+        rows.append(row)
     return rows
 
 
-_WAYS = ("encode", "decode")
-
-
 def markdown(
-    records: Sequence[Record], curves: Sequence[Curve], comparisons: Sequence[Comparison], anchor: str
+    records: Sequence[Record],
+    curves: Sequence[Curve],
+    comparisons: Sequence[Comparison],
+    anchor: str,
 ) -> str:
     """The report as Markdown."""
     parts = ["# Rate-distortion report", METHOD, f"## BD-rate against {anchor}"]
@@ -167,7 +165,9 @@ def markdown(
     parts += [f"YUV to RGB by {', '.join(matrices)}.", "## Commands"]
     commands = dict.fromkeys(record["command"] for record in records)
     parts += ["\n".join(f"    {command}" for command in commands)]
-    sources = {p.record["source"]: c.codec for c in curves for p in c.points if "source" in p.record}
+    sources = {
+        p.record["source"]: c.codec for c in curves for p in c.points if "source" in p.record
+    }
     if sources:
         parts += ["## Published points"]
         parts += ["\n".join(f"- {codec}: {source}" for source, codec in sources.items())]

@@ -1,7 +1,7 @@
 """The stored points: JSON lines that are only ever appended to.
 
-A line is a finished point or a failed try; the last one with a key counts. README of the fields:
-`FIELDS`.
+A line is a finished point or a failed try; the last one with a key counts. Units are in the names
+of the fields; `runner.py` fills them in.
 """
 
 import json

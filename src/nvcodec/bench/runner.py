@@ -101,17 +101,16 @@ def plan(
 
 def _missing(coders: Sequence[Coder]) -> dict[str, str]:
     missing = {}
-    for baseline in {c.codec: c.baseline for c in coders if isinstance(c, BaselineCoder)}.items():
-        name, found = baseline
+    for name in dict.fromkeys(c.codec for c in coders if isinstance(c, BaselineCoder)):
         try:
-            facts.encoder_version(type(found))
+            facts.encoder_version(name)
         except ToolMissingError as error:
             missing[name] = str(error)
     return missing
 
 
 def _key(source: Source, coder: Coder) -> str:
-    text = f"{source.seen.digest} {coder.codec} {coder.shown(source)}"
+    text = f"{source.seen.digest} {coder.codec} {coder.shown(source)} {coder.identity()}"
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
@@ -189,7 +188,7 @@ class Run:
                 whole = elapsed / share if share > 0.02 else job.guess_s
                 left += max(whole - elapsed, 0.0)
             running = [
-                f"{job.source.clip.name} {job.coder.codec} {job.coder.point}"
+                f"{job.source.clip.label} {job.coder.codec} {job.coder.point}"
                 for job in self.plan.jobs
                 if job.key in self._started and job.key not in self._done
             ]
@@ -219,7 +218,7 @@ class Run:
         return {
             "key": job.key,
             "status": "failed",
-            "sequence": source.clip.name,
+            "sequence": source.clip.label,
             "codec": coder.codec,
             "kind": "baseline" if isinstance(coder, BaselineCoder) else "nvc",
             "point": coder.point,
@@ -295,4 +294,3 @@ class Run:
             picture = self.out / "frames" / f"{source.seen.digest}.png"
             if self.settings.has_pictures and not picture.exists():
                 save_source_picture(source, picture)
-

@@ -218,12 +218,12 @@ def _list(todo: "Plan", jobs: int, json: bool) -> None:
     for job in todo.jobs:
         command = job.coder.shown(job.source)
         if json:
-            names = {"sequence": job.source.clip.name, "codec": job.coder.codec}
+            names = {"sequence": job.source.clip.label, "codec": job.coder.codec}
             record = {**names, "point": job.coder.point, "command": command}
             emit({"event": "job", **record, "predicted_s": job.guess_s})
         else:
             basis = "" if job.is_measured else " (a guess)"
-            print(f"{job.source.clip.name}: about {format_time(job.guess_s)}{basis}: {command}")
+            print(f"{job.source.clip.label}: about {format_time(job.guess_s)}{basis}: {command}")
     total = sum(job.guess_s for job in todo.jobs) / jobs
     say(
         f"nvc: {len(todo.jobs)} points to measure, about {format_time(total)} of encoding; "
@@ -231,9 +231,7 @@ def _list(todo: "Plan", jobs: int, json: bool) -> None:
     )
 
 
-def _report(
-    out: Path, points: Sequence[Path], anchor: str | None, json: bool, quiet: bool
-) -> None:
+def _report(out: Path, points: Sequence[Path], anchor: str | None, json: bool, quiet: bool) -> None:
     from nvcodec.bench.report import write_report
 
     written = write_report(out, points, anchor)

@@ -5,7 +5,6 @@ Each baseline runs at its best for PSNR, with threads only where they do not cha
 """
 
 import re
-from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,7 +15,7 @@ WHOLE_CLIP = 9999
 """Frames from one intra frame to the next that no clip reaches."""
 
 
-class Baseline(ABC):
+class Baseline:
     """A codec that we compare with, behind ffmpeg."""
 
     encoder: ClassVar[str]
@@ -34,15 +33,15 @@ class Baseline(ABC):
     seconds_per_megapixel: ClassVar[float]
     """Rough encoding time on two cores, for a first guess."""
 
-    @abstractmethod
     def options(self, rate: int, speed: str, intra_frames: int | None) -> list[str]:
-        """ffmpeg's options.
+        """Options for ffmpeg.
 
         Args:
             rate: constant quality, in units of `rate_name`.
             speed: the encoder's preset.
             intra_frames: frames from one intra frame to the next; None for one intra frame in all.
         """
+        raise NotImplementedError
 
     def encode_command(
         self,
