@@ -114,7 +114,7 @@ def test_help_documents_commands_and_exit_codes(outcomes):
         assert (code, err) == (0, "")
         for number in (*range(11), 130, 143):
             assert f"{number} " in text.split("Exit codes:")[1]
-    for command in ("encode", "decode", "info", "verify", "presets"):
+    for command in ("encode", "decode", "info", "verify", "presets", "bench"):
         assert command in outcomes["help"][1]
 
 

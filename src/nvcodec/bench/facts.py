@@ -50,6 +50,18 @@ def machine(num_jobs: int, num_threads: int | None) -> dict[str, Any]:
     }
 
 
+def device_name(coder: Coder) -> str:
+    """What a point is computed on; loads torch for one of nvcodec's."""
+    if not isinstance(coder, NvcCoder):
+        return "cpu"
+    import torch
+
+    from nvcodec.decoder import select_device
+
+    device = select_device(coder.device)
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
 def matrix_name(info: VideoInfo) -> str:
     """By which matrix YUV becomes RGB when this video is measured."""
     if info.chroma in (Chroma.RGB, Chroma.GRAY):

@@ -163,10 +163,11 @@ class NvcCoder(Coder):
         return [*_nvc("decode"), str(coded), "-o", str(decoded), "--json", "-y", *self._device()]
 
     def facts(self, seen: Survey) -> dict[str, float]:
-        """Parameters and multiply-adds of the network for one segment of all frames."""
+        """Parameters and multiply-adds of the network for one segment of all frames; the seed."""
         config, shape = self.preset.representation_config, self._shape(seen)
-        macs = config.macs_per_frame(shape)
-        return {"parameters": config.num_parameters(shape), "gmac_per_frame": macs / 1e9}
+        parameters, macs = config.num_parameters(shape), config.macs_per_frame(shape)
+        seed = int(self.words[self.words.index("--seed") + 1]) if "--seed" in self.words else 0
+        return {"parameters": parameters, "gmac_per_frame": macs / 1e9, "seed": seed}
 
     def guess_s(self, seen: Survey) -> float:
         """See `Coder`."""

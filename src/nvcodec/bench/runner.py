@@ -201,6 +201,7 @@ class Run:
             self._started[job.key] = time.monotonic()
         record = self._begin(job)
         try:
+            record["device"] = facts.device_name(job.coder)
             record |= {"status": "done", **self._measured(job)}
         except (InterruptedEncodeError, OutputError):
             raise

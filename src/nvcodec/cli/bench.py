@@ -156,7 +156,7 @@ def run(
         raise typer.Exit(stopper.exit_code) from error
     finally:
         results.close()
-    if not no_report:
+    if not no_report and any(record["status"] == "done" for record in results.records):
         _report(out, points or [], None, json, quiet)
     if num_failed:
         say(f"nvc: {num_failed} points failed; {results.path} says why")
@@ -209,7 +209,7 @@ def _outcome(record: dict[str, Any]) -> str:
     return (
         f"{name}: {record['size_bytes']:,} bytes, {record['rate_bpp']:.4f} bpp, {psnr:.2f} dB "
         f"PSNR-RGB, encoded in {format_time(record['encode_s'])}, "
-        f"decoded at {record['decode_frames_per_s']:.1f} frames/s"
+        f"decoded at {record['decode_frames_per_s']:.1f} frames/s\n    {record['command']}"
     )
 
 
