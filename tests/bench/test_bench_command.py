@@ -163,6 +163,17 @@ def test_pictures_as_a_source_and_several_jobs(tmp_path, call):
         assert 15 < record["quality"]["psnr_rgb_db"] < 60
 
 
+@pytest.mark.slow
+def test_pictures_coded_by_us(tmp_path, call):
+    info = video_info(32, 32, "rgb")
+    write_video(tmp_path / "clip", info, moving_frames(info, 4))
+    words = ["bench", tmp_path / "clip", "--baselines", "", "-p", TINY, "--out", tmp_path / "out"]
+    assert call(*words, "--no-report").code == 0
+    (record,) = lines(tmp_path / "out")
+    assert record["decode_command"].startswith("nvc decode out.nvc -o decoded ")
+    assert len(record["quality"]["psnr_planes_db"]) == 3
+
+
 def test_raw_files_named_as_uvgs(tmp_path, call):
     info = video_info(32, 16)
     for seed, name in enumerate(("Beauty", "Jockey")):

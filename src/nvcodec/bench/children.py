@@ -18,7 +18,7 @@ from pathlib import Path
 
 from nvcodec.errors import InterruptedEncodeError, NvcError, ToolMissingError
 
-POLL_S = 0.05
+FIRST_POLL_S, POLL_S = 0.002, 0.05
 SHOWN_LINES = 8
 GRACE_S = 30.0
 """How long a child may take to save its state."""
@@ -63,10 +63,12 @@ class Children:
             reader = threading.Thread(target=_read, args=(process, on_line), daemon=True)
             reader.start()
             try:
+                pause_s = FIRST_POLL_S
                 while process.poll() is None:
                     peak = _peak_bytes(process.pid) or peak
                     with contextlib.suppress(subprocess.TimeoutExpired):
-                        process.wait(POLL_S)
+                        process.wait(pause_s)
+                    pause_s = min(1.2 * pause_s, POLL_S)
             finally:
                 self._running.discard(process)
             elapsed_s = time.monotonic() - started

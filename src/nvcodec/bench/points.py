@@ -18,7 +18,7 @@ from nvcodec.bench.baselines import Baseline, load_baseline
 from nvcodec.bench.datasets import Clip, Survey
 from nvcodec.errors import PresetError
 from nvcodec.presets import Preset, read_preset
-from nvcodec.video.info import VideoShape
+from nvcodec.video.info import Chroma, VideoShape
 
 PASSES = 3
 """Work of a fitting step, in renderings of its frame: one forward, two backward."""
@@ -64,7 +64,11 @@ class Coder(ABC):
 
     @abstractmethod
     def decode_command(self, coded: Path, decoded: Path) -> list[str]:
-        """From a coded file to Y4M."""
+        """From a coded file to what `decoded_name` says."""
+
+    def decoded_name(self, seen: Survey) -> str:
+        """What to decode to."""
+        return "out.y4m"
 
     @abstractmethod
     def guess_s(self, seen: Survey) -> float:
@@ -78,9 +82,10 @@ class Coder(ABC):
         """The encoding as people would write it."""
         return _shown(self.encode_command(source.named(), Path(f"out{self.suffix}")))
 
-    def decode_shown(self) -> str:
+    def decode_shown(self, seen: Survey) -> str:
         """The decoding as people would write it."""
-        return _shown(self.decode_command(Path(f"out{self.suffix}"), Path("out.y4m")))
+        coded, decoded = Path(f"out{self.suffix}"), Path(self.decoded_name(seen))
+        return _shown(self.decode_command(coded, decoded))
 
 
 def _shown(words: Sequence[str]) -> str:
@@ -161,6 +166,10 @@ class NvcCoder(Coder):
     def decode_command(self, coded: Path, decoded: Path) -> list[str]:
         """See `Coder`."""
         return [*_nvc("decode"), str(coded), "-o", str(decoded), "--json", "-y", *self._device()]
+
+    def decoded_name(self, seen: Survey) -> str:
+        """Y4M, or a folder of pictures where the source is RGB, which Y4M does not hold."""
+        return "decoded" if seen.info.chroma is Chroma.RGB else "out.y4m"
 
     def facts(self, seen: Survey) -> dict[str, float]:
         """Parameters and multiply-adds of the network for one segment of all frames; the seed."""

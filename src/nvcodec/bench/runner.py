@@ -28,7 +28,7 @@ from nvcodec.bench.measuring import measure, save_source_picture, write_y4m
 from nvcodec.bench.points import BaselineCoder, Coder, NvcCoder, Source
 from nvcodec.bench.results import Record, Results
 from nvcodec.errors import InterruptedEncodeError, NvcError, OutputError, ToolMissingError
-from nvcodec.video import Chroma, VideoWarning
+from nvcodec.video import VideoWarning
 
 TICK_S = 0.5
 
@@ -224,7 +224,7 @@ class Run:
             "kind": "baseline" if isinstance(coder, BaselineCoder) else "nvc",
             "point": coder.point,
             "command": coder.shown(source),
-            "decode_command": coder.decode_shown(),
+            "decode_command": coder.decode_shown(seen),
             "width": seen.info.width,
             "height": seen.info.height,
             "num_frames": seen.num_frames,
@@ -253,8 +253,7 @@ class Run:
                     self._shares[job.key] = event["step"] / event["num_steps"]
 
         encoded = self._children.run(coder.encode_command(source, coded), environ, on_line)
-        is_rgb = source.seen.info.chroma is Chroma.RGB and isinstance(coder, NvcCoder)
-        decoded = work / ("decoded" if is_rgb else "decoded.y4m")
+        decoded = work / coder.decoded_name(source.seen)
         own_s: list[float] = []
 
         def on_decode_line(line: str) -> None:
