@@ -11,7 +11,7 @@ from nvcodec.metrics.quality import Quality
 from nvcodec.segments import Segment
 from nvcodec.video import RawGeometry, VideoInfo
 
-Color = Literal["auto", "rgb", "yuv"]
+Color = Literal["auto", "rgb", "yuv", "yuv420"]
 
 DEFAULT_SEGMENT_FRAMES = 600
 """Longest segment unless asked otherwise: a UVG sequence is one segment."""

@@ -24,7 +24,12 @@ from nvcodec.container.payloads import CodedSegment
 from nvcodec.container.reader import NvcReader
 from nvcodec.container.unfinished import part_path
 from nvcodec.container.writer import NvcWriter
-from nvcodec.decoder import SegmentDecoder, build_checked, segment_shape, select_device
+from nvcodec.decoder import (
+    SegmentDecoder,
+    build_checked,
+    segment_shape,
+    select_device,
+)
 from nvcodec.encode_types import (
     Color,
     EncodeReport,
@@ -54,12 +59,17 @@ from nvcodec.job import (
     job_folder,
 )
 from nvcodec.metrics.quality import QualityMeter
-from nvcodec.presets import Preset
+from nvcodec.presets import Preset, PresetColor
 from nvcodec.segment_encoder import encode_segment, predicted_bytes, predicted_memory_bytes
 from nvcodec.segments import Segment, plan_segments
 from nvcodec.video import VideoReader, open_video
-from nvcodec.video.color import luma_weights, planes_to_rgb, planes_to_yuv444
-from nvcodec.video.info import Chroma, Planes, VideoInfo
+from nvcodec.video.color import (
+    luma_weights,
+    planes_to_packed,
+    planes_to_rgb,
+    planes_to_yuv444,
+)
+from nvcodec.video.info import Chroma, Planes, VideoInfo, VideoShape
 
 MIN_SIDE = 16
 
@@ -127,9 +137,10 @@ class _Encoding:
         self.device = device
         self.should_stop = should_stop
         self.on_event = on_event
-        self.color = _choose_color(settings.color, video.info)
+        self.color = _choose_color(settings.color, preset.color, video.info)
         _check_video(video.info)
-        config = preset.representation_config.resolve(video.info.height, video.info.width)
+        shape = VideoShape.of_samples(self.color, 1, video.info.height, video.info.width)
+        config = preset.representation_config.resolve(shape.height, shape.width)
         resolved = config.model_dump(mode="json", exclude_none=True)
         self.preset = preset.model_copy(update={"representation": resolved})
         self.meter = QualityMeter(video.info)
@@ -305,7 +316,8 @@ class _Encoding:
         )
 
     def _pixels(self, planes: list[Planes]) -> NDArray[np.uint8]:
-        convert = planes_to_yuv444 if self.color == "yuv" else planes_to_rgb
+        converters = {"yuv": planes_to_yuv444, "yuv420": planes_to_packed}
+        convert = converters.get(self.color, planes_to_rgb)
         first = convert(planes[0], self.video.info)
         pixels = np.empty((len(planes), *first.shape), np.uint8)
         for t, frame in enumerate(planes):
@@ -405,13 +417,26 @@ class _Encoding:
         return NvcWriter(self.path, head, overwrite=overwrite, limits=limits)
 
 
-def _choose_color(color: Color, info: VideoInfo) -> Literal["rgb", "yuv", "gray"]:
-    """What the representation gives: grey for grey, else as asked for, RGB by default."""
+def _choose_color(
+    color: Color, preferred: PresetColor, info: VideoInfo
+) -> Literal["rgb", "yuv", "yuv420", "gray"]:
+    """What the representation gives: grey for grey, else as asked for, or as the preset prefers.
+
+    A preset's preference that the source does not allow gives way to RGB.
+    """
     if info.chroma is Chroma.GRAY:
         return "gray"
-    if color == "yuv" and info.chroma is Chroma.RGB:
-        raise UnsupportedVideoError("--color yuv: the source is RGB; allowed for it: rgb")
-    return "rgb" if color == "auto" else color
+    allowed: set[str] = {"rgb"}
+    allowed |= set() if info.chroma is Chroma.RGB else {"yuv"}
+    allowed |= {"yuv420"} if info.chroma is Chroma.YUV420 else set()
+    if color == "auto":
+        return preferred if preferred in allowed else "rgb"
+    if color not in allowed:
+        source = "RGB" if info.chroma is Chroma.RGB else f"4:{info.chroma[1]}:{info.chroma[2]}"
+        raise UnsupportedVideoError(
+            f"--color {color}: the source is {source}; allowed for it: {', '.join(sorted(allowed))}"
+        )
+    return color
 
 
 def _check_video(info: VideoInfo) -> None:

@@ -48,7 +48,7 @@ def encode_segment(
         pixels: uint8 (T, H, W, C), samples of the kind that `color` names.
         preset: a loaded preset.
         seed: of initial values, batches and noise.
-        color: `rgb`, `yuv` (4:4:4) or `gray`.
+        color: `rgb`, `yuv` (4:4:4), `yuv420` (packed, at half size) or `gray`.
         device: where to fit; the CPU by default.
         store: where checkpoints are kept; a stored one is continued.
         should_stop: asked before every step.

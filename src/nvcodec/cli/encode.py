@@ -64,8 +64,8 @@ def encode(
     raw: options.Raw = None,
     fps: options.Fps = None,
     color: Annotated[
-        Literal["auto", "rgb", "yuv"],
-        typer.Option(help="Samples that are fitted; auto is RGB, or grey."),
+        Literal["auto", "rgb", "yuv", "yuv420"],
+        typer.Option(help="Samples that are fitted; auto: as the preset says, or grey."),
     ] = "auto",
     seed: Annotated[
         int, typer.Option(min=0, max=2**63 - 1, help="Of initial values, batches and noise.")

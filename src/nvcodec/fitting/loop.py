@@ -21,6 +21,7 @@ from nvcodec.coding.schemes._base import Scheme
 from nvcodec.errors import DivergedError, InterruptedEncodeError
 from nvcodec.fitting.batches import Batches, mixed_seed
 from nvcodec.fitting.checkpoints import CheckpointStore
+from nvcodec.fitting.losses import mean_error
 from nvcodec.fitting.optimizers import make_optimizers
 from nvcodec.fitting.schedules import cosine
 from nvcodec.fitting.settings import FittingConfig
@@ -55,6 +56,10 @@ class FitRecord:
     """PSNR of the quantized representation on some frames, when last measured."""
     size_bytes: int | None
     """Coded bytes of the segment, when last measured."""
+    estimated_bits: dict[str, float]
+    """Rate that a rate-distortion stage minimises, by group of tensors, when last measured."""
+    coded_bits: dict[str, float]
+    """What the coder takes for the same groups."""
 
 
 class Fitting:
@@ -89,6 +94,8 @@ class Fitting:
         self.autocast_dtype = autocast_dtype(config.precision, frames.device)
         self.psnr_db: float | None = None
         self.size_bytes: int | None = None
+        self.estimated_bits: dict[str, float] = {}
+        self.coded_bits: dict[str, float] = {}
         self.elapsed_s = 0.0
         self._evaluation_interval = EVALUATION_INTERVAL_S
         self._stage = 0
@@ -161,6 +168,7 @@ class Fitting:
                 yield FitRecord(
                     stage.config.kind, number, len(self.stages), done, sum(self.steps), loss,
                     clock.elapsed_s, eta_s, self.psnr_db, self.size_bytes,
+                    self.estimated_bits, self.coded_bits,
                 )  # fmt: skip
             if to_save:
                 self._save(number, step + 1, optimizers, clock.elapsed_s)
@@ -232,6 +240,10 @@ class Fitting:
         started = time.monotonic()
         coded = self.scheme.quantize(self.parameters())
         self.size_bytes = sum(map(len, self.scheme.pack(coded).values()))
+        if self.state.side:
+            stage = self.stages[self._stage]
+            self.estimated_bits = dict(stage.estimated_bits(self.state, coded))
+            self.coded_bits = self.scheme.group_bits(coded)
         device = self.frames.device
         values = {n: torch.from_numpy(v).to(device).float() for n, v in coded.dequantize().items()}
         count = min(EVALUATION_FRAMES, len(self.frames))
@@ -242,7 +254,8 @@ class Fitting:
                 output = functional_call(self.state.representation, values, (patches,))
                 height, width = self.frames.shape[1:3]
                 error = (output[0, :height, :width].float() * 255).round() - self.frames[t].float()
-                psnrs.append(10 * math.log10(255**2 / max(float(error.square().mean()), 1e-9)))
+                mse = float(mean_error(error.square()[None], self.color))
+                psnrs.append(10 * math.log10(255**2 / max(mse, 1e-9)))
         self.psnr_db = sum(psnrs) / len(psnrs)
         self._evaluation_interval = max(
             EVALUATION_INTERVAL_S, (time.monotonic() - started) / EVALUATION_SHARE

@@ -15,6 +15,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from nvcodec.coding.parameters import ParameterSet
 from nvcodec.coding.schemes._base import Scheme
 from nvcodec.fitting.losses import distortion
 from nvcodec.fitting.settings import LossConfig
@@ -90,6 +91,10 @@ class Stage(abc.ABC, Generic[ConfigT]):
     def rate(self, state: FitState, progress: float, generator: torch.Generator) -> Tensor:
         """What is minimised beside the loss, for stages that set `rate_every`."""
         raise AssertionError(f"stage {self.config.kind} has no rate")
+
+    def estimated_bits(self, state: FitState, coded: ParameterSet) -> Mapping[str, float]:
+        """The rate that was minimised, at `coded`, by the groups of `Scheme.group_bits`."""
+        return {}
 
     def side_information(self, state: FitState) -> Mapping[str, Mapping[str, Tensor]]:
         """`state.side` as the scheme takes it, by parameter name; empty when nothing is learned."""
