@@ -60,7 +60,8 @@ def test_every_point_is_stored_with_what_it_takes_to_trust_it(bench):
     assert stored[0]["versions"]["x264"].startswith("core ")
     assert stored[0]["size_bytes"] > stored[1]["size_bytes"]
     assert stored[2]["parameters"] > 100
-    assert (stored[2]["seed"], stored[2]["device"]) == (0, "cpu")
+    assert (stored[2]["seed"], stored[2]["device"], stored[2]["samples"]) == (0, "cpu", "rgb")
+    assert sum(stored[2]["bytes_by_kind"].values()) == stored[2]["size_bytes"]
     assert stored[2]["encode_peak_bytes"] > 50_000_000
     assert not (out / "work").exists()
 

@@ -73,7 +73,6 @@ def test_a_preset_with_options_of_its_own(source):
     )
     assert coder.point == "tiny.toml --set stages.0.epochs=3 --seed 7"
     assert '"epochs":3' in coder.identity()
-    assert coder.facts(source.seen)["parameters"] > 100
     assert coder.guess_s(source.seen) > 0
 
 
@@ -82,6 +81,11 @@ def test_lmbdas_go_to_presets_that_have_one():
     points = [coder.point.split(" ", 1)[1:] for coder in coders]
     assert points == [[], ["--lmbda 10"], ["--lmbda 20"], ["--lmbda 5"]]
     assert coders[1].codec == "tiny-nvrc"
+
+
+def test_a_preset_may_name_its_own_lmbdas():
+    coders = list(nvc_coders(["paper/nvrc-uvg-s2"], [], [], "auto"))
+    assert [coder.point.split()[-1] for coder in coders] == ["1", "2"]
 
 
 def test_the_family_of_a_preset():

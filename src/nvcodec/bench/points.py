@@ -9,13 +9,15 @@ import argparse
 import shlex
 import sys
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from nvcodec.bench.baselines import Baseline, load_baseline
 from nvcodec.bench.datasets import Clip, Survey
+from nvcodec.container.reader import inspect
 from nvcodec.errors import PresetError
 from nvcodec.presets import Preset, read_preset
 from nvcodec.video.info import Chroma, VideoShape
@@ -171,21 +173,35 @@ class NvcCoder(Coder):
         """Y4M, or a folder of pictures where the source is RGB, which Y4M does not hold."""
         return "decoded" if seen.info.chroma is Chroma.RGB else "out.y4m"
 
-    def facts(self, seen: Survey) -> dict[str, float]:
-        """Parameters and multiply-adds of the network for one segment of all frames; the seed."""
-        config, shape = self.preset.representation_config, self._shape(seen)
-        parameters, macs = config.num_parameters(shape), config.macs_per_frame(shape)
-        seed = int(self.words[self.words.index("--seed") + 1]) if "--seed" in self.words else 0
-        return {"parameters": parameters, "gmac_per_frame": macs / 1e9, "seed": seed}
+    def facts(self, coded: Path) -> dict[str, Any]:
+        """What a finished file tells: its network's size, of the first segment; where bytes go."""
+        inspection = inspect(coded)
+        head, config = inspection.head, self.preset.representation_config
+        num_frames = inspection.segments[0].num_frames
+        shape = VideoShape.of_samples(head.color, num_frames, head.height, head.width)
+        sizes: Counter[str] = Counter()
+        for entry in inspection.entries:
+            for part in entry.parts or [entry]:
+                sizes[part.kind] += part.size
+        return {
+            "parameters": config.num_parameters(shape),
+            "gmac_per_frame": config.macs_per_frame(shape) / 1e9,
+            "samples": head.color,
+            "seed": int(self._option("--seed") or 0),
+            "bytes_by_kind": dict(sizes),
+        }
 
     def guess_s(self, seen: Survey) -> float:
         """See `Coder`."""
-        macs = self.preset.representation_config.macs_per_frame(self._shape(seen))
+        color = self._option("--color") or self.preset.color
+        size = seen.info.height, seen.info.width
+        shape = VideoShape.of_samples(color, seen.num_frames, *size)
+        macs = self.preset.representation_config.macs_per_frame(shape)
         epochs = sum(int(stage.get("epochs", 0)) for stage in self.preset.stages)
         return START_S + PASSES * epochs * seen.num_frames * macs / 1e9 / GMAC_PER_S
 
-    def _shape(self, seen: Survey) -> VideoShape:
-        return VideoShape(seen.num_frames, seen.info.height, seen.info.width, 3)
+    def _option(self, name: str) -> str | None:
+        return self.words[self.words.index(name) + 1] if name in self.words[:-1] else None
 
     def _device(self) -> list[str]:
         return [] if self.device == "auto" else ["--device", self.device]
@@ -230,7 +246,8 @@ def nvc_coders(
         texts: `[CURVE=]PRESET [OPTIONS]`, options being those of `nvc encode`. The curve is the
             preset's family unless it has a name: `hinerv` for `hinerv-tiny`.
         common: options for all of them.
-        lmbdas: one point each for presets whose stages have a lmbda, unless its own options do.
+        lmbdas: one point each for presets whose stages have a lmbda and whose own options do not;
+            without any, those that the preset names.
         device: where they run.
 
     Raises:
@@ -242,7 +259,7 @@ def nvc_coders(
         words = [*own, *common]
         preset = _read(name, words)
         has_lmbda = any("lmbda" in stage for stage in preset.stages)
-        several = lmbdas if has_lmbda and "--lmbda" not in words else []
+        several = (lmbdas or preset.lmbdas) if has_lmbda and "--lmbda" not in words else []
         for extra in [["--lmbda", f"{lmbda:g}"] for lmbda in several] or [[]]:
             chosen = (*words, *extra)
             yield NvcCoder(

@@ -267,6 +267,7 @@ class Run:
         kept = self.out / "coded" / f"{job.key}{coder.suffix}"
         size_bytes = coded.stat().st_size
         digest = hashlib.blake2b(coded.read_bytes(), digest_size=16).hexdigest()
+        known = coder.facts(coded) if isinstance(coder, NvcCoder) else {}
         os.replace(coded, kept)
         shutil.rmtree(work, ignore_errors=True)
         seen = source.seen
@@ -281,7 +282,7 @@ class Run:
             "decode_s": decode_s,
             "decode_frames_per_s": seen.num_frames / decode_s,
             "decode_peak_bytes": ran.peak_bytes,
-            **(coder.facts(seen) if isinstance(coder, NvcCoder) else {}),
+            **known,
             "coded_digest": digest,
             "output_digest": measured.digest,
         }

@@ -55,7 +55,11 @@ def run(
         ),
     ] = None,
     lmbdas: Annotated[
-        str, typer.Option(metavar="X,X,...", help="One point each, for presets that have a lmbda.")
+        str,
+        typer.Option(
+            metavar="X,X,...",
+            help="One point each, for presets that have a lmbda; without, those they name.",
+        ),
     ] = "",
     epochs: Annotated[int | None, typer.Option(min=1, help="Of every preset.")] = None,
     set_: Annotated[
