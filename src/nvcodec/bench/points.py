@@ -24,7 +24,7 @@ from nvcodec.video.info import Chroma, VideoShape
 
 PASSES = 3
 """Work of a fitting step, in renderings of its frame: one forward, two backward."""
-GMAC_PER_S = 12.0
+GMAC_PER_S = 20.0
 """Rough speed of fitting on two cores, for a first guess."""
 START_S = 5.0
 """Until Python and torch are loaded, and for decoding once."""

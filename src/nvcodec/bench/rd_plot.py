@@ -10,7 +10,8 @@ from nvcodec.errors import ToolMissingError
 
 COLORS = (
     "#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b", "#e377c2", "#17becf",
-    "#bcbd22", "#7f7f7f",
+    "#bcbd22", "#7f7f7f", "#393b79", "#637939", "#8c6d31", "#843c39", "#7b4173", "#3182bd",
+    "#e6550d", "#31a354", "#756bb1", "#636363",
 )  # fmt: skip
 LINES = {"nvc": "-", "baseline": "--", "published": ":"}
 MARKERS = {"nvc": "o", "baseline": "s", "published": "x"}
@@ -28,7 +29,7 @@ def draw_all(curves: Sequence[Curve], measured: Sequence[Curve], folder: Path) -
     Raises:
         ToolMissingError: matplotlib is not installed.
     """
-    pyplot = _pyplot()
+    pyplot, ticker = _matplotlib()
     written: list[Path] = []
     names = colors(curves)
     for sequence in dict.fromkeys(curve.sequence for curve in measured):
@@ -41,6 +42,9 @@ def draw_all(curves: Sequence[Curve], measured: Sequence[Curve], folder: Path) -
             for curve in drawn:
                 _draw(axes, curve, metric, names[curve.codec])
             axes.set(title=sequence, xlabel="bits per pixel", ylabel=title, xscale="log")
+            axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+            axes.xaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+            axes.xaxis.set_minor_formatter(ticker.NullFormatter())
             axes.grid(visible=True, which="both", alpha=0.25)
             axes.legend(fontsize="small")
             for suffix in ("png", "svg"):
@@ -62,7 +66,8 @@ def _draw(axes: Any, curve: Curve, metric: str, color: str) -> None:
         axes.scatter(*zip(*rest, strict=True), **style)
 
 
-def _pyplot() -> Any:
+def _matplotlib() -> tuple[Any, Any]:
+    """Its modules `pyplot` and `ticker`."""
     try:
         import matplotlib as mpl
     except ImportError as error:
@@ -70,6 +75,6 @@ def _pyplot() -> Any:
             "matplotlib: not installed, and reports need it; pip install 'nvcodec[bench]'"
         ) from error
     mpl.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
-    return pyplot
+    return pyplot, ticker
