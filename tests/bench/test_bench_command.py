@@ -164,6 +164,25 @@ def test_pictures_as_a_source_and_several_jobs(tmp_path, call):
         assert 15 < record["quality"]["psnr_rgb_db"] < 60
 
 
+def test_a_finished_encoding_is_not_redone(clip, tmp_path, call, monkeypatch):
+    """The run ends between encoding and measuring."""
+    from nvcodec.bench import steps
+    from nvcodec.errors import InterruptedEncodeError
+
+    def stop(*_):
+        raise InterruptedEncodeError("stopped")
+
+    words = ["bench", clip, "--baselines", "x264", "--rates", "x264=30", "--out", tmp_path]
+    with monkeypatch.context() as patch:
+        patch.setattr(steps, "measure", stop)
+        assert call(*words, "--no-report").code == 130
+    (stored,) = tmp_path.glob("work/*/encoded.json")
+    stored.write_text('{"elapsed_s": 1234.5, "peak_bytes": 7}')
+    assert call(*words, "--no-report").code == 0
+    (record,) = lines(tmp_path)
+    assert (record["encode_s"], record["encode_peak_bytes"]) == (1234.5, 7)
+
+
 @pytest.mark.slow
 def test_pictures_coded_by_us(tmp_path, call):
     info = video_info(32, 32, "rgb")

@@ -9,24 +9,24 @@ A point is recognised by its command and the digest of its input's samples. Work
 
 import contextlib
 import hashlib
-import json
-import os
 import shutil
 import threading
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from nvcodec.bench import facts
-from nvcodec.bench.children import Children, environment
+from nvcodec.bench.children import Children
 from nvcodec.bench.datasets import Clip, Survey
-from nvcodec.bench.measuring import measure, save_source_picture, write_y4m
-from nvcodec.bench.points import BaselineCoder, Coder, NvcCoder, Source
+from nvcodec.bench.measuring import save_source_picture, write_y4m
+from nvcodec.bench.points import BaselineCoder, Coder, Source
 from nvcodec.bench.results import Record, Results
+from nvcodec.bench.steps import Step, make_point
 from nvcodec.errors import InterruptedEncodeError, NvcError, OutputError, ToolMissingError
 from nvcodec.video import VideoWarning
 
@@ -141,6 +141,7 @@ class Run:
         self._started: dict[str, float] = {}
         self._done: set[str] = set()
         self._clips = {job.source.y4m: threading.Lock() for job in plan.jobs}
+        self._num_left = Counter(job.source.y4m for job in plan.jobs)
 
     def __call__(
         self, on_status: Callable[[Status], None], should_stop: Callable[[], bool]
@@ -161,17 +162,17 @@ class Run:
             try:
                 while pending:
                     done, pending = wait(pending, TICK_S, FIRST_COMPLETED)
-                    if should_stop():
-                        raise InterruptedEncodeError("stopped")
-                    on_status(self.status())
                     for future in done:
                         record = future.result()
                         self.results.append(record)
+                        shutil.rmtree(self.out / "work" / record["key"], ignore_errors=True)
                         yield record
+                    on_status(self.status())
+                    if should_stop():
+                        raise InterruptedEncodeError("stopped")
             except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
                 self._children.stop()
-                for future in pending:
-                    future.cancel()
                 raise
         with contextlib.suppress(OSError):
             shutil.rmtree(self.out / "work")
@@ -200,9 +201,15 @@ class Run:
         with self._lock:
             self._started[job.key] = time.monotonic()
         record = self._begin(job)
+        threads, picture = self.settings.num_threads, self.out / "frames" / f"{job.key}.png"
+        work, kept = (self.out / folder / job.key for folder in ("work", "coded"))
+        step = Step(job.source, job.coder, work, self._children, threads)
         try:
             record["device"] = facts.device_name(job.coder)
-            record |= {"status": "done", **self._measured(job)}
+            self._prepare(job.source)
+            shown = picture if self.settings.has_pictures else None
+            point = make_point(step, kept, shown, partial(self._shares.__setitem__, job.key))
+            record |= {"status": "done", **point}
         except (InterruptedEncodeError, OutputError):
             raise
         except (NvcError, OSError, ValueError, RuntimeError, MemoryError) as error:
@@ -210,6 +217,9 @@ class Run:
             record |= {"status": "failed", "error": text}
         with self._lock:
             self._done.add(job.key)
+            self._num_left[job.source.y4m] -= 1
+            if not self._num_left[job.source.y4m]:
+                job.source.y4m.unlink(missing_ok=True)
         return record
 
     def _begin(self, job: Job) -> Record:
@@ -236,55 +246,6 @@ class Run:
             "guess_s": coder.guess_s(seen),
             **facts.machine(self.settings.num_jobs, self.settings.num_threads),
             **facts.versions(coder),
-        }
-
-    def _measured(self, job: Job) -> dict[str, Any]:
-        source, coder = job.source, job.coder
-        work = self.out / "work" / job.key
-        work.mkdir(parents=True, exist_ok=True)
-        self._prepare(source)
-        coded = work / f"out{coder.suffix}"
-        environ = environment(self.settings.num_threads if isinstance(coder, NvcCoder) else None)
-
-        def on_line(line: str) -> None:
-            with contextlib.suppress(ValueError, KeyError, TypeError):
-                event = json.loads(line)
-                if event["event"] == "fit":
-                    self._shares[job.key] = event["step"] / event["num_steps"]
-
-        encoded = self._children.run(coder.encode_command(source, coded), environ, on_line)
-        decoded = work / coder.decoded_name(source.seen)
-        own_s: list[float] = []
-
-        def on_decode_line(line: str) -> None:
-            with contextlib.suppress(ValueError, KeyError, TypeError):
-                own_s.append(json.loads(line)["elapsed_s"])
-
-        ran = self._children.run(coder.decode_command(coded, decoded), environ, on_decode_line)
-        decode_s = own_s[-1] if own_s else ran.elapsed_s  # without loading Python and torch
-        picture = self.out / "frames" / f"{job.key}.png" if self.settings.has_pictures else None
-        measured = measure(source, decoded, work, picture)
-        kept = self.out / "coded" / f"{job.key}{coder.suffix}"
-        size_bytes = coded.stat().st_size
-        digest = hashlib.blake2b(coded.read_bytes(), digest_size=16).hexdigest()
-        known = coder.facts(coded) if isinstance(coder, NvcCoder) else {}
-        os.replace(coded, kept)
-        shutil.rmtree(work, ignore_errors=True)
-        seen = source.seen
-        seconds = seen.num_frames / seen.info.frame_rate
-        return {
-            "size_bytes": size_bytes,
-            "rate_bpp": 8 * size_bytes / (seen.megapixels * 1e6),
-            "bitrate_kbps": float(8 * size_bytes / 1000 / seconds),
-            "quality": measured.quality,
-            "encode_s": encoded.elapsed_s,
-            "encode_peak_bytes": encoded.peak_bytes,
-            "decode_s": decode_s,
-            "decode_frames_per_s": seen.num_frames / decode_s,
-            "decode_peak_bytes": ran.peak_bytes,
-            **known,
-            "coded_digest": digest,
-            "output_digest": measured.digest,
         }
 
     def _prepare(self, source: Source) -> None:
