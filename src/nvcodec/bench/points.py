@@ -6,6 +6,7 @@ stored, and what a finished point is recognised by.
 """
 
 import argparse
+import re
 import shlex
 import sys
 from abc import ABC, abstractmethod
@@ -22,6 +23,8 @@ from nvcodec.errors import PresetError
 from nvcodec.presets import Preset, read_preset
 from nvcodec.video.info import Chroma, VideoShape
 
+SIZE = re.compile(r"-(tiny|mini|x*s|m|x*l|s[0-9])$")
+"""What ends the name of a preset that is one of several sizes."""
 PASSES = 3
 """Work of a fitting step, in renderings of its frame: one forward, two backward."""
 GMAC_PER_S = 20.0
@@ -268,9 +271,9 @@ def nvc_coders(
 
 
 def family(preset: str) -> str:
-    """A preset's name without its size: `hinerv` of `hinerv-tiny`; a file's name as it is."""
-    path = Path(preset)
-    return path.stem if path.suffix == ".toml" else preset.rpartition("-")[0] or preset
+    """A preset's name without its size: `hinerv` of `hinerv-tiny`, all of `coin-mlp`."""
+    name = Path(preset).stem if preset.endswith(".toml") else preset
+    return SIZE.sub("", name)
 
 
 class _Options(argparse.ArgumentParser):
