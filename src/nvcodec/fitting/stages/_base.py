@@ -44,6 +44,8 @@ class FitState:
 
     representation: Representation  # type: ignore[type-arg]
     scheme: Scheme[Any]
+    num_pixels: int = 1
+    """Of the video, all frames together; rates are counted per pixel."""
     masks: dict[str, Tensor] = field(default_factory=dict)
     """Float tensors of ones and zeros, by parameter name; absent when nothing was pruned."""
     side: dict[str, Tensor] = field(default_factory=dict)

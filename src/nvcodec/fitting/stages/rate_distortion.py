@@ -34,6 +34,9 @@ class RateDistortionConfig(StageConfig):
     rate_every: int = Field(
         8, ge=0, description="steps between rate steps; 1: in every step's loss; 0: no rate term"
     )
+    rate_warmup: float = Field(
+        0.0, ge=0, le=1, description="share of the stage in which the rate's weight rises from 0"
+    )
     relaxation: Literal["soft_round", "straight_through", "quant_noise"] = Field(
         "soft_round", description="what stands for rounding"
     )
@@ -120,9 +123,9 @@ class RateDistortion(Stage[RateDistortionConfig]):
         relaxed = sample.relaxed
         at = sample.seen.bins if self.config.relaxation == "straight_through" else relaxed
         bits = twin.bits(at, sample.seen, side, context=relaxed)
-        shape = state.representation.shape
-        num_pixels = shape.num_frames * shape.height * shape.width
-        return (bits["layers"] + bits["grids"] + twin.phi_bits(side)) / num_pixels
+        rate = (bits["layers"] + bits["grids"] + twin.phi_bits(side)) / state.num_pixels
+        warmup = self.config.rate_warmup
+        return rate * min(1.0, progress / warmup) if warmup else rate
 
     def estimated_bits(self, state: FitState, coded: ParameterSet) -> dict[str, float]:
         """The twin's rate of the values as they are coded now.
