@@ -115,6 +115,16 @@ def test_results_survive_a_line_that_was_cut_off(tmp_path, records):
     assert read_records([tmp_path / NAME]) == records[:2]
 
 
+def test_results_that_were_replaced_while_open(tmp_path, records):
+    results = Results(tmp_path)
+    results.append(records[0])
+    (tmp_path / "other").write_bytes((tmp_path / NAME).read_bytes())
+    (tmp_path / "other").replace(tmp_path / NAME)
+    results.append(records[1])
+    results.close()
+    assert read_records([tmp_path / NAME]) == records[:2]
+
+
 def test_the_last_line_of_a_point_counts(tmp_path, records):
     failed = {**records[0], "status": "failed", "error": "disk"}
     (tmp_path / NAME).write_text(json.dumps(failed) + "\n" + json.dumps(records[0]) + "\n")

@@ -26,13 +26,7 @@ class Results:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._file: IO[bytes] = self.path.open("a+b")
-        except OSError as error:
-            raise OutputError(f"{self.path}: cannot be written: {error.strerror}") from error
-        disk.lock(self._file, self.path)
-        self._end_line()
+        self._file = self._opened()
         self.records = read_records([self.path])
 
     def finished(self) -> dict[str, Record]:
@@ -42,6 +36,9 @@ class Results:
     def append(self, record: Record) -> None:
         """Store a line so that it lasts."""
         line = json.dumps(record, allow_nan=False)
+        if not disk.is_at(self._file, self.path):  # replaced while we ran, by git for example
+            self._file.close()
+            self._file = self._opened()
         try:
             self._file.write(line.encode() + b"\n")
             self._file.flush()
@@ -54,14 +51,20 @@ class Results:
         """Let others write."""
         self._file.close()
 
-    def _end_line(self) -> None:
-        """A line that a power cut left unfinished must not swallow the next one."""
-        size = self._file.seek(0, os.SEEK_END)
-        if size:
-            self._file.seek(size - 1)
-            if self._file.read(1) != b"\n":
-                self._file.write(b"\n")
-                self._file.flush()
+    def _opened(self) -> IO[bytes]:
+        """The file, locked; a line that a power cut left unfinished is ended."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            file: IO[bytes] = self.path.open("a+b")
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be written: {error.strerror}") from error
+        disk.lock(file, self.path)
+        if size := file.seek(0, os.SEEK_END):
+            file.seek(size - 1)
+            if file.read(1) != b"\n":
+                file.write(b"\n")
+                file.flush()
+        return file
 
 
 def read_records(paths: Iterable[Path]) -> list[Record]:
