@@ -7,10 +7,10 @@ STAMP := $(VENV)/.installed
 CLIP := benchmarks/clips/bbb_320x180_48f.mp4
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check bench-smoke golden clean
+.PHONY: help setup demo test test-slow check bench-smoke readme-tables golden clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 setup: $(STAMP) ## Make a virtual environment in .venv with pinned versions
 
@@ -40,6 +40,9 @@ check: $(STAMP) ## Format, lint, types and default tests
 
 bench-smoke: $(STAMP) ## Run every benchmark script at toy size
 	$(BIN)/python benchmarks/reproduce_hinerv.py --cpu-check
+
+readme-tables: $(STAMP) ## Make README's tables anew from the stored results
+	$(BIN)/python benchmarks/readme_tables.py
 
 golden: $(STAMP) ## Show the golden files' hashes, as decoded now
 	$(BIN)/python -m pytest -m 'not gpu' -k golden -v

@@ -12,6 +12,7 @@ import json
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+
 from bd_rate import bd_rate, curves
 from encode_points import measure_all
 

@@ -38,7 +38,9 @@ def test_a_wheel_carries_the_presets(tmp_path):
         archive.extractall(installed)
     script = (
         "from nvcodec.presets import preset_names, presets_folder, read_preset;"
-        "print(presets_folder()); print(len(preset_names())); read_preset('hinerv-mini')"
+        "print(presets_folder()); print(len(preset_names())); read_preset('hinerv-mini');"
+        "from nvcodec.bench.datasets import load_dataset; load_dataset('uvg');"
+        "from nvcodec.bench.page import TEMPLATE; TEMPLATE.read_text()"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], env={"PYTHONPATH": str(installed)}, cwd=tmp_path,

@@ -114,7 +114,7 @@ def test_help_documents_commands_and_exit_codes(outcomes):
         assert (code, err) == (0, "")
         for number in (*range(11), 130, 143):
             assert f"{number} " in text.split("Exit codes:")[1]
-    for command in ("encode", "decode", "info", "verify", "presets"):
+    for command in ("encode", "decode", "info", "verify", "presets", "bench"):
         assert command in outcomes["help"][1]
 
 
@@ -139,6 +139,7 @@ def test_presets_are_listed_and_printed(outcomes):
     assert "hinerv-mini" in out
     records = [json.loads(line) for line in outcomes["presets as json"][1].splitlines()]
     mini = next(record for record in records if record["name"] == "hinerv-mini")
-    assert set(mini) == {"event", "name", "parameters", "gmac_per_frame", "lmbdas", "description"}
+    names = {"event", "name", "parameters", "gmac_per_frame", "lmbdas", "description"}
+    assert set(mini) == names
     assert mini["parameters"] > 1000
     assert '[representation]\nkind = "hinerv"' in outcomes["one preset"][1]

@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from nvcodec import __version__, errors
+from nvcodec.cli import bench
 from nvcodec.cli.console import report
 from nvcodec.cli.decode import decode
 from nvcodec.cli.encode import encode
@@ -59,6 +60,7 @@ app.command(epilog=EXIT_CODES)(decode)
 app.command()(info)
 app.command(epilog=EXIT_CODES)(verify)
 app.command()(presets)
+app.add_typer(bench.app, name="bench")
 
 
 @app.callback(invoke_without_command=True)

@@ -1,0 +1,224 @@
+"""Stored points as rate-distortion curves, per sequence and averaged, with published ones beside.
+
+The average is that of the papers: mean rate and mean quality over the sequences, point by point,
+for codecs that have a point of that name on every sequence.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from nvcodec.bench.results import Record
+from nvcodec.errors import PresetError
+from nvcodec.metrics.bdrate import Delta, delta, front
+from nvcodec.settings import Settings
+
+AVERAGE = "average"
+Kind = Literal["nvc", "baseline", "published"]
+
+METRICS = {
+    "psnr_rgb_db": "PSNR-RGB (dB)",
+    "psnr_rgb_ffmpeg_db": "PSNR-RGB by ffmpeg (dB)",
+    "psnr_yuv_db": "PSNR-YUV 6:1:1 (dB)",
+    "psnr_y_db": "PSNR-Y (dB)",
+    "ms_ssim_rgb": "MS-SSIM RGB (dB)",
+    "ms_ssim_y": "MS-SSIM Y (dB)",
+    "vmaf": "VMAF",
+    "vmaf_neg": "VMAF NEG",
+}
+"""MS-SSIM is drawn and compared as -10 log10(1 - MS-SSIM)."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One dot: its rate, its qualities, and what is known of how it came about."""
+
+    name: str
+    rate_bpp: float
+    quality: Mapping[str, float]
+    record: Record
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A codec's points on a sequence, by rising rate."""
+
+    sequence: str
+    codec: str
+    kind: Kind
+    points: tuple[Point, ...]
+
+    def values(self, metric: str) -> list[tuple[float, float]]:
+        """(rate, quality) of the points that have this metric."""
+        return [(p.rate_bpp, p.quality[metric]) for p in self.points if metric in p.quality]
+
+    def front(self, metric: str) -> list[tuple[float, float]]:
+        """The same without points that another beats in rate and quality."""
+        return front(self.values(metric))
+
+
+class PublishedPoint(Settings):
+    """A printed point."""
+
+    name: str = ""
+    rate_bpp: float = Field(gt=0)
+    psnr_rgb_db: float | None = None
+    psnr_yuv_db: float | None = None
+    ms_ssim_rgb: float | None = Field(None, ge=0, lt=1)
+
+
+class PublishedCurve(Settings):
+    """A printed curve and where it is printed."""
+
+    codec: str
+    sequence: str = AVERAGE
+    source: str
+    points: tuple[PublishedPoint, ...] = Field(min_length=1)
+
+
+class PrintedBdRate(Settings):
+    """A BD-rate that a paper prints."""
+
+    anchor: str
+    test: str
+    metric: str
+    percent: float
+    source: str
+    note: str = Field("", description="why our number differs, where it does")
+
+
+class Published(Settings):
+    """A file of published curves."""
+
+    title: str
+    curves: tuple[PublishedCurve, ...] = Field(min_length=1)
+    bd_rates: tuple[PrintedBdRate, ...] = ()
+
+
+def read_published(path: Path) -> Published:
+    """Published curves of a JSON file.
+
+    Raises:
+        PresetError: it is not such a file.
+    """
+    try:
+        return Published.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise PresetError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise PresetError(f"{path}: {where}: {first['msg']}") from error
+    except ValueError as error:
+        raise PresetError(f"{path}: not JSON: {error}") from error
+
+
+def published_curves(published: Published) -> Iterator[Curve]:
+    """The curves of a file, as the measured ones look."""
+    for curve in published.curves:
+        points = [
+            Point(p.name, p.rate_bpp, _qualities(p.model_dump()), {"source": curve.source})
+            for p in curve.points
+        ]
+        ordered = tuple(sorted(points, key=lambda point: point.rate_bpp))
+        yield Curve(curve.sequence, curve.codec, "published", ordered)
+
+
+def measured_curves(records: Iterable[Record]) -> list[Curve]:
+    """Curves of the finished points, then the averages where there is more than one sequence.
+
+    Of several points of one name, such as before and after a change of a preset, the last counts.
+    """
+    found: dict[tuple[str, str], dict[str, Point]] = {}
+    kinds: dict[str, Kind] = {}
+    for record in records:
+        if record["status"] != "done":
+            continue
+        kinds[record["codec"]] = record["kind"]
+        point = Point(record["point"], record["rate_bpp"], _qualities(record["quality"]), record)
+        found.setdefault((record["sequence"], record["codec"]), {})[point.name] = point
+    curves = [
+        Curve(*names, kinds[names[1]], tuple(sorted(points.values(), key=lambda p: p.rate_bpp)))
+        for names, points in found.items()
+    ]
+    return curves + list(_averages(curves))
+
+
+def _averages(curves: Sequence[Curve]) -> Iterator[Curve]:
+    sequences = {curve.sequence for curve in curves}
+    if len(sequences) < 2:
+        return
+    for codec in dict.fromkeys(curve.codec for curve in curves):
+        own = [curve for curve in curves if curve.codec == codec]
+        by_name = [{point.name: point for point in curve.points} for curve in own]
+        names = [n for n in by_name[0] if all(n in points for points in by_name)]
+        if len(own) == len(sequences) and names:
+            points = [_mean(name, [points[name] for points in by_name]) for name in names]
+            ordered = tuple(sorted(points, key=lambda point: point.rate_bpp))
+            yield Curve(AVERAGE, codec, own[0].kind, ordered)
+
+
+def _mean(name: str, points: Sequence[Point]) -> Point:
+    metrics = [m for m in points[0].quality if all(m in point.quality for point in points)]
+    count = len(points)
+    quality = {m: sum(point.quality[m] for point in points) / count for m in metrics}
+    return Point(name, sum(point.rate_bpp for point in points) / count, quality, {})
+
+
+def _qualities(measured: Mapping[str, Any]) -> dict[str, float]:
+    """The metrics that are there, MS-SSIM in dB."""
+    values = {name: measured.get(name) for name in METRICS}
+    planes = measured.get("psnr_planes_db")
+    if planes and measured.get("psnr_yuv_db") is not None:
+        values["psnr_y_db"] = planes[0]
+    return {
+        name: -10 * math.log10(max(1 - value, 1e-10)) if name.startswith("ms_ssim") else value
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How a codec does against the anchor on a sequence; words where there is no number."""
+
+    sequence: str
+    codec: str
+    metric: str
+    delta: Delta | str
+
+
+def compare(curves: Sequence[Curve], anchor: str) -> list[Comparison]:
+    """Every curve against the anchor's on the same sequence, in every metric that both have."""
+    result = []
+    anchors = {curve.sequence: curve for curve in curves if curve.codec == anchor}
+    for curve in curves:
+        base = anchors.get(curve.sequence)
+        if base is None or curve.codec == anchor:
+            continue
+        for metric in METRICS:
+            pair = base.values(metric), curve.values(metric)
+            if all(pair):
+                difference = delta(*pair)
+                result.append(Comparison(curve.sequence, curve.codec, metric, difference))
+    return result
+
+
+def choose_anchor(curves: Sequence[Curve], wanted: str | None) -> str:
+    """The codec that the others are compared with: the wanted one, x265, or any.
+
+    Raises:
+        PresetError: the wanted one is not there, or nothing is.
+    """
+    codecs = list(dict.fromkeys(curve.codec for curve in curves))
+    if not codecs:
+        raise PresetError("no finished point to report")
+    if wanted is not None and wanted not in codecs:
+        raise PresetError(f"anchor {wanted!r} has no points; allowed are {', '.join(codecs)}")
+    baselines = [curve.codec for curve in curves if curve.kind == "baseline"]
+    return wanted or ("x265" if "x265" in codecs else (baselines or codecs)[0])

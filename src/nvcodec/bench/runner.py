@@ -1,0 +1,258 @@
+"""Clips times coders: what is missing is encoded, decoded and measured, and stored at once.
+
+    plan(...) -> Plan             what there is to do, what is done already, how long it may take
+    run(plan, ...) -> Finished... one event a point; a failed one is stored with its error
+
+A point is recognised by its command and the digest of its input's samples. Work in progress lies in
+`OUT/work`, where an interrupted `nvc encode` finds its job again; coded files stay in `OUT/coded`.
+"""
+
+import contextlib
+import hashlib
+import shutil
+import threading
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from nvcodec.bench import facts
+from nvcodec.bench.children import Children
+from nvcodec.bench.datasets import Clip, Survey
+from nvcodec.bench.measuring import save_source_picture, write_y4m
+from nvcodec.bench.points import BaselineCoder, Coder, Source
+from nvcodec.bench.results import Record, Results
+from nvcodec.bench.steps import Step, make_point
+from nvcodec.errors import InterruptedEncodeError, NvcError, OutputError, ToolMissingError
+from nvcodec.video import VideoWarning
+
+TICK_S = 0.5
+
+
+@dataclass(frozen=True)
+class Job:
+    """One point to be measured."""
+
+    source: Source
+    coder: Coder
+    key: str
+    guess_s: float
+    is_measured: bool
+    """Whether the guess comes from points of the same curve that were timed here."""
+
+
+@dataclass
+class Plan:
+    """Everything that a run is about."""
+
+    jobs: list[Job]
+    num_done: int
+    missing: dict[str, str]
+    """Baselines that cannot run here, and why."""
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How a run works, besides what it measures."""
+
+    num_jobs: int = 1
+    """Points at once."""
+    num_threads: int | None = None
+    """Threads of each nvcodec process; None leaves it to torch."""
+    has_pictures: bool = True
+    """Whether the middle frame of every point is kept for the report's page."""
+
+
+@dataclass
+class Status:
+    """Where a run stands."""
+
+    num_done: int
+    num_jobs: int
+    eta_s: float
+    running: list[str] = field(default_factory=list)
+
+
+def plan(
+    out: Path,
+    clips: Sequence[tuple[Clip, Survey]],
+    coders: Sequence[Coder],
+    records: Sequence[Record],
+) -> Plan:
+    """What there is to do for these clips and coders, given the stored points."""
+    missing, finished = _missing(coders), {r["key"] for r in records if r["status"] == "done"}
+    jobs, num_done = [], 0
+    for clip, seen in clips:
+        source = Source(clip, seen, out / "work" / f"{clip.name}-{seen.digest[:8]}.y4m")
+        for coder in coders:
+            if coder.codec in missing and isinstance(coder, BaselineCoder):
+                continue
+            key = _key(source, coder)
+            if key in finished:
+                num_done += 1
+            else:
+                jobs.append(Job(source, coder, key, *_predicted_s(coder, seen, records)))
+    return Plan(jobs, num_done, missing)
+
+
+def _missing(coders: Sequence[Coder]) -> dict[str, str]:
+    missing = {}
+    for name in dict.fromkeys(c.codec for c in coders if isinstance(c, BaselineCoder)):
+        try:
+            facts.encoder_version(name)
+        except ToolMissingError as error:
+            missing[name] = str(error)
+    return missing
+
+
+def _key(source: Source, coder: Coder) -> str:
+    text = f"{source.seen.digest} {coder.codec} {coder.shown(source)} {coder.identity()}"
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+def _predicted_s(coder: Coder, seen: Survey, records: Sequence[Record]) -> tuple[float, bool]:
+    """The guess, corrected by how far it was off for finished points of the same curve."""
+    guess = coder.guess_s(seen)
+    timed = [r for r in records if r["status"] == "done" and r["codec"] == coder.codec]
+    took = sum(r["encode_s"] for r in timed)
+    guessed = sum(r["guess_s"] for r in timed)
+    return (guess * took / guessed, True) if took > 0 and guessed > 0 else (guess, False)
+
+
+class Run:
+    """Works through a plan.
+
+    Args:
+        plan: what there is to do.
+        results: where points are stored.
+        out: the folder of everything.
+        settings: how.
+    """
+
+    def __init__(self, plan: Plan, results: Results, out: Path, settings: RunSettings) -> None:
+        self.plan, self.results, self.out, self.settings = plan, results, out, settings
+        self._children = Children()
+        self._lock = threading.Lock()
+        self._shares: dict[str, float] = {}
+        self._started: dict[str, float] = {}
+        self._done: set[str] = set()
+        self._clips = {job.source.y4m: threading.Lock() for job in plan.jobs}
+        self._num_left = Counter(job.source.y4m for job in plan.jobs)
+
+    def __call__(
+        self, on_status: Callable[[Status], None], should_stop: Callable[[], bool]
+    ) -> Iterator[Record]:
+        """Give each point's record once it is stored; both callbacks are asked twice a second.
+
+        Raises:
+            InterruptedEncodeError: it was stopped.
+            OutputError: nothing can be written any more.
+        """
+        for folder in ("work", "coded", "frames"):
+            (self.out / folder).mkdir(parents=True, exist_ok=True)
+        with (
+            warnings.catch_warnings(action="ignore", category=VideoWarning),
+            ThreadPoolExecutor(self.settings.num_jobs) as pool,
+        ):
+            pending: set[Future[Record]] = {pool.submit(self._point, job) for job in self.plan.jobs}
+            try:
+                while pending:
+                    done, pending = wait(pending, TICK_S, FIRST_COMPLETED)
+                    for future in done:
+                        record = future.result()
+                        self.results.append(record)
+                        shutil.rmtree(self.out / "work" / record["key"], ignore_errors=True)
+                        yield record
+                    on_status(self.status())
+                    if should_stop():
+                        raise InterruptedEncodeError("stopped")
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                self._children.stop()
+                raise
+        with contextlib.suppress(OSError):
+            shutil.rmtree(self.out / "work")
+
+    def status(self) -> Status:
+        """Where the run stands."""
+        now, left = time.monotonic(), 0.0
+        with self._lock:
+            for job in self.plan.jobs:
+                if job.key in self._done:
+                    continue
+                elapsed = now - self._started[job.key] if job.key in self._started else 0.0
+                share = self._shares.get(job.key, 0.0)
+                whole = elapsed / share if share > 0.02 else job.guess_s
+                left += max(whole - elapsed, 0.0)
+            running = [
+                f"{job.source.clip.label} {job.coder.codec} {job.coder.point}"
+                for job in self.plan.jobs
+                if job.key in self._started and job.key not in self._done
+            ]
+            num_done = len(self._done)
+        return Status(num_done, len(self.plan.jobs), left / self.settings.num_jobs, running)
+
+    def _point(self, job: Job) -> Record:
+        """Measure a point, whatever happens."""
+        with self._lock:
+            self._started[job.key] = time.monotonic()
+        record = self._begin(job)
+        threads, picture = self.settings.num_threads, self.out / "frames" / f"{job.key}.png"
+        work, kept = (self.out / folder / job.key for folder in ("work", "coded"))
+        step = Step(job.source, job.coder, work, self._children, threads)
+        try:
+            record["device"] = facts.device_name(job.coder)
+            self._prepare(job.source)
+            shown = picture if self.settings.has_pictures else None
+            point = make_point(step, kept, shown, partial(self._shares.__setitem__, job.key))
+            record |= {"status": "done", **point}
+        except (InterruptedEncodeError, OutputError):
+            raise
+        except (NvcError, OSError, ValueError, RuntimeError, MemoryError) as error:
+            text = str(error) or type(error).__name__
+            record |= {"status": "failed", "error": text}
+        with self._lock:
+            self._done.add(job.key)
+            self._num_left[job.source.y4m] -= 1
+            if not self._num_left[job.source.y4m]:
+                job.source.y4m.unlink(missing_ok=True)
+        return record
+
+    def _begin(self, job: Job) -> Record:
+        source, coder = job.source, job.coder
+        seen, settings = source.seen, source.clip.settings
+        rate = seen.info.frame_rate
+        return {
+            "key": job.key,
+            "status": "failed",
+            "sequence": source.clip.label,
+            "codec": coder.codec,
+            "kind": "baseline" if isinstance(coder, BaselineCoder) else "nvc",
+            "point": coder.point,
+            "command": coder.shown(source),
+            "decode_command": coder.decode_shown(seen),
+            "width": seen.info.width,
+            "height": seen.info.height,
+            "num_frames": seen.num_frames,
+            "frame_rate": f"{rate.numerator}/{rate.denominator}",
+            "chroma": seen.info.chroma.value,
+            "clip_settings": settings.words(),
+            "rgb_matrix": facts.matrix_name(seen.info),
+            "input_digest": seen.digest,
+            "guess_s": coder.guess_s(seen),
+            **facts.machine(self.settings.num_jobs, self.settings.num_threads),
+            **facts.versions(coder),
+        }
+
+    def _prepare(self, source: Source) -> None:
+        """Write the clip as Y4M, once, and its picture for the page."""
+        with self._clips[source.y4m]:
+            if not source.y4m.exists():
+                write_y4m(source)
+            picture = self.out / "frames" / f"{source.seen.digest}.png"
+            if self.settings.has_pictures and not picture.exists():
+                save_source_picture(source, picture)

@@ -1,0 +1,113 @@
+"""The steps of one point: encode, decode, measure; what is done is kept when a later step is not.
+
+An encoding may have taken days. Its file and its times stay in the point's work folder until the
+point is stored, and an interrupted `nvc encode` finds its job there.
+"""
+
+import contextlib
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from nvcodec.bench.children import Children, Ran, environment
+from nvcodec.bench.measuring import measure
+from nvcodec.bench.points import Coder, NvcCoder, Source
+
+ENCODED_NAME = "encoded.json"
+
+
+@dataclass(frozen=True)
+class Step:
+    """What the steps of a point share."""
+
+    source: Source
+    coder: Coder
+    work: Path
+    children: Children
+    num_threads: int | None
+
+    @property
+    def coded(self) -> Path:
+        """The coded file."""
+        return self.work / f"out{self.coder.suffix}"
+
+    def run(self, command: list[str], on_event: Callable[[dict[str, Any]], None]) -> Ran:
+        """Run a command of the coder; `on_event` gets the JSON lines it says."""
+
+        def on_line(line: str) -> None:
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                on_event(json.loads(line))
+
+        threads = self.num_threads if isinstance(self.coder, NvcCoder) else None
+        return self.children.run(command, environment(threads), on_line)
+
+
+def make_point(
+    step: Step, kept: Path, picture: Path | None, on_share: Callable[[float], None]
+) -> dict[str, Any]:
+    """Make and measure a point.
+
+    Args:
+        step: what, and where.
+        kept: folder and stem of the coded file once it is measured.
+        picture: where the middle frame goes.
+        on_share: told how much of the encoding is done, 0 to 1.
+
+    Raises:
+        PointError: a command failed.
+        VerificationError: what was decoded is not of the source's shape.
+        InterruptedEncodeError: it was stopped; the same call continues.
+    """
+    step.work.mkdir(parents=True, exist_ok=True)
+    encoded = _encode(step, on_share)
+    seen, coded = step.source.seen, step.coded
+    decoded = step.work / step.coder.decoded_name(seen)
+    own_s: list[float] = []
+    ran = step.run(
+        step.coder.decode_command(coded, decoded), lambda event: own_s.append(event["elapsed_s"])
+    )
+    decode_s = own_s[-1] if own_s else ran.elapsed_s  # without loading Python and torch
+    measured = measure(step.source, decoded, step.work, picture)
+    size_bytes = coded.stat().st_size
+    duration_s = seen.num_frames / seen.info.frame_rate
+    point = {
+        "size_bytes": size_bytes,
+        "rate_bpp": 8 * size_bytes / (seen.megapixels * 1e6),
+        "bitrate_kbps": float(8 * size_bytes / 1000 / duration_s),
+        "quality": measured.quality,
+        "encode_s": encoded.elapsed_s,
+        "encode_peak_bytes": encoded.peak_bytes,
+        "decode_s": decode_s,
+        "decode_frames_per_s": seen.num_frames / decode_s,
+        "decode_peak_bytes": ran.peak_bytes,
+        **(step.coder.facts(coded) if isinstance(step.coder, NvcCoder) else {}),
+        "coded_digest": hashlib.blake2b(coded.read_bytes(), digest_size=16).hexdigest(),
+        "output_digest": measured.digest,
+    }
+    shutil.copyfile(coded, kept.with_suffix(step.coder.suffix))
+    return point
+
+
+def _encode(step: Step, on_share: Callable[[float], None]) -> Ran:
+    """Encode, unless that is done already; times include those of interrupted tries."""
+    stored = step.work / ENCODED_NAME
+    if stored.exists() and step.coded.exists():
+        return Ran(**json.loads(stored.read_text(encoding="utf-8")))
+    fit_s: list[float] = []
+
+    def on_event(event: dict[str, Any]) -> None:
+        if event["event"] == "fit":
+            on_share(event["step"] / event["num_steps"])
+        elif event["event"] == "done":
+            fit_s.append(event["fit_s"])
+
+    ran = step.run(step.coder.encode_command(step.source, step.coded), on_event)
+    ran = Ran(max(ran.elapsed_s, *fit_s, 0.0), ran.peak_bytes)
+    part = stored.with_suffix(".tmp")
+    part.write_text(json.dumps(asdict(ran)), encoding="utf-8")
+    part.replace(stored)
+    return ran

@@ -1,0 +1,173 @@
+"""The report's page in a real browser: Debian's chromium, driven by playwright."""
+
+import importlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from codec_helpers import ROOT, TINY, environment, nvc_command
+
+pytestmark = pytest.mark.slow
+CLIP = ROOT / "benchmarks" / "clips" / "bbb_320x180_48f.mp4"
+LEFT_EDGE = "() => document.getElementById('bar').style.left"
+
+
+def chromium() -> str:
+    """A chromium, installed where the system lets us."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None and shutil.which("apt-get") and os.geteuid() == 0:
+        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"]
+        for command in (["apt-get", "update", "-qq"], install):
+            subprocess.run(command, env=quiet, check=False, capture_output=True)
+        found = shutil.which("chromium")
+    if found is None:
+        pytest.skip("no chromium, and none could be installed")
+    return found
+
+
+def playwright():
+    """The driver, installed beside the environment where it is not there."""
+    try:
+        return importlib.import_module("playwright.sync_api")
+    except ImportError:
+        folder = Path(tempfile.gettempdir()) / f"nvc-test-playwright-{os.getuid()}"
+        if not (folder / "playwright").is_dir():
+            pip = [sys.executable, "-m", "pip", "install", "-q", "--target", str(folder)]
+            done = subprocess.run([*pip, "playwright"], check=False, capture_output=True, text=True)
+            if done.returncode:
+                pytest.skip(f"no playwright: {done.stderr[-200:]}")
+        sys.path.append(str(folder))
+        return importlib.import_module("playwright.sync_api")
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    """The page of two clips, two baselines and one preset."""
+    out = tmp_path_factory.mktemp("page") / "out"
+    small = out.parent / "small.y4m"
+    subprocess.run(
+        nvc_command("bench", CLIP, "--frames", "0:8", "--baselines", "x264,svt-av1",
+                    "-p", f"tiny={TINY} --set representation.channels=8", "--out", out, "-q"),
+        env=environment(), check=True,
+    )  # fmt: skip
+    from codec_helpers import write_y4m
+
+    write_y4m(small, 64, 48)
+    subprocess.run(
+        nvc_command("bench", small, "--baselines", "x264,svt-av1", "--out", out, "-q"),
+        env=environment(), check=True,
+    )  # fmt: skip
+    return out / "report" / "index.html"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright().sync_playwright() as driver:
+        running = driver.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def page(browser, report):
+    """The page, opened from the file without a network; errors are collected."""
+    context = browser.new_context(viewport={"width": 1250, "height": 1000}, offline=True)
+    opened = context.new_page()
+    opened.complaints = []
+    opened.on("console", lambda message: opened.complaints.append(message.text))
+    opened.on("pageerror", lambda error: opened.complaints.append(str(error)))
+    opened.on("request", lambda request: opened.complaints.append(request.url[:80])
+              if not request.url.startswith(("file:", "data:")) else None)  # fmt: skip
+    opened.goto(report.as_uri())
+    yield opened
+    assert opened.complaints == []
+    context.close()
+
+
+def dots(page):
+    return page.locator("#plot .dot").count()
+
+
+def test_the_plot_is_drawn_and_its_switches_work(page):
+    assert dots(page) == 9  # four of each baseline, one of ours
+    assert page.locator("#plot polyline").count() == 3
+    place = "() => document.querySelector('#plot .dot').getAttribute('cx')"
+    before = page.evaluate(place)
+    page.select_option("#scale", "linear")
+    assert page.evaluate(place) != before
+    page.select_option("#metric", "vmaf")
+    assert "VMAF" in page.locator("#plot").text_content()
+    assert "VMAF" in page.locator("#anchor").text_content()
+    page.select_option("#sequence", "small")
+    assert dots(page) == 8
+    page.select_option("#metric", "ms_ssim_rgb")
+    assert "nothing was measured here" in page.locator("#plot").text_content()
+    page.select_option("#metric", "psnr_rgb_db")
+    page.select_option("#sequence", "average")
+    assert dots(page) == 8
+    assert page.locator("#viewer").is_hidden()  # an average has no picture
+
+
+def test_a_point_tells_its_facts_and_a_name_hides_its_curve(page):
+    page.locator("#plot .dot").first.hover()
+    said = page.locator("#tip").text_content()
+    for word in ("x264", "bpp", "PSNR-RGB", "bytes", "-preset veryslow"):
+        assert word in said
+    page.locator("#legend button", has_text="x264").click()
+    assert dots(page) == 5
+    page.locator("#legend button", has_text="x264").click()
+    assert dots(page) == 9
+
+
+def test_the_table_sorts(page):
+    head = page.locator("#points th", has_text="PSNR-RGB (dB)")
+    column = head.evaluate("node => node.cellIndex")
+
+    def values():
+        cells = page.locator(f"#points tbody td:nth-child({column + 1})")
+        return [float(text) for text in cells.all_text_contents()]
+
+    head.click()
+    assert values() == sorted(values())
+    head.click()
+    assert values() == sorted(values(), reverse=True)
+    page.locator("#points th").first.click()
+    names = page.locator("#points tbody td:first-child").all_text_contents()
+    assert names == sorted(names)
+
+
+def test_the_slider_moves_and_the_picture_zooms(page, report, tmp_path):
+    page.wait_for_function("document.getElementById('imageB').naturalWidth === 320")
+    assert page.evaluate(LEFT_EDGE) == "50%"
+    assert "tiny" in page.locator("#tagA").text_content()
+    assert "bpp" in page.locator("#tagB").text_content()
+    page.locator("#split").fill("250")
+    assert page.evaluate(LEFT_EDGE) == "25%"
+    assert page.evaluate("document.getElementById('clip').style.clipPath").startswith("inset(0")
+    page.select_option("#zoom", "4")
+    moved = "() => document.getElementById('imageA').style.transform"
+    before = page.evaluate(moved)
+    assert "scale(4)" in before
+    box = page.locator("#stage").bounding_box()
+    page.mouse.move(box["x"] + 300, box["y"] + 200)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 350, box["y"] + 220)
+    page.mouse.up()
+    assert page.evaluate(moved) != before
+    page.mouse.wheel(0, -100)
+    page.wait_for_function("document.getElementById('zoom').value === '8'")
+    page.check("#source")
+    assert page.locator("#tagA").text_content() == "source"
+    page.uncheck("#source")
+    page.select_option("#zoom", "fit")
+    page.locator("#plot .dot").nth(6).click()  # a point of a baseline: ours stays on the left
+    assert "svt-av1" in page.locator("#tagB").text_content()
+    assert "tiny" in page.locator("#tagA").text_content()
+    page.screenshot(path=report.parent / "screenshot.png", full_page=True)
