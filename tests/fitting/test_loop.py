@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from nvcodec.coding.schemes import load_scheme
-from nvcodec.errors import DivergedError, InterruptedEncodeError, ResumeError
+from nvcodec.errors import DivergedError, FitError, InterruptedEncodeError, ResumeError
 from nvcodec.fitting.batches import Batches
 from nvcodec.fitting.checkpoints import CheckpointStore
 from nvcodec.fitting.loop import Fitting, FittingWarning
@@ -232,4 +232,39 @@ def test_a_side_tensor_that_is_not_a_number_is_a_divergence():
         pytest.warns(FittingWarning),
         pytest.raises(DivergedError, match="stage rate_distortion, step 1"),
     ):
+        list(fitting.run())
+
+
+@pytest.mark.parametrize(("limit", "seen"), [(3, [6, 3]), (1, [6, 3, 2, 1])])
+def test_out_of_memory_halves_what_is_computed_at_a_time(limit, seen):
+    settings = {"patch_size": (8, 8), "batch_size": 6, "optimizer": "adam"}
+    whole, short = make_fitting(**settings), make_fitting(**settings)
+    list(whole.run())
+    sizes = []
+    original = short.stages[0].loss
+
+    def loss(output, *args):
+        if len(output) not in sizes:
+            sizes.append(len(output))
+        if len(output) > limit:
+            raise torch.OutOfMemoryError("fake")
+        return original(output, *args)
+
+    short.stages[0].loss = loss
+    with pytest.warns(FittingWarning, match="step 0: out of memory for 6 patches; going on with 3"):
+        records = list(short.run())
+    assert sizes == seen
+    assert records[-1].step == records[-1].num_steps == whole.steps_done
+    for ours, theirs in zip(short.parameters(), whole.parameters(), strict=True):
+        assert abs(ours.values - theirs.values).max() < 1e-3
+
+
+def test_out_of_memory_for_one_patch_is_an_error_that_says_what_to_do():
+    fitting = make_fitting()
+
+    def loss(*args):
+        raise torch.OutOfMemoryError("fake")
+
+    fitting.stages[0].loss = loss
+    with pytest.raises(FitError, match="for one 24x16 patch; take a smaller preset"):
         list(fitting.run())

@@ -1,6 +1,6 @@
 """Frames or patches of one segment as training batches, a pure function of seed and step."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -42,6 +42,13 @@ class Batches:
 
     def batch(self, stage: int, step: int) -> tuple[Patches, Tensor]:
         """Coordinates of a step, and pixels in [0, 1], float32 (N, h, w, C)."""
+        ((_, patches, target),) = self.parts(stage, step, self.batch_size)
+        return patches, target
+
+    def parts(
+        self, stage: int, step: int, part_size: int
+    ) -> Iterator[tuple[float, Patches, Tensor]]:
+        """A step's batch, so many patches at a time: their share of it, coordinates, pixels."""
         epoch, position = divmod(step, self.steps_per_epoch)
         key = mixed_seed(self.seed, stage, epoch)
         if self._epoch is None or self._epoch[0] != key:
@@ -49,12 +56,14 @@ class Batches:
             self._epoch = key, torch.randperm(self.num_patches, generator=generator)
         chosen = self._epoch[1][position * self.batch_size :][: self.batch_size]
         grid = len(self.rows) * len(self.columns)
-        t, place = chosen // grid, chosen % grid
-        y = self.rows[place // len(self.columns)]
-        x = self.columns[place % len(self.columns)]
         device = self.frames.device
-        patches = Patches(t.to(device), y.to(device), x.to(device), self.patch_size)
-        return patches, self.pixels(patches)
+        for first in range(0, self.batch_size, part_size):
+            part = chosen[first : first + part_size]
+            t, place = part // grid, part % grid
+            y = self.rows[place // len(self.columns)]
+            x = self.columns[place % len(self.columns)]
+            patches = Patches(t.to(device), y.to(device), x.to(device), self.patch_size)
+            yield len(part) / self.batch_size, patches, self.pixels(patches)
 
     def pixels(self, patches: Patches) -> Tensor:
         """Target of `patches`, float32 in [0, 1]."""

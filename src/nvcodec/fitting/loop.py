@@ -19,7 +19,7 @@ from torch.func import functional_call
 
 from nvcodec.coding.parameters import Parameter
 from nvcodec.coding.schemes._base import Scheme
-from nvcodec.errors import DivergedError, InterruptedEncodeError
+from nvcodec.errors import DivergedError, FitError, InterruptedEncodeError
 from nvcodec.fitting.batches import Batches, mixed_seed
 from nvcodec.fitting.checkpoints import CheckpointStore
 from nvcodec.fitting.guard import MAX_RECOVERIES, Guard
@@ -42,7 +42,7 @@ CHECK_EVERY = 16
 
 
 class FittingWarning(UserWarning):
-    """Fitting went astray and was set back."""
+    """Fitting went astray and was set back, or ran out of memory and goes on with less."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,8 @@ class Fitting:
         self.batches = Batches(
             frames, representation.canvas, config.patch_size, config.batch_size, mixed_seed(seed)
         )
+        self.part_size = self.batches.batch_size
+        """Patches, or frames, computed at a time; less than a batch where memory is short."""
         epochs = [stage.config.epochs for stage in stages]
         self.pace: Pace = (
             StepPace([n * self.batches.steps_per_epoch for n in epochs])
@@ -124,6 +126,7 @@ class Fitting:
 
         Raises:
             DivergedError: the loss is not finite, or jumps, time and again.
+            FitError: there is not the memory for a single patch.
             InterruptedEncodeError: `should_stop` said so; the state is saved.
         """
         stored = self.store.load() if self.store else None
@@ -206,9 +209,6 @@ class Fitting:
     ) -> Tensor:
         stage = self.stages[number]
         config = stage.config
-        patches, target = self.batches.batch(number, step)
-        generator = torch.Generator(self.frames.device)
-        generator.manual_seed(mixed_seed(self.seed, number, step))
         factor = self._rate_factor * config.learning_rate_scale * cosine(
             progress, config.warmup_epochs / config.epochs, config.warmup_ratio, config.final_ratio,
             config.warmup_prefix,
@@ -217,26 +217,69 @@ class Fitting:
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * factor
                 group["weight_decay"] = group.get("initial_weight_decay", 0.0) * (1 - progress)
-        values = stage.values(self.state, progress, generator)
-        with torch.autocast(
-            self.frames.device.type, self.autocast_dtype, enabled=self.autocast_dtype is not None
-        ):
-            output = functional_call(self.state.representation, dict(values), (patches,))
-        output = self.batches.ignore_padding(output.float(), target, patches)
-        loss = stage.loss(output, target, self.color, self.config.loss)
-        if stage.rate_every == 1:
-            loss = loss + stage.rate(self.state, progress, generator)
-        self._descend(loss, optimizers)
+        while True:
+            try:
+                loss, generator = self._gradients(number, step, progress, optimizers)
+                break
+            except torch.OutOfMemoryError as error:
+                self._halve_parts(stage, step, error)
+        self._descend(optimizers)
         if stage.rate_every > 1 and (step + 1) % stage.rate_every == 0:
             # A step of its own, weighed for those it stands for (NVRC, section 3.5).
-            rate = stage.rate(self.state, progress, generator)
-            self._descend(stage.rate_every * rate, optimizers)
-        return loss.detach()
+            _forget_gradients(optimizers)
+            rate = stage.rate_every * stage.rate(self.state, progress, generator)
+            rate.backward()  # type: ignore[no-untyped-call]
+            self._descend(optimizers)
+        return loss
 
-    def _descend(self, loss: Tensor, optimizers: Sequence[torch.optim.Optimizer]) -> None:
-        for optimizer in optimizers:
-            optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+    def _gradients(
+        self, number: int, step: int, progress: float, optimizers: Sequence[torch.optim.Optimizer]
+    ) -> tuple[Tensor, torch.Generator]:
+        """Gradients of a step's batch, summed over its parts; its loss, and the random numbers."""
+        stage = self.stages[number]
+        device = self.frames.device
+        total = torch.zeros((), device=device)
+        _forget_gradients(optimizers)
+        for share, patches, target in self.batches.parts(number, step, self.part_size):
+            # Every part sees the same random numbers, so that the parts add up to the batch.
+            generator = torch.Generator(device)
+            generator.manual_seed(mixed_seed(self.seed, number, step))
+            values = stage.values(self.state, progress, generator)
+            with torch.autocast(
+                device.type, self.autocast_dtype, enabled=self.autocast_dtype is not None
+            ):
+                output = functional_call(self.state.representation, dict(values), (patches,))
+            output = self.batches.ignore_padding(output.float(), target, patches)
+            loss = share * stage.loss(output, target, self.color, self.config.loss)
+            if stage.rate_every == 1:
+                loss = loss + share * stage.rate(self.state, progress, generator)
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += loss.detach()
+        return total, generator
+
+    def _halve_parts(self, stage: Stage[Any], step: int, error: torch.OutOfMemoryError) -> None:
+        """Compute batches in smaller parts from now on: the same steps in less memory.
+
+        Nothing was changed by the step that failed, so it is done again.
+
+        Raises:
+            FitError: there is nothing to halve.
+        """
+        where = f"stage {stage.config.kind}, step {step}: out of memory"
+        if self.part_size == 1:
+            rows, columns = self.config.patch_size or self.state.representation.canvas
+            raise FitError(
+                f"{where} for one {columns}x{rows} patch; take a smaller preset, or smaller "
+                f"patches with --set fitting.patch_size ({str(error).splitlines()[0]})"
+            ) from error
+        seen, self.part_size = self.part_size, (self.part_size + 1) // 2
+        warnings.warn(
+            f"{where} for {seen} patches; going on with {self.part_size} at a time",
+            FittingWarning,
+            stacklevel=2,
+        )
+
+    def _descend(self, optimizers: Sequence[torch.optim.Optimizer]) -> None:
         if self.config.clip_norm is not None:
             tensors = [*self.state.representation.parameters(), *self._side_tensors()]
             torch.nn.utils.clip_grad_norm_(tensors, self.config.clip_norm)
@@ -348,6 +391,11 @@ class Fitting:
 def num_pixels(frames: Tensor, color: str) -> int:
     """Pixels of the video that samples (T, H, W, C) stand for; packed ones for four each."""
     return math.prod(frames.shape[:3]) * (4 if color == "yuv420" else 1)
+
+
+def _forget_gradients(optimizers: Sequence[torch.optim.Optimizer]) -> None:
+    for optimizer in optimizers:
+        optimizer.zero_grad(set_to_none=True)
 
 
 def _array(tensor: Tensor) -> NDArray[np.float32]:
