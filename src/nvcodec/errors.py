@@ -74,6 +74,10 @@ class DivergedError(FitError):
     """The loss became infinite or not a number."""
 
 
+class FitMemoryError(FitError, MemoryError):
+    """There is not the memory to fit with, not even for one patch at a time."""
+
+
 class ResumeError(FitError):
     """A stored job does not belong to the command that wants to continue it."""
 

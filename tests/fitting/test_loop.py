@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from nvcodec.coding.schemes import load_scheme
-from nvcodec.errors import DivergedError, FitError, InterruptedEncodeError, ResumeError
+from nvcodec.errors import DivergedError, FitMemoryError, InterruptedEncodeError, ResumeError
 from nvcodec.fitting.batches import Batches
 from nvcodec.fitting.checkpoints import CheckpointStore
 from nvcodec.fitting.loop import Fitting, FittingWarning
@@ -266,5 +266,5 @@ def test_out_of_memory_for_one_patch_is_an_error_that_says_what_to_do():
         raise torch.OutOfMemoryError("fake")
 
     fitting.stages[0].loss = loss
-    with pytest.raises(FitError, match="for one 24x16 patch; take a smaller preset"):
+    with pytest.raises(FitMemoryError, match="for one 24x16 patch; take a smaller preset"):
         list(fitting.run())

@@ -19,7 +19,7 @@ from torch.func import functional_call
 
 from nvcodec.coding.parameters import Parameter
 from nvcodec.coding.schemes._base import Scheme
-from nvcodec.errors import DivergedError, FitError, InterruptedEncodeError
+from nvcodec.errors import DivergedError, FitMemoryError, InterruptedEncodeError
 from nvcodec.fitting.batches import Batches, mixed_seed
 from nvcodec.fitting.checkpoints import CheckpointStore
 from nvcodec.fitting.guard import MAX_RECOVERIES, Guard
@@ -126,7 +126,7 @@ class Fitting:
 
         Raises:
             DivergedError: the loss is not finite, or jumps, time and again.
-            FitError: there is not the memory for a single patch.
+            FitMemoryError: there is not the memory for a single patch.
             InterruptedEncodeError: `should_stop` said so; the state is saved.
         """
         stored = self.store.load() if self.store else None
@@ -263,12 +263,12 @@ class Fitting:
         Nothing was changed by the step that failed, so it is done again.
 
         Raises:
-            FitError: there is nothing to halve.
+            FitMemoryError: there is nothing to halve.
         """
         where = f"stage {stage.config.kind}, step {step}: out of memory"
         if self.part_size == 1:
             rows, columns = self.config.patch_size or self.state.representation.canvas
-            raise FitError(
+            raise FitMemoryError(
                 f"{where} for one {columns}x{rows} patch; take a smaller preset, or smaller "
                 f"patches with --set fitting.patch_size ({str(error).splitlines()[0]})"
             ) from error
