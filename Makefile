@@ -40,6 +40,7 @@ check: $(STAMP) ## Format, lint, types and default tests
 
 bench-smoke: $(STAMP) ## Run every benchmark script at toy size
 	$(BIN)/python benchmarks/reproduce_hinerv.py --cpu-check
+	$(BIN)/python benchmarks/gpu.py --cpu-rehearsal
 
 readme-tables: $(STAMP) ## Make README's tables anew from the stored results
 	$(BIN)/python benchmarks/readme_tables.py

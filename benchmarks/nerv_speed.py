@@ -26,16 +26,15 @@ from nerv_pipeline import machine, write_file
 from nvcodec.coding.parameters import Parameter
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.decoder import Decoder, SegmentDecoder, select_device
-from nvcodec.presets import load_preset
+from nvcodec.presets import Preset, load_preset
 from nvcodec.representations import build
 from nvcodec.representations._base import Patches
 from nvcodec.video import Chroma, VideoInfo
 from nvcodec.video.info import VideoShape
 
 
-def write_unfitted(path: Path, name: str, size: tuple[int, int], num_frames: int) -> int:
+def write_unfitted(path: Path, preset: Preset, size: tuple[int, int], num_frames: int) -> int:
     """A file with an initialised network; gives its number of parameters."""
-    preset = load_preset(name)
     info = VideoInfo(*size, Chroma.YUV420, Fraction(25), num_frames=num_frames)
     torch.manual_seed(0)
     shape = VideoShape(num_frames, info.height, info.width, 3)
@@ -71,7 +70,7 @@ def measure(preset: str, size: tuple[int, int], frames: int, passes: int, device
     speeds = {}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "unfitted.nvc"
-        parameters = write_unfitted(path, preset, size, frames)
+        parameters = write_unfitted(path, load_preset(preset), size, frames)
         for precision in ("fp16", "fp32"):
             with Decoder(path, device=device, precision=precision) as video:
                 started = time.monotonic()

@@ -51,13 +51,23 @@ def read_rgb(path: str, num_frames: int | None) -> np.ndarray:
 
 
 def make_fitting(
-    rgb: np.ndarray, preset: Preset, device: torch.device, workdir: Path, epochs: int
+    rgb: np.ndarray,
+    preset: Preset,
+    device: torch.device,
+    workdir: Path,
+    epochs: int,
+    time_limit_s: float | None = None,
 ) -> Fitting:
-    """The preset's first stage alone: quality before compression, as the paper's Table 1."""
+    """The preset's first stage alone: quality before compression, as the paper's Table 1.
+
+    Its warm-up keeps its share of the epochs.
+    """
     torch.manual_seed(0)
     network = build(preset.representation_config, VideoShape(*rgb.shape)).to(device)
-    stage = load_stage({**preset.stages[0], "epochs": epochs})
-    digest = f"{preset.model_dump_json()} {rgb.shape} {epochs}"
+    first = preset.stages[0]
+    warmup = round(first.get("warmup_epochs", 0) * epochs / first["epochs"])
+    stage = load_stage({**first, "epochs": epochs, "warmup_epochs": warmup})
+    digest = f"{preset.model_dump_json()} {rgb.shape} {epochs} {time_limit_s}"
     return Fitting(
         network,
         torch.from_numpy(rgb).to(device),
@@ -67,6 +77,7 @@ def make_fitting(
         "rgb",
         0,
         CheckpointStore(workdir, "fit", digest),
+        time_limit_s,
     )
 
 
