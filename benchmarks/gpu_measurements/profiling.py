@@ -82,7 +82,7 @@ class Watch:
         kind = DeviceType.CUDA if self.cuda else DeviceType.CPU
         times: dict[str, tuple[float, int]] = {}
         for event in self.profiler.key_averages():
-            if event.device_type == kind:
+            if event.device_type == kind and not getattr(event, "is_user_annotation", False):
                 own = event.self_device_time_total if self.cuda else event.self_cpu_time_total
                 times[event.key] = own / 1e6 / count, event.count
         busy_s = sum(own for own, _ in times.values())

@@ -100,6 +100,6 @@ def test_a_process_is_told_to_save_at_the_end_of_a_piece(gpu, tmp_path):
     with pytest.raises(InterruptedEncodeError):
         run_until(work(gpu, tmp_path, seconds=1.0), [sys.executable, "-c", saving], log)
     assert log.read_text() == "{}\n"
+    failing = "import sys; print('why', file=sys.stderr); sys.exit(3)"
     with pytest.raises(RuntimeError, match="exit code 3\nwhy"):
-        failing = "import sys; print('why', file=sys.stderr); sys.exit(3)"
         run_until(work(gpu, tmp_path), [sys.executable, "-c", failing], log)
