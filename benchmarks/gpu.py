@@ -68,7 +68,7 @@ def wanted_points(points: list[Point], only: list[str], anchors: dict[str, Any])
 
 def missing_clips(points: list[Point], folder: Path | None) -> list[str]:
     """Clips that points need and the folder does not have."""
-    names = {point.clip for point in points if point.clip and not point.anchored}
+    names = {point.clip for point in points if point.clip}
     return sorted(name for name in names if find_clip(folder, name) is None)
 
 
@@ -179,13 +179,25 @@ def parse() -> argparse.Namespace:
     except ValueError as error:
         parser.error(str(error))
     args.anchors = anchors
-    missing = missing_clips(args.points, args.clips)
-    if missing and not (args.list or args.dry_run or args.cpu_rehearsal):
+    if not (args.list or args.dry_run or args.cpu_rehearsal):
+        check_possible(parser, args)
+    return args
+
+
+def check_possible(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """End with an error, before any time is spent, when something needed is not there."""
+    done = {key_of(line) for line in read_lines(args.out)}
+    points = [p for p in args.points if p.key not in done and not p.anchored]
+    missing = missing_clips(points, args.clips)
+    if missing:
         parser.error(
             f"--clips {args.clips or 'FOLDER'}: {', '.join(missing)} must be there; "
             "--only picks measurements that do without"
         )
-    return args
+    if points and args.device == "auto" and not torch.cuda.is_available():
+        parser.error(
+            "no CUDA device: --cpu-rehearsal runs everything at toy size, --device cpu in full"
+        )
 
 
 def main() -> int:
