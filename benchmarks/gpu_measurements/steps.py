@@ -1,7 +1,8 @@
 """`steps`: time and memory of a step of fitting, against what the device can do at best.
 
 Arithmetic of a step is counted as three forward passes (one forward, two backward) of the pixels
-in its batch, two operations a multiply-add; margins of patches and the optimizer are not counted.
+in its batch, two operations a multiply-add; margins of patches, the rate and the optimizer are not
+counted.
 """
 
 import contextlib
@@ -44,7 +45,7 @@ PAPER = {
 PATCHES = {"720p": "fitting.patch_size=[80,80]", "1080p": "fitting.patch_size=[120,120]"}
 """Of HiNeRV at each size (section 4.1); a batch of 144 is one frame."""
 TIMED_KINDS = ("fit", "rate_distortion")
-WARM_STEPS, TIMED_S = 3, 2.0
+WARM_STEPS, TIMED_S = 2, 2.0
 
 
 def points(rehearsal: bool) -> list[Point]:
@@ -89,7 +90,9 @@ def make_fitting(preset: Preset, stage: dict[str, Any], frames: torch.Tensor) ->
     network = build(preset.representation_config, VideoShape(*frames.shape)).to(frames.device)
     config = FittingConfig.model_validate(preset.fitting)
     scheme = load_scheme(preset.scheme)
-    return Fitting(network, frames, [load_stage(stage)], scheme, config, "rgb", seed=0)
+    fitting = Fitting(network, frames, [load_stage(stage)], scheme, config, "rgb", seed=0)
+    fitting._evaluate = lambda: None  # due every ten seconds, and no part of a step
+    return fitting
 
 
 def measure_steps(work: Work, name: str, size: str) -> dict[str, Any]:
@@ -127,8 +130,9 @@ def time_stage(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FittingWarning)  # told by `patches_at_a_time`
             timed_s = 0.2 if work.rehearsal else TIMED_S
-            steps = run_steps(work, fitting, lambda: begun.append(time.monotonic()), 1, timed_s)
-    except FitMemoryError as error:
+            every = max(1, fitting.stages[0].rate_every)
+            steps = run_steps(work, fitting, lambda: begun.append(time.monotonic()), every, timed_s)
+    except (FitMemoryError, torch.OutOfMemoryError) as error:
         return {"out_of_memory": str(error)}
     step_s = (time.monotonic() - begun[0]) / steps
     batches = fitting.batches
@@ -151,7 +155,10 @@ def time_stage(
 def run_steps(
     work: Work, fitting: Fitting, begin: Callable[[], None], num_steps: int, at_least_s: float = 0.0
 ) -> int:
-    """Some steps that do not count, then `begin`, then those that do; gives how many they are."""
+    """Some steps that do not count, then `begin`, then those that do; gives how many they are.
+
+    They are a multiple of `num_steps`, and take `at_least_s`.
+    """
     begun_s = 0.0
 
     def should_stop() -> bool:  # asked before every step
@@ -161,7 +168,9 @@ def run_steps(
             begin()
             begun_s = time.monotonic()
         counted = fitting.steps_done - WARM_STEPS
-        return counted >= num_steps and time.monotonic() - begun_s >= at_least_s
+        if counted <= 0 or counted % num_steps:
+            return False
+        return time.monotonic() - begun_s >= at_least_s
 
     with contextlib.suppress(InterruptedEncodeError):
         for _ in fitting.run(should_stop):
