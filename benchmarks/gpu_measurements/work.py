@@ -16,7 +16,12 @@ from nvcodec.presets import Preset, load_preset
 EMBEDDED = Path(__file__).parents[1] / "clips" / "bbb_320x180_48f.mp4"
 TOY = ("representation.channels=24",)
 """Makes any preset small enough for a rehearsal."""
-TOY_PATCHES = ("fitting.patch_size=[60,80]", "fitting.batch_size=12")
+TOY_PAPER = (
+    "fitting.patch_size=[60,80]",
+    "fitting.batch_size=12",
+    "representation.grid_frames=2",
+)
+"""Besides, for the papers' recipes of HiNeRV and NVRC, which have patches and long grids."""
 
 
 @dataclass
@@ -49,7 +54,7 @@ class Work:
         toy = TOY if self.rehearsal else ()
         preset = load_preset(name, [*changes, *toy])
         if self.rehearsal and "patch_size" in preset.fitting:
-            preset = load_preset(name, [*changes, *toy, *TOY_PATCHES])
+            preset = load_preset(name, [*changes, *toy, *TOY_PAPER])
         return preset
 
     def folder(self, *names: str) -> Path:
