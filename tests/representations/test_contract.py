@@ -13,6 +13,7 @@ from nvcodec.representations import build, load_config
 from nvcodec.video.info import VideoShape
 
 SMALL = {
+    "coin_mlp": {"width": 48, "layers": 3},
     "hinerv": {
         "channels": 16,
         "depths": [1, 1],
@@ -20,7 +21,7 @@ SMALL = {
         "base_rows": 4,
         "grid_channels": 2,
         "local_channels": 2,
-    }
+    },
 }
 SHAPE = VideoShape(4, 18, 23, 3)
 
