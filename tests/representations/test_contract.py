@@ -22,6 +22,7 @@ SMALL = {
         "grid_channels": 2,
         "local_channels": 2,
     },
+    "image_cnn": {"channels": 16, "scales": 2},
 }
 SHAPE = VideoShape(4, 18, 23, 3)
 

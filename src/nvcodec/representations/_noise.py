@@ -33,4 +33,5 @@ def uniform(shape: Sequence[int], seed: int) -> NDArray[np.float32]:
 def normal(shape: Sequence[int], seed: int) -> NDArray[np.float32]:
     """Nearly normal numbers of variance 1 within [-6, 6]: sums of twelve of `uniform`."""
     summands = uniform((_SUMMANDS, *shape), seed)
-    return summands.sum(axis=0, dtype=np.float32)  # 20 bits: exact in any order
+    total: NDArray[np.float32] = summands.sum(axis=0)  # 20 bits: exact in any order
+    return total

@@ -84,7 +84,7 @@ class CoinMlp(Representation[CoinMlpConfig]):
         sides = ((t, self.shape.num_frames), (y, self.shape.height), (x, self.shape.width))
         # Centres of pixels, from -1 to 1.
         centres = [(2 * index + 1) / side - 1 for index, side in sides[-len(self.config.axes) :]]
-        v = torch.stack(torch.broadcast_tensors(*centres), dim=-1).expand(len(t), height, width, -1)
+        v = torch.stack([c.expand(len(t), height, width) for c in centres], dim=-1)
         if not self.config.features:
             return v
         cycles = (v + 1) / 2 @ torch.from_numpy(self.frequencies).to(device)
