@@ -23,6 +23,7 @@ SMALL = {
         "local_channels": 2,
     },
     "image_cnn": {"channels": 16, "scales": 2},
+    "weightstep": {"base": {"kind": "coin_mlp", "axes": "yx", "width": 48, "layers": 3}},
 }
 SHAPE = VideoShape(4, 18, 23, 3)
 

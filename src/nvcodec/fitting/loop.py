@@ -85,7 +85,10 @@ class Fitting:
         self.batches = Batches(
             frames, representation.canvas, config.patch_size, config.batch_size, mixed_seed(seed)
         )
-        self.steps = [stage.config.epochs * self.batches.steps_per_epoch for stage in stages]
+        self.steps = [
+            stage.config.epochs * self.batches.num_steps(stage.turns(len(frames)))
+            for stage in stages
+        ]
         self.autocast_dtype = autocast_dtype(config.precision, frames.device)
         self.psnr_db: float | None = None
         self.size_bytes: int | None = None
@@ -171,12 +174,14 @@ class Fitting:
     def _step(self, number: int, step: int, optimizers: Sequence[torch.optim.Optimizer]) -> Tensor:
         stage, num_steps = self.stages[number], self.steps[number]
         config = stage.config
-        progress = step / max(num_steps, 1)
-        patches, target = self.batches.batch(number, step)
+        turn = stage.begin_step(self.state, step, num_steps)
+        progress = turn.step / max(turn.num_steps, 1)
+        patches, target = self.batches.batch(number, step, turn.frame)
         generator = torch.Generator(self.frames.device)
         generator.manual_seed(mixed_seed(self.seed, number, step))
         factor = config.learning_rate_scale * cosine(
-            step, num_steps, config.warmup_epochs * self.batches.steps_per_epoch,
+            turn.step, turn.num_steps,
+            config.warmup_epochs * self.batches.num_steps(None if turn.frame is None else 1),
             config.warmup_ratio, config.final_ratio,
         )  # fmt: skip
         for optimizer in optimizers:
@@ -218,9 +223,9 @@ class Fitting:
 
     def parameters(self) -> list[Parameter]:
         """The fitted tensors in coding order."""
-        state, fitted = self.state, []
-        values = state.masked()
-        tables = self.stages[self._stage].side_information(state) if state.side else {}
+        state, stage, fitted = self.state, self.stages[self._stage], []
+        values = stage.fitted(state)
+        tables = stage.side_information(state) if state.side else {}
         for spec in state.representation.parameter_specs():
             mask = state.masks[spec.name].cpu().numpy() > 0 if spec.name in state.masks else None
             side = {name: _array(tensor) for name, tensor in tables.get(spec.name, {}).items()}

@@ -12,6 +12,11 @@ class RepresentationConfig(Settings, abc.ABC):
 
     kind: str
 
+    @property
+    def random_access(self) -> str:
+        """What a frame needs besides the segment's header, for people."""
+        return "any frame of a segment alone"
+
     def resolve(self, height: int, width: int) -> Self:
         """These settings with what follows from the picture's size filled in: what HEAD stores.
 

@@ -27,11 +27,11 @@ def _words(seed: int, count: int) -> NDArray[np.uint64]:
 def uniform(shape: Sequence[int], seed: int) -> NDArray[np.float32]:
     """Multiples of 2^-16 in [-1/2, 1/2), all equally probable."""
     words = _words(seed, math.prod(shape)) >> np.uint64(48)
-    return ((words.astype(np.float32) - 32768) / 65536).reshape(shape)
+    signed = words.astype(np.float32).reshape(shape) - np.float32(32768)
+    return signed * np.float32(2**-16)
 
 
 def normal(shape: Sequence[int], seed: int) -> NDArray[np.float32]:
     """Nearly normal numbers of variance 1 within [-6, 6]: sums of twelve of `uniform`."""
     summands = uniform((_SUMMANDS, *shape), seed)
-    total: NDArray[np.float32] = summands.sum(axis=0)  # 20 bits: exact in any order
-    return total
+    return np.asarray(summands.sum(axis=0), np.float32)  # 20 bits: exact in any order
