@@ -48,7 +48,7 @@ class Batches:
         return turns * (self.frame_patches // min(self.batch_size, self.frame_patches))
 
     def batch(self, stage: int, step: int, frame: int | None = None) -> tuple[Patches, Tensor]:
-        """Coordinates of a step, and pixels in [0, 1], float32 (N, h, w, C); of one frame, or any."""
+        """Coordinates of a step (one frame, or any) and pixels in [0, 1], float32 (N, h, w, C)."""
         num_patches = self.num_patches if frame is None else self.frame_patches
         size = min(self.batch_size, num_patches)
         epoch, position = divmod(step, num_patches // size)

@@ -44,16 +44,16 @@ class WeightStepsConfig(StageConfig):
     )
     lmbda: float = Field(gt=0, description="weight of the distortion: R (bits a pixel) + lmbda D")
     bits_per_change: float = Field(
-        10.0, gt=0, description="what an entry that changes is reckoned to cost"
+        5.0, gt=0, description="what an entry that changes is reckoned to cost"
     )
     width_to_rms: float = Field(
-        0.1, gt=0, description="bin width of a layer's steps over the RMS of its anchor"
+        0.05, gt=0, description="bin width of a layer's steps over the RMS of its anchor"
     )
     drop_rate: float = Field(
         0.5, gt=0, lt=1, description="share of gates that is closed at the start; Louizos et al."
     )
     settle: float = Field(
-        0.3, ge=0, le=1, description="last part of a turn, with rounding and without noise in gates"
+        0.15, ge=0, le=1, description="last part of a turn, with rounding and without noise in gates"
     )
 
 
@@ -173,7 +173,7 @@ class WeightSteps(Stage[WeightStepsConfig]):
         return anchor
 
     def _steps(self, state: FitState, generator: torch.Generator | None) -> dict[str, Tensor]:
-        """All steps: with a generator gates are drawn and nothing is rounded, without it as decoded.
+        """All steps: with a generator gates are drawn and nothing is rounded; without, as decoded.
 
         Gradients reach those that are being fitted. Rounding from the start on, with as coarse bins
         as steps need, moves many weights at once: 0.5 to 1 dB worse at equal bits.
