@@ -53,7 +53,10 @@ class WeightStepsConfig(StageConfig):
         0.5, gt=0, lt=1, description="share of gates that is closed at the start; Louizos et al."
     )
     settle: float = Field(
-        0.15, ge=0, le=1, description="last part of a turn, with rounding and without noise in gates"
+        0.15,
+        ge=0,
+        le=1,
+        description="last part of a turn, with rounding and without noise in gates",
     )
 
 
