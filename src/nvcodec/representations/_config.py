@@ -29,6 +29,10 @@ class RepresentationConfig(Settings, abc.ABC):
     def num_parameters(self, shape: VideoShape) -> int:
         """Entries of all parameters for one segment."""
 
+    def num_sparse_parameters(self, shape: VideoShape) -> int:
+        """How many of them are zero for the most part; to tell people what size to expect."""
+        return 0
+
     @abc.abstractmethod
     def macs_per_frame(self, shape: VideoShape) -> int:
         """Multiply-adds of one frame."""

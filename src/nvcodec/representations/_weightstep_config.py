@@ -44,6 +44,10 @@ class WeightstepConfig(RepresentationConfig):
         """The anchor's, and as many again for every further frame."""
         return shape.num_frames * self.base.num_parameters(self.anchor_shape(shape))
 
+    def num_sparse_parameters(self, shape: VideoShape) -> int:
+        """The steps."""
+        return (shape.num_frames - 1) * self.base.num_parameters(self.anchor_shape(shape))
+
     def macs_per_frame(self, shape: VideoShape) -> int:
         """Those of the base."""
         return self.base.macs_per_frame(self.anchor_shape(shape))
