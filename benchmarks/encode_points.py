@@ -25,12 +25,11 @@ import torch
 from nvcodec import __version__
 
 
-def nvc(*words: str) -> dict:
-    """Run a command with --json and give its last record."""
+def nvc(*words: str) -> list[dict]:
+    """Run a command with --json and give its records."""
     command = [sys.executable, "-m", "nvcodec", *words, "--json"]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    record: dict = json.loads(done.stdout.splitlines()[-1])
-    return record
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def measure(clip: str, words: list[str]) -> dict:
@@ -42,10 +41,11 @@ def measure(clip: str, words: list[str]) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "out.nvc")
         started = time.monotonic()
-        encoded = nvc("encode", clip, "-o", path, *words)
+        *events, encoded = nvc("encode", clip, "-o", path, *words)
         encode_s = time.monotonic() - started
-        verified = nvc("verify", path, "--against", clip, *source_words)
-        info = nvc("info", path)
+        verified = nvc("verify", path, "--against", clip, *source_words)[-1]
+        info = nvc("info", path)[-1]
+    fitted = [event for event in events if event["event"] == "fit"][-1]
     sections: dict[str, int] = {}
     for entry in info["bytes"]:
         for part in entry["parts"] or [entry]:
@@ -57,6 +57,8 @@ def measure(clip: str, words: list[str]) -> dict:
         "encode_s": encode_s,
         "decode_s": encoded["decode_s"],
         "bytes_by_kind": sections,
+        "estimated_bits": fitted["estimated_bits"],
+        "coded_bits": fitted["coded_bits"],
     }
 
 

@@ -32,7 +32,13 @@ from nvcodec.representations import build, load_config
 from nvcodec.representations._base import Representation
 from nvcodec.representations._config import RepresentationConfig
 from nvcodec.segments import Segment
-from nvcodec.video.color import luma_weights, planes_to_rgb, rgb_to_planes, yuv444_to_planes
+from nvcodec.video.color import (
+    luma_weights,
+    packed_to_planes,
+    planes_to_rgb,
+    rgb_to_planes,
+    yuv444_to_planes,
+)
 from nvcodec.video.info import Chroma, Planes, VideoInfo, VideoShape
 
 Precision = Literal["fp16", "bf16", "fp32"]
@@ -58,14 +64,9 @@ def select_device(name: str) -> torch.device:
     return device
 
 
-def num_channels(color: str) -> int:
-    """Channels of a representation that gives samples of this kind."""
-    return 1 if color == "gray" else 3
-
-
 def segment_shape(head: Head, num_frames: int) -> VideoShape:
     """Shape of what a segment's representation stands for."""
-    return VideoShape(num_frames, head.height, head.width, num_channels(head.color))
+    return VideoShape.of_samples(head.color, num_frames, head.height, head.width)
 
 
 def representation_config(head: Head) -> RepresentationConfig:
@@ -174,7 +175,7 @@ class SegmentDecoder:
     def pixels(self, t: int) -> NDArray[np.uint8]:
         """Frame `t` of the segment as the representation gives it, rounded to 8 bits.
 
-        uint8 (H, W, C) in what `head.color` names: RGB, YUV 4:4:4, or grey.
+        uint8 (H, W, C) in what `head.color` names: RGB, YUV 4:4:4, packed 4:2:0, or grey.
         """
         indices = torch.tensor([t], device=self.device)
         # TF32 is off in float32: it would keep 10 bits of the 24 promised.
@@ -192,11 +193,13 @@ class SegmentDecoder:
         pixels = self.pixels(t)
         if self.head.color == "yuv":
             return yuv444_to_planes(pixels, info)
+        if self.head.color == "yuv420":
+            return packed_to_planes(pixels, info)
         return rgb_to_planes(pixels, info)
 
     def rgb(self, t: int, info: VideoInfo) -> NDArray[np.uint8]:
         """Frame `t` of the segment for looking at: RGB (H, W, 3), or grey (H, W, 1)."""
-        if self.head.color == "yuv":
+        if self.head.color in ("yuv", "yuv420"):
             return planes_to_rgb(self.planes(t, info), info)
         return self.pixels(t)
 

@@ -11,7 +11,7 @@ from nvcodec.metrics.quality import Quality
 from nvcodec.segments import Segment
 from nvcodec.video import RawGeometry, VideoInfo
 
-Color = Literal["auto", "rgb", "yuv"]
+Color = Literal["auto", "rgb", "yuv", "yuv420"]
 
 DEFAULT_SEGMENT_FRAMES = 600
 """Longest segment unless asked otherwise: a UVG sequence is one segment."""
@@ -25,6 +25,7 @@ class EncodeSettings:
     source's own, `raw` is the geometry of a raw planar source. `workdir` keeps the job instead of
     `OUT.nvc.job`; `restart` throws a stored job away; `overwrite` allows to replace the target;
     `verify` decodes and measures what was written; `limits` are those of the decoder to come.
+    `max_time_s` replaces the preset's epochs by a time for everything, of which `spent_s` is gone.
     """
 
     color: Color = "auto"
@@ -40,6 +41,8 @@ class EncodeSettings:
     overwrite: bool = False
     verify: bool = True
     limits: Limits = DEFAULT_LIMITS
+    max_time_s: float | None = None
+    spent_s: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,13 @@ from nvcodec.container.payloads import CodedSegment
 from nvcodec.container.reader import NvcReader
 from nvcodec.container.unfinished import part_path
 from nvcodec.container.writer import NvcWriter
-from nvcodec.decoder import SegmentDecoder, build_checked, segment_shape, select_device
+from nvcodec.decoder import (
+    SegmentDecoder,
+    band_height,
+    build_checked,
+    segment_shape,
+    select_device,
+)
 from nvcodec.encode_types import (
     Color,
     EncodeReport,
@@ -54,14 +60,22 @@ from nvcodec.job import (
     job_folder,
 )
 from nvcodec.metrics.quality import QualityMeter
-from nvcodec.presets import Preset
+from nvcodec.presets import Preset, PresetColor
+from nvcodec.representations import build
 from nvcodec.segment_encoder import encode_segment, predicted_bytes, predicted_memory_bytes
 from nvcodec.segments import Segment, plan_segments
 from nvcodec.video import VideoReader, open_video
-from nvcodec.video.color import luma_weights, planes_to_rgb, planes_to_yuv444
-from nvcodec.video.info import Chroma, Planes, VideoInfo
+from nvcodec.video.color import (
+    luma_weights,
+    planes_to_packed,
+    planes_to_rgb,
+    planes_to_yuv444,
+)
+from nvcodec.video.info import Chroma, Planes, VideoInfo, VideoShape
 
 MIN_SIDE = 16
+CODING_S = 0.5
+"""Time for quantizing, entropy coding and evaluating at the end of a segment: a small network's."""
 
 
 def encode(
@@ -127,12 +141,15 @@ class _Encoding:
         self.device = device
         self.should_stop = should_stop
         self.on_event = on_event
-        self.color = _choose_color(settings.color, video.info)
+        self.color = _choose_color(settings.color, preset.color, video.info)
         _check_video(video.info)
-        config = preset.representation_config.resolve(video.info.height, video.info.width)
+        shape = VideoShape.of_samples(self.color, 1, video.info.height, video.info.width)
+        config = preset.representation_config.resolve(shape.height, shape.width)
         resolved = config.model_dump(mode="json", exclude_none=True)
         self.preset = preset.model_copy(update={"representation": resolved})
         self.meter = QualityMeter(video.info)
+        self.started = time.monotonic() - settings.spent_s
+        self.recalled_s = 0.0
         self.fit_s = 0.0
         self.decode_s = 0.0
         self.is_finished = False
@@ -210,6 +227,7 @@ class _Encoding:
         assert self.job is not None
         stored = self.job.finished(number, input_digest)
         self.fit_s += stored["fit_s"]
+        self.recalled_s += stored["fit_s"]
         self.meter.restore(stored["quality"])
         return bytes.fromhex(stored["digest"])
 
@@ -266,6 +284,7 @@ class _Encoding:
             color=self.color,
             device=self.device,
             store=store,
+            time_limit_s=self._time_limit_s(segment, planes),
             should_stop=self.should_stop,
             on_record=on_record,
         )
@@ -283,6 +302,38 @@ class _Encoding:
         if store is not None:
             store.clear()
         return encoded.digest
+
+    def _time_limit_s(self, segment: Segment, planes: list[Planes]) -> float | None:
+        """Time for fitting one segment: its share of what is left, less what measuring takes."""
+        if self.settings.max_time_s is None:
+            return None
+        count = self.video.info.num_frames
+        if count is None and segment.num_frames == self.settings.segment_frames:
+            raise VideoError(
+                "--max-time: how many frames are to come is not known; name them with --frames, "
+                f"or allow segments longer than {segment.num_frames} with --segment-frames"
+            )
+        spent_s = time.monotonic() - self.started + self.recalled_s
+        frames_left = (count or segment.stop) - segment.start
+        share_s = (self.settings.max_time_s - spent_s) * segment.num_frames / frames_left
+        return share_s - self._measuring_s(segment, planes[0])
+
+    def _measuring_s(self, segment: Segment, frame: Planes) -> float:
+        """Time that decoding and measuring a segment will take, going by one frame of noise."""
+        if not self.settings.verify:
+            return CODING_S
+        shape = VideoShape.of_samples(
+            self.color, segment.num_frames, self.video.info.height, self.video.info.width
+        )
+        representation = build(self.preset.representation_config, shape).to(self.device)
+        first = torch.zeros(1, dtype=torch.int64, device=self.device)
+        for _ in range(2):  # the first time takes longer
+            started = time.monotonic()
+            with torch.inference_mode():
+                representation.render(first, band_height(representation)).cpu()
+            QualityMeter(self.video.info).add(frame, frame)
+            frame_s = time.monotonic() - started
+        return CODING_S + frame_s * segment.num_frames
 
     def _announce(self, head: Head, number: int, segment: Segment, is_resumed: bool) -> None:
         """Say what is to be expected, and refuse what no decoder would take."""
@@ -305,7 +356,8 @@ class _Encoding:
         )
 
     def _pixels(self, planes: list[Planes]) -> NDArray[np.uint8]:
-        convert = planes_to_yuv444 if self.color == "yuv" else planes_to_rgb
+        converters = {"yuv": planes_to_yuv444, "yuv420": planes_to_packed}
+        convert = converters.get(self.color, planes_to_rgb)
         first = convert(planes[0], self.video.info)
         pixels = np.empty((len(planes), *first.shape), np.uint8)
         for t, frame in enumerate(planes):
@@ -370,6 +422,7 @@ class _Encoding:
             "color": self.color,
             "segment_frames": settings.segment_frames,
             "seed": settings.seed,
+            "max_time_s": settings.max_time_s,
             "frames": [frames.start, frames.stop] if frames else None,
             "width": info.width,
             "height": info.height,
@@ -405,13 +458,26 @@ class _Encoding:
         return NvcWriter(self.path, head, overwrite=overwrite, limits=limits)
 
 
-def _choose_color(color: Color, info: VideoInfo) -> Literal["rgb", "yuv", "gray"]:
-    """What the representation gives: grey for grey, else as asked for, RGB by default."""
+def _choose_color(
+    color: Color, preferred: PresetColor, info: VideoInfo
+) -> Literal["rgb", "yuv", "yuv420", "gray"]:
+    """What the representation gives: grey for grey, else as asked for, or as the preset prefers.
+
+    A preset's preference that the source does not allow gives way to RGB.
+    """
     if info.chroma is Chroma.GRAY:
         return "gray"
-    if color == "yuv" and info.chroma is Chroma.RGB:
-        raise UnsupportedVideoError("--color yuv: the source is RGB; allowed for it: rgb")
-    return "rgb" if color == "auto" else color
+    allowed: set[str] = {"rgb"}
+    allowed |= set() if info.chroma is Chroma.RGB else {"yuv"}
+    allowed |= {"yuv420"} if info.chroma is Chroma.YUV420 else set()
+    if color == "auto":
+        return preferred if preferred in allowed else "rgb"
+    if color not in allowed:
+        source = "RGB" if info.chroma is Chroma.RGB else f"4:{info.chroma[1]}:{info.chroma[2]}"
+        raise UnsupportedVideoError(
+            f"--color {color}: the source is {source}; allowed for it: {', '.join(sorted(allowed))}"
+        )
+    return color
 
 
 def _check_video(info: VideoInfo) -> None:

@@ -11,7 +11,7 @@ import difflib
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -36,14 +36,19 @@ def preset_names() -> list[str]:
     return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in found)
 
 
+PresetColor = Literal["rgb", "yuv", "yuv420"]
+
+
 class Preset(Settings):
     """A validated pipeline; its tables are in resolved form."""
 
     name: str = Field(description="as users write it")
     description: str = Field("", description="one line for the table of presets")
+    color: PresetColor = Field("rgb", description="samples that are fitted, if the source has them")
     representation: dict[str, Any]
     fitting: dict[str, Any] = Field(default_factory=dict)
     stages: tuple[dict[str, Any], ...] = Field(min_length=1)
+    lmbdas: tuple[float, ...] = Field((), description="values of --lmbda that suit the size")
     scheme: dict[str, Any]
 
     @property

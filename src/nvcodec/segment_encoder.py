@@ -41,6 +41,7 @@ def encode_segment(
     color: str = "rgb",
     device: torch.device | None = None,
     store: CheckpointStore | None = None,
+    time_limit_s: float | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     on_record: Callable[[FitRecord], None] = lambda record: None,
 ) -> EncodedSegment:
@@ -50,9 +51,11 @@ def encode_segment(
         pixels: uint8 (T, H, W, C), samples of the kind that `color` names.
         preset: a loaded preset.
         seed: of initial values, batches and noise.
-        color: `rgb`, `yuv` (4:4:4) or `gray`.
+        color: `rgb`, `yuv` (4:4:4), `yuv420` (packed, at half size) or `gray`.
         device: where to fit; the CPU by default.
         store: where checkpoints are kept; a stored one is continued.
+        time_limit_s: seconds that fitting shall take, all runs together, instead of the preset's
+            epochs; the bytes then depend on the machine's speed.
         should_stop: asked before every step.
         on_record: called about once a second.
 
@@ -79,6 +82,7 @@ def encode_segment(
             color,
             seed,
             store,
+            time_limit_s,
         )
     except ValueError as error:
         raise PresetError(

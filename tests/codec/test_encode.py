@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 from dataclasses import replace
 
 import pytest
@@ -18,7 +19,7 @@ from codec_helpers import (
 from nvcodec import encoder
 from nvcodec.encode_types import EncodeSettings, SegmentStarted
 from nvcodec.encoder import encode
-from nvcodec.errors import InterruptedEncodeError, OutputError, UnsupportedVideoError
+from nvcodec.errors import InterruptedEncodeError, OutputError, UnsupportedVideoError, VideoError
 from nvcodec.presets import load_preset
 from nvcodec.video import VideoReader
 
@@ -61,6 +62,34 @@ def test_the_largest_seed(clip, tmp_path, call):
     assert call(*words, "--seed", 2**63).code == 2
     done = call(*words, "--seed", 2**63 - 1, "--segment-frames", 4)
     assert done.code == 0, done.stderr
+
+
+def test_a_time_instead_of_epochs(clip, tmp_path, call):
+    """However short, there is a whole file; bytes go by the clock, so only that is checked here."""
+    target = tmp_path / "x.nvc"
+    words = ("encode", clip, "-o", target, "-p", TINY_NVRC, "--segment-frames", 4, "-y")
+    for time in ("0.1s", "0h0m3s"):
+        done = call(*words, "--max-time", time, "--json")
+        assert done.code == 0, done.stderr
+        fits = [
+            event for event in map(json.loads, done.stdout.splitlines()) if event["event"] == "fit"
+        ]
+        assert {event["segment"] for event in fits} == {0, 1}
+        assert fits[-1]["step"] == fits[-1]["num_steps"]
+        assert call("verify", target).code == 0
+    for wrong in ("0s", "5x", "m", ""):
+        assert call(*words, "--max-time", wrong).code == 2
+    both = call(*words, "--max-time", "3s", "--epochs", 3)
+    assert both.code == 2
+    assert "only one of them" in both.stderr
+
+
+def test_a_time_needs_to_know_how_much_is_to_come(clip, tmp_path):
+    target = tmp_path / "x.nvc"
+    settings = EncodeSettings(max_time_s=1.0, segment_frames=4)
+    with clip.open("rb") as stream, pytest.raises(VideoError, match=r"--max-time.*--frames"):
+        encode(stream, target, load_preset(TINY_RAW), settings)
+    assert not target.exists()
 
 
 @pytest.mark.parametrize("color", ["rgb", "yuv"])

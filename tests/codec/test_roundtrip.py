@@ -25,7 +25,7 @@ from nvcodec.container.header import DEFAULT_LIMITS
 from nvcodec.container.reader import NvcReader
 from nvcodec.decoder import Decoder, SegmentDecoder, build_checked, unpack_segment
 from nvcodec.errors import UnsupportedVideoError, VideoError
-from nvcodec.presets import load_preset
+from nvcodec.presets import load_preset, preset_text
 from nvcodec.segment_encoder import encode_segment
 from nvcodec.video import VideoWarning, open_video
 from nvcodec.video.color import planes_to_rgb
@@ -52,6 +52,22 @@ def test_sizes_and_chroma(tmp_path, size, chroma):
     source = write_y4m(tmp_path / "a.y4m", *size, chroma, num_frames=2)
     roundtrip(source, tmp_path / "a.nvc")
     roundtrip(source, tmp_path / "b.nvc", color="yuv")
+    if chroma == "420":
+        roundtrip(source, tmp_path / "c.nvc", color="yuv420")
+
+
+def test_a_preset_prefers_samples_that_the_source_may_lack(tmp_path, call):
+    preset = tmp_path / "packed.toml"
+    preset.write_text('color = "yuv420"\n' + preset_text(TINY_RAW))
+    for chroma, color in (("420", "yuv420"), ("422", "rgb"), ("444", "rgb"), ("gray", "gray")):
+        source = write_y4m(tmp_path / f"{chroma}.y4m", 32, 32, chroma, num_frames=2)
+        target = tmp_path / f"{chroma}.nvc"
+        nvcodec.encode(source, target, preset=str(preset), epochs=1)
+        assert nvcodec.info(target).head.color == color
+    source = tmp_path / "422.y4m"
+    refused = call("encode", source, "-o", tmp_path / "x.nvc", "-p", TINY, "--color", "yuv420")
+    assert refused.code != 0
+    assert "the source is 4:2:2; allowed for it: rgb, yuv" in refused.stderr
 
 
 @pytest.mark.parametrize("num_frames", [1, 2])
@@ -110,7 +126,7 @@ def test_frame_rate_by_option(clip, tmp_path, call):
         assert nvcodec.info(tmp_path / "a.nvc").head.frame_rate == stored
 
 
-@pytest.mark.parametrize("color", ["rgb", "yuv"])
+@pytest.mark.parametrize("color", ["rgb", "yuv", "yuv420"])
 def test_pixels_are_what_people_look_at(clip, tmp_path, color):
     """RGB whatever was fitted; a frame by index is the frame in its turn."""
     path = tmp_path / "a.nvc"

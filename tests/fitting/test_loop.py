@@ -7,7 +7,7 @@ from nvcodec.coding.schemes import load_scheme
 from nvcodec.errors import DivergedError, InterruptedEncodeError, ResumeError
 from nvcodec.fitting.batches import Batches
 from nvcodec.fitting.checkpoints import CheckpointStore
-from nvcodec.fitting.loop import Fitting
+from nvcodec.fitting.loop import Fitting, FittingWarning
 from nvcodec.fitting.optimizers import orthogonalize
 from nvcodec.fitting.settings import FittingConfig, OptimizerConfig
 from nvcodec.fitting.stages import load_stage
@@ -97,12 +97,37 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path):
     assert store.load() is None
 
 
-def test_divergence_is_an_error_that_says_where():
+def test_divergence_that_stays_is_an_error_that_says_where():
     fitting = make_fitting()
     with torch.no_grad():
         fitting.state.representation.get_parameter("base.stem.weight").fill_(float("nan"))
-    with pytest.raises(DivergedError, match="stage fit, step 0 of 12: loss is nan"):
+    with (
+        pytest.warns(FittingWarning, match="loss is nan; back to step 0 at half the learning rate"),
+        pytest.raises(DivergedError, match="stage fit, step 1: loss is nan, again"),
+    ):
         list(fitting.run())
+
+
+@pytest.mark.parametrize("bad", [float("nan"), 1e6])
+def test_a_fitting_that_goes_astray_is_set_back_once(bad):
+    stages = [{"kind": "fit", "epochs": 50}]
+    calm, shaken = make_fitting(stages=stages), make_fitting(stages=stages)
+    list(calm.run())
+    stage, losses = shaken.stages[0], []
+    original = stage.loss
+
+    def loss(*args):
+        losses.append(original(*args))
+        return losses[-1] * bad if len(losses) == 145 else losses[-1]
+
+    stage.loss = loss
+    with pytest.warns(FittingWarning, match="step 145: .*; back to step 113 at half") as seen:
+        records = list(shaken.run())
+    assert len(seen) == 1
+    assert len(losses) == 200 + 145 - 113
+    assert records[-1].step == records[-1].num_steps == 200
+    assert all(p.isfinite().all() for p in shaken.state.representation.parameters())
+    assert records[-1].psnr_db == pytest.approx(calm.psnr_db, abs=1.5)
 
 
 def test_pruned_weights_stay_zero_to_the_end():
@@ -203,5 +228,8 @@ def test_a_side_tensor_that_is_not_a_number_is_a_divergence():
     fitting.stages[0].prepare(fitting.state)
     with torch.no_grad():
         fitting.state.side["log2_step_columns"].fill_(float("nan"))
-    with pytest.raises(DivergedError, match="stage rate_distortion, step 0"):
+    with (
+        pytest.warns(FittingWarning),
+        pytest.raises(DivergedError, match="stage rate_distortion, step 1"),
+    ):
         list(fitting.run())

@@ -1,11 +1,14 @@
 """Distortions against pytorch-msssim and hand-computed values."""
 
+import numpy as np
 import pytest
 import torch
 from pytorch_msssim import ms_ssim as reference
 
-from nvcodec.fitting.losses import distortion, ms_ssim, num_scales
+from nvcodec.fitting.losses import distortion, luma_of_packed, mean_error, ms_ssim, num_scales
 from nvcodec.fitting.settings import LossConfig
+from nvcodec.video.color import planes_to_packed, planes_to_rgb
+from nvcodec.video.info import Chroma, VideoInfo
 
 
 @pytest.mark.parametrize(
@@ -43,3 +46,30 @@ def test_yuv_distortion_weighs_planes_by_exponents():
     luma = 1 - ms_ssim(x[..., :1], y[..., :1], 5)
     expected = 0.99 * 0.01**0.75 * 0.04**0.125 * 0.16**0.125 + 0.01 * float(luma)
     assert float(distortion(x, y, "yuv", LossConfig())) == pytest.approx(expected, rel=1e-5)
+
+
+def test_packed_error_is_that_of_rgb():
+    """One step of one luma, of U, of V through the integer conversion, as 4:2:0 pictures."""
+    info = VideoInfo(8, 8, Chroma.YUV420)
+    gray = tuple(np.full(shape, 128, np.uint8) for shape in info.chroma.plane_shapes(8, 8))
+    for plane in range(3):
+        other = [p.copy() for p in gray]
+        other[plane][0, 0] += 60  # far from clipping
+        rgb = [planes_to_rgb(p, info).astype(float) / 255 for p in (gray, other)]
+        packed = [
+            torch.from_numpy(planes_to_packed(p, info)).float()[None] / 255 for p in (gray, other)
+        ]
+        seen = float(mean_error((packed[0] - packed[1]).square(), "yuv420"))
+        assert seen == pytest.approx(np.square(rgb[0] - rgb[1]).mean(), rel=0.03)
+
+
+def test_packed_luma_comes_back_at_full_size():
+    info = VideoInfo(6, 4, Chroma.YUV420)
+    luma = np.arange(24, dtype=np.uint8).reshape(4, 6)
+    chroma = np.zeros((2, 3), np.uint8)
+    packed = torch.from_numpy(planes_to_packed((luma, chroma, chroma), info))[None]
+    assert luma_of_packed(packed)[0, :, :, 0].tolist() == luma.tolist()
+    loss = LossConfig(l1=0, l2=0, ms_ssim=1)
+    x, y = torch.rand(2, 1, 20, 20, 6)
+    expected = 1 - ms_ssim(luma_of_packed(x), luma_of_packed(y), loss.ms_ssim_window)
+    assert float(distortion(x, y, "yuv420", loss)) == pytest.approx(float(expected))

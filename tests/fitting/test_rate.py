@@ -4,10 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+from codec_helpers import TINY_NVRC
 from nvcodec.coding.parameters import Parameter, ParameterSet, ParameterSpec, Role
 from nvcodec.coding.schemes import load_scheme
+from nvcodec.fitting.loop import FitRecord
 from nvcodec.fitting.rate import Twin
 from nvcodec.fitting.relaxations import bounded, noisy_soft_round, soft_round, soft_round_inverse
+from nvcodec.presets import load_preset
+from nvcodec.segment_encoder import encode_segment
 
 SPECS = [
     ParameterSpec("grid", (17, 9, 11, 3), Role.GRID),
@@ -131,3 +135,19 @@ def test_bounds_let_gradients_lead_back():
     x.grad = None
     (-bounded(x, -1, 1)).sum().backward()
     assert x.grad.tolist() == [-1.0, -1.0, 0.0]
+
+
+@pytest.mark.parametrize("relaxation", ["straight_through", "soft_round", "quant_noise"])
+def test_estimate_of_a_fitting_is_what_the_coder_takes(relaxation):
+    changes = [f"stages.{i}.relaxation={relaxation}" for i in (1, 2, 3)]
+    preset = load_preset(TINY_NVRC, changes)
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 32, 48, 3), np.uint8)
+    records: list[FitRecord] = []
+    sections = encode_segment(pixels, preset, 0, on_record=records.append).sections
+    estimated, coded = records[-1].estimated_bits, records[-1].coded_bits
+    lengths = {"grids": ["GRID"], "layers": ["LAYR"], "phi": ["QSCL", "ENTP"]}
+    assert estimated.keys() == coded.keys() == lengths.keys()
+    for group, tags in lengths.items():
+        assert coded[group] == pytest.approx(estimated[group], rel=0.01, abs=64), group
+        size = 8 * sum(len(sections[tag]) for tag in tags)
+        assert size == pytest.approx(estimated[group], rel=0.01, abs=64), group

@@ -75,7 +75,7 @@ def test_quant_noise_replaces_its_share_and_has_no_straight_through_gradient():
 
 def test_schedule_is_a_cosine_whose_warm_up_is_not_a_prefix():
     """HiNeRV: at epoch 30 of 300, when the warm-up ends, the rate is at 0.976 of its peak."""
-    assert cosine(0, 300, 30, 0.01, 0.01) == pytest.approx(0.01)
-    assert cosine(29, 300, 30, 0.01, 0.01) == pytest.approx(0.01 + 0.99 * 29 / 30)
-    assert cosine(30, 300, 30, 0.01, 0.01) == pytest.approx(0.976, abs=5e-4)
-    assert cosine(300, 300, 30, 0.01, 0.01) == pytest.approx(0.01)
+    assert cosine(0, 0.1, 0.01, 0.01) == pytest.approx(0.01)
+    assert cosine(29 / 300, 0.1, 0.01, 0.01) == pytest.approx(0.01 + 0.99 * 29 / 30)
+    assert cosine(0.1, 0.1, 0.01, 0.01) == pytest.approx(0.976, abs=5e-4)
+    assert cosine(1, 0.1, 0.01, 0.01) == pytest.approx(0.01)

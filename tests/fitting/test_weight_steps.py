@@ -29,7 +29,9 @@ def video(num_frames=4) -> torch.Tensor:
     return torch.stack([wave, 255 - wave, 0.5 * wave], dim=-1).to(torch.uint8)
 
 
-def make(stages, domain="weight", num_frames=4, store=None, scheme=None, **settings) -> Fitting:
+def make(
+    stages, domain="weight", num_frames=4, store=None, scheme=None, time_limit_s=None, **settings
+) -> Fitting:
     torch.manual_seed(0)
     config = FittingConfig(
         optimizer=OptimizerConfig(learning_rate=5e-3, side_learning_rate=0.2),
@@ -39,7 +41,9 @@ def make(stages, domain="weight", num_frames=4, store=None, scheme=None, **setti
     network = build(load_config(table), SHAPE._replace(num_frames=num_frames))
     scheme = load_scheme(scheme or {"kind": "arithmetic", "bits": 8})
     loaded = [load_stage(stage) for stage in stages]
-    return Fitting(network, video(num_frames), loaded, scheme, config, "rgb", 3, store)
+    return Fitting(
+        network, video(num_frames), loaded, scheme, config, "rgb", 3, store, time_limit_s
+    )
 
 
 def decoded(fitting):
@@ -83,7 +87,7 @@ def test_what_was_fitted_is_what_is_decoded(mode, domain):
 
 def test_frames_have_their_turns():
     fitting = make([*ANCHOR, STEPS])
-    assert fitting.steps == [60, 5, 90]
+    assert fitting.pace.outlook(0, 0, 1).num_steps == 60 + 5 + 90
     seen = []
     batch = fitting.batches.batch
     fitting.batches.batch = lambda stage, step, frame=None: (
@@ -95,7 +99,7 @@ def test_frames_have_their_turns():
 
 def test_turns_of_sampled_pixels():
     fitting = make([*ANCHOR, STEPS], patch_size=(1, 1), batch_size=100)
-    assert fitting.steps == [60 * 3, 5 * 3, 30 * 3 * 3]
+    assert fitting.pace.outlook(0, 0, 1).num_steps == 60 * 3 + 5 * 3 + 30 * 3 * 3
     patches, target = fitting.batches.batch(0, 0, 2)
     assert (patches.t == 2).all()
     assert torch.equal(target[:, 0, 0], video()[2, patches.y, patches.x].float() / 255)
@@ -108,8 +112,8 @@ def test_a_finished_frame_does_not_change_any_more():
     held = []
     begin = fitting.stages[2].begin_step
 
-    def note(state, step, num_steps):
-        turn = begin(state, step, num_steps)
+    def note(state, progress):
+        turn = begin(state, progress)
         held.append(steps.detach().clone())
         return turn
 
@@ -136,6 +140,15 @@ def test_stopping_and_continuing_changes_nothing(tmp_path, stop_at, mode):
     continued = make(stages, store=store)
     list(continued.run())
     assert decoded(continued)[0] == decoded(whole)[0]
+
+
+@pytest.mark.parametrize("num_frames", [1, 4])
+def test_under_a_time_limit_frames_share_the_time(num_frames):
+    fitting = make([*ANCHOR, STEPS], num_frames=num_frames, time_limit_s=2.0)
+    list(fitting.run())
+    assert decoded(fitting)[2].render(torch.tensor([num_frames - 1])).shape == (1, 16, 20, 3)
+    if num_frames > 1:
+        assert any(steps[2].any() for steps in fitting.state.representation.steps)
 
 
 def test_less_weight_on_the_distortion_means_fewer_changes():

@@ -10,6 +10,8 @@ from nvcodec.errors import UnsupportedVideoError
 from nvcodec.video import Chroma, ColorTags
 from nvcodec.video.color import (
     LUMA_WEIGHTS,
+    packed_to_planes,
+    planes_to_packed,
     planes_to_rgb,
     planes_to_yuv444,
     rgb_to_planes,
@@ -89,6 +91,22 @@ def test_up_and_down_is_the_identity(chroma, size):
     yuv = planes_to_yuv444(planes, info)
     assert yuv.shape == (size[1], size[0], 1 if chroma is Chroma.GRAY else 3)
     assert_same([planes], [yuv444_to_planes(yuv, info)])
+
+
+@pytest.mark.parametrize("size", [(17, 23), (16, 8), (1, 1), (427, 239)])
+def test_packed_and_back_is_the_identity(size):
+    info = make_info(*size, Chroma.YUV420)
+    planes = make_frames(info, 1)[0]
+    packed = planes_to_packed(planes, info)
+    assert packed.shape == (*planes[1].shape, 6)
+    assert_same([planes], [packed_to_planes(packed, info)])
+
+
+def test_packed_channels_are_lumas_row_by_row_then_chroma():
+    info = make_info(3, 2, Chroma.YUV420)
+    luma = np.array([[1, 2, 3], [4, 5, 6]], np.uint8)
+    packed = planes_to_packed((luma, np.uint8([[7, 8]]), np.uint8([[9, 10]])), info)
+    assert packed.tolist() == [[[1, 2, 4, 5, 7, 9], [3, 3, 6, 6, 8, 10]]]
 
 
 def test_down_is_the_mean_rounded_half_up():

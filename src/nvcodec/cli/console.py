@@ -37,9 +37,15 @@ EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
 )
 """First match counts."""
 OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EPIPE)
+STARTED_S = time.monotonic()
 FIRST_PLAIN_S = 2.5
 """When not writing to a terminal: time until the first line, a few steps in."""
 PLAIN_INTERVAL_S = 10.0
+
+
+def process_age_s() -> float:
+    """Time since the command began, loading of its modules included."""
+    return time.monotonic() - STARTED_S
 
 
 class Terminated(KeyboardInterrupt):

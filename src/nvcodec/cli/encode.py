@@ -15,6 +15,7 @@ from nvcodec.cli.console import (
     emit,
     format_bytes,
     format_time,
+    process_age_s,
     say,
 )
 from nvcodec.cli.verify import quality_rows
@@ -52,6 +53,12 @@ def encode(
         int | None,
         typer.Option(min=1, help="Passes over the frames in all, shared among the stages."),
     ] = None,
+    max_time: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="Time for everything, such as 90s, 5m or 1h30m, instead of epochs."
+        ),
+    ] = None,
     lmbda: Annotated[
         float | None,
         typer.Option(min=0, help="Weight of the distortion: higher is better and larger."),
@@ -64,8 +71,8 @@ def encode(
     raw: options.Raw = None,
     fps: options.Fps = None,
     color: Annotated[
-        Literal["auto", "rgb", "yuv"],
-        typer.Option(help="Samples that are fitted; auto is RGB, or grey."),
+        Literal["auto", "rgb", "yuv", "yuv420"],
+        typer.Option(help="Samples that are fitted; auto: as the preset says, or grey."),
     ] = "auto",
     seed: Annotated[
         int, typer.Option(min=0, max=2**63 - 1, help="Of initial values, batches and noise.")
@@ -93,6 +100,9 @@ def encode(
     wanted, size = options.frame_range(frames), options.picture_size(scale)
     geometry, rate = options.raw_geometry(raw), options.frame_rate(fps)
     limits = options.changed_limits(limit)
+    max_time_s = options.duration_s(max_time)
+    if max_time_s is not None and epochs is not None:
+        raise typer.BadParameter("--max-time and --epochs: only one of them")
     path = options.check_target(output, overwrite, continues=not restart, workdir=workdir)
     options.check_source(source, path)
     from nvcodec.errors import InterruptedEncodeError, OutputError
@@ -117,6 +127,8 @@ def encode(
         overwrite=overwrite,
         verify=not no_verify,
         limits=limits,
+        max_time_s=max_time_s,
+        spent_s=process_age_s(),
     )
     loaded = load_preset(preset, set_ or [], epochs, lmbda)
     to_stdout = output == "-"

@@ -70,6 +70,20 @@ def picture_size(text: str | None, option: str = "--scale") -> tuple[int, int] |
     return int(match[1]), int(match[2])
 
 
+def duration_s(text: str | None, option: str = "--max-time") -> float | None:
+    """`1h30m`, `5m`, `90s` or plain seconds, as seconds."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?", text)
+    seconds = 0.0
+    if match is not None:
+        hours, minutes, rest = (float(part or 0) for part in match.groups())
+        seconds = 3600 * hours + 60 * minutes + rest
+    if seconds <= 0:
+        raise typer.BadParameter(f"{option} {text!r}: expected a time such as 90s, 5m or 1h30m")
+    return seconds
+
+
 def raw_geometry(text: str | None) -> "RawGeometry | None":
     """`WxH[:fps[:pixfmt]]` as the geometry of a raw video."""
     if text is None:

@@ -30,19 +30,20 @@ def presets(
     if name is not None:
         sys.stdout.write(preset_text(name))
         return
-    shape = VideoShape(num_frames, picture[1], picture[0], 3)
     rows = []
     for known in preset_names():
         preset = read_preset(known)
         config = preset.representation_config
+        shape = VideoShape.of_samples(preset.color, num_frames, picture[1], picture[0])
         parameters, macs = config.num_parameters(shape), config.macs_per_frame(shape)
-        rows.append((known, parameters, macs / 1e9, preset.description))
+        rows.append((known, parameters, macs / 1e9, list(preset.lmbdas), preset.description))
     if json:
         for row in rows:
-            names = ("name", "parameters", "gmac_per_frame", "description")
+            names = ("name", "parameters", "gmac_per_frame", "lmbdas", "description")
             emit({"event": "preset", **dict(zip(names, row, strict=True))})
         return
-    print(f"counted for {shape.num_frames} frames of {size}")
-    print(f"{'preset':<22}{'parameters':>14}{'GMAC/frame':>12}  what")
-    for known, parameters, gmac, description in rows:
-        print(f"{known:<22}{parameters:>14,}{gmac:>12.2f}  {description}")
+    print(f"counted for {num_frames} frames of {size}; --lmbda: rate points that suit the size")
+    print(f"{'preset':<22}{'parameters':>14}{'GMAC/frame':>12}  {'--lmbda':<12}  what")
+    for known, parameters, gmac, lmbdas, description in rows:
+        points = ", ".join(f"{lmbda:g}" for lmbda in lmbdas)
+        print(f"{known:<22}{parameters:>14,}{gmac:>12.2f}  {points:<12}  {description}")

@@ -53,8 +53,11 @@ absent key means its default, an unknown key is an error.
     sample_aspect_ratio  [numerator, denominator], each 1 .. 2^32 - 1     [1, 1]
     frame_rate           [numerator, denominator], each 1 .. 2^32 - 1     [25, 1]
     num_frames           frames in the file, 0 when unknown at its start  0
-    color                "rgb", "yuv" (chroma is 420, 422 or 444), "gray" (chroma is gray):
-                         the samples that the representation gives        "rgb"
+    color                "rgb", "yuv" (chroma is 420, 422 or 444), "yuv420" (chroma is 420),
+                         "gray" (chroma is gray): the samples that the
+                         representation gives, full range in "rgb" and
+                         "gray"; "yuv420": at half size, rounded up, four
+                         of luma (row by row), U, V                       "rgb"
     representation       object: "kind", a name, and its settings         required
     scheme               object: "kind", a name, and its settings         required
     remark               text for people, at most 1,024 characters        ""

@@ -117,7 +117,7 @@ class Head(Settings):
     frame_rate: tuple[_U32, _U32] = (25, 1)
     num_frames: Annotated[int, Field(strict=True, ge=0, lt=1 << 32)] = 0
     """0 when it was not known as the file began; END knows it."""
-    color: Literal["rgb", "yuv", "gray"] = "rgb"
+    color: Literal["rgb", "yuv", "yuv420", "gray"] = "rgb"
     """The samples that the representation gives; `chroma` says what the source had."""
     representation: dict[str, JsonValue]
     scheme: dict[str, JsonValue]
@@ -133,6 +133,8 @@ class Head(Settings):
             raise ValueError(f"color gray with chroma {self.chroma}, allowed only with gray")
         if self.color == "yuv" and self.chroma in ("gray", "rgb"):
             raise ValueError(f"color yuv with chroma {self.chroma}, allowed: 420, 422, 444")
+        if self.color == "yuv420" and self.chroma != "420":
+            raise ValueError(f"color yuv420 with chroma {self.chroma}, allowed only with 420")
         if self.format_version < self.min_reader_version:
             raise ValueError(
                 f"format version {self.format_version} asks for a reader of version "
@@ -145,7 +147,7 @@ class Head(Settings):
         cls,
         info: "VideoInfo",
         *,
-        color: Literal["rgb", "yuv", "gray"],
+        color: Literal["rgb", "yuv", "yuv420", "gray"],
         representation: dict[str, Any],
         scheme: dict[str, Any],
         remark: str = "",

@@ -6,6 +6,7 @@ records.
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,10 @@ from nvcodec.coding.schemes._base import Scheme
 from nvcodec.errors import DivergedError, InterruptedEncodeError
 from nvcodec.fitting.batches import Batches, mixed_seed
 from nvcodec.fitting.checkpoints import CheckpointStore
+from nvcodec.fitting.guard import MAX_RECOVERIES, Guard
+from nvcodec.fitting.losses import mean_error
 from nvcodec.fitting.optimizers import make_optimizers
+from nvcodec.fitting.pace import Pace, StepPace, TimePace
 from nvcodec.fitting.schedules import cosine
 from nvcodec.fitting.settings import FittingConfig
 from nvcodec.fitting.stages._base import FitState, Stage
@@ -35,6 +39,10 @@ EVALUATION_SHARE = 0.05
 EVALUATION_FRAMES = 8
 CHECK_EVERY = 16
 """Steps between looks at the loss; a look waits for the device."""
+
+
+class FittingWarning(UserWarning):
+    """Fitting went astray and was set back."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,10 @@ class FitRecord:
     """PSNR of the quantized representation on some frames, when last measured."""
     size_bytes: int | None
     """Coded bytes of the segment, when last measured."""
+    estimated_bits: dict[str, float]
+    """Rate that a rate-distortion stage minimises, by group of tensors, when last measured."""
+    coded_bits: dict[str, float]
+    """What the coder takes for the same groups."""
 
 
 class Fitting:
@@ -70,11 +82,16 @@ class Fitting:
         color: str,
         seed: int,
         store: CheckpointStore | None = None,
+        time_limit_s: float | None = None,
     ) -> None:
-        """`frames` is uint8 (T, H, W, C) on the representation's device."""
+        """Prepare a fitting; nothing runs yet.
+
+        `frames` is uint8 (T, H, W, C) on the representation's device. With `time_limit_s`, stages
+        share that time in proportion to their epochs, and schedules follow the clock.
+        """
         if config.patch_size is not None:
             representation.check_patch_size(config.patch_size)
-        self.state = FitState(representation, scheme)
+        self.state = FitState(representation, scheme, num_pixels(frames, color))
         self.frames = frames
         self.stages = stages
         self.scheme = scheme
@@ -85,13 +102,21 @@ class Fitting:
         self.batches = Batches(
             frames, representation.canvas, config.patch_size, config.batch_size, mixed_seed(seed)
         )
-        self.steps = [
-            stage.config.epochs * self.batches.num_steps(stage.turns(len(frames)))
-            for stage in stages
+        turns = [stage.turns(len(frames)) for stage in stages]
+        epochs = [
+            0 if n == 0 else stage.config.epochs for n, stage in zip(turns, stages, strict=True)
         ]
+        steps = [e * self.batches.num_steps(n) for e, n in zip(epochs, turns, strict=True)]
+        self.pace: Pace = (
+            StepPace(steps) if time_limit_s is None else TimePace(epochs, time_limit_s)
+        )
+        self.steps_done = 0
+        self._rate_factor = 1.0
         self.autocast_dtype = autocast_dtype(config.precision, frames.device)
         self.psnr_db: float | None = None
         self.size_bytes: int | None = None
+        self.estimated_bits: dict[str, float] = {}
+        self.coded_bits: dict[str, float] = {}
         self.elapsed_s = 0.0
         self._evaluation_interval = EVALUATION_INTERVAL_S
         self._stage = 0
@@ -100,7 +125,7 @@ class Fitting:
         """Run, or continue, all stages.
 
         Raises:
-            DivergedError: the loss is not finite.
+            DivergedError: the loss is not finite, or jumps, time and again.
             InterruptedEncodeError: `should_stop` said so; the state is saved.
         """
         stored = self.store.load() if self.store else None
@@ -111,7 +136,8 @@ class Fitting:
             side = stored["side"].items()
             self.state.side = {n: tensor.to(device).requires_grad_() for n, tensor in side}
             self.state.representation.load_state_dict(stored["parameters"])
-            self.elapsed_s = stored["elapsed_s"]
+            self.elapsed_s, self.steps_done = stored["elapsed_s"], stored["steps_done"]
+            self._rate_factor = stored["rate_factor"]
         for number in range(first_stage, len(self.stages)):
             yield from self._run_stage(
                 number, stored if number == first_stage else None, should_stop
@@ -120,10 +146,11 @@ class Fitting:
     def _run_stage(
         self, number: int, stored: dict[str, Any] | None, should_stop: Callable[[], bool]
     ) -> Iterator[FitRecord]:
-        stage, num_steps = self.stages[number], self.steps[number]
+        stage, pace = self.stages[number], self.pace
         self._stage = number
         if stored is None:
             stage.prepare(self.state)
+            self._rate_factor = 1.0
         optimizers = make_optimizers(
             dict(self.state.representation.named_parameters()),
             self.state.representation.parameter_roles(),
@@ -135,54 +162,58 @@ class Fitting:
             first_step = stored["step"]
             for optimizer, state in zip(optimizers, stored["optimizers"], strict=True):
                 optimizer.load_state_dict(state)
+        guard = Guard(self._fitted_state(number, first_step, optimizers))
         clock = _Clock(self.elapsed_s)
-        done_before = sum(self.steps[:number])
-        loss = math.nan
-        for step in range(first_step, num_steps):
+        loss, step = math.nan, first_step
+        progress = pace.progress(number, step, clock.elapsed_s)
+        while progress < 1:
             if should_stop():
                 self._save(number, step, optimizers, clock.elapsed_s)
                 raise InterruptedEncodeError("stopped on request; everything up to here is saved")
-            tensor = self._step(number, step, optimizers)
-            last = step + 1 == num_steps
+            tensor = self._step(number, step, progress, optimizers)
+            step += 1
+            self.steps_done += 1
+            progress = pace.progress(number, step, clock.elapsed_s)
+            last = progress >= 1
             to_save = not last and clock.is_due("checkpoint", CHECKPOINT_INTERVAL_S)
             to_evaluate = last or clock.is_due("evaluation", self._evaluation_interval)
-            if step % CHECK_EVERY == 0 or to_save or to_evaluate:
+            if step % CHECK_EVERY == 1 or to_save or to_evaluate:
                 loss = float(tensor)
-                where = f"stage {stage.config.kind}, step {step} of {num_steps}"
-                if not math.isfinite(loss):
-                    raise DivergedError(f"{where}: loss is {loss}; lower the learning rate")
-                if (to_save or to_evaluate) and not self._is_finite():
-                    raise DivergedError(f"{where}: a weight is not finite; lower the learning rate")
+                if guard.is_astray(loss) or ((to_save or to_evaluate) and not self._is_finite()):
+                    step = self._go_back(guard, stage, step, loss, optimizers)
+                    progress = pace.progress(number, step, clock.elapsed_s)
+                    continue
+                if step % CHECK_EVERY == 1 and guard.wants_state(loss):
+                    guard.keep(self._fitted_state(number, step, optimizers))
             if to_evaluate:
                 self._evaluate()
                 clock.restart("evaluation")
             if last or clock.is_due("record", RECORD_INTERVAL_S):
                 clock.restart("record")
-                done = done_before + step + 1
-                steps_here = step + 1 - first_step
-                eta_s = (sum(self.steps) - done) * clock.run_s / steps_here
+                step_s = clock.run_s / (step - first_step)
+                num_steps, eta_s = pace.outlook(self.steps_done, clock.elapsed_s, step_s)
                 yield FitRecord(
-                    stage.config.kind, number, len(self.stages), done, sum(self.steps), loss,
+                    stage.config.kind, number, len(self.stages), self.steps_done, num_steps, loss,
                     clock.elapsed_s, eta_s, self.psnr_db, self.size_bytes,
+                    self.estimated_bits, self.coded_bits,
                 )  # fmt: skip
             if to_save:
-                self._save(number, step + 1, optimizers, clock.elapsed_s)
+                self._save(number, step, optimizers, clock.elapsed_s)
                 clock.restart("checkpoint")
         stage.finish(self.state)
         self.elapsed_s = clock.elapsed_s
 
-    def _step(self, number: int, step: int, optimizers: Sequence[torch.optim.Optimizer]) -> Tensor:
-        stage, num_steps = self.stages[number], self.steps[number]
+    def _step(
+        self, number: int, step: int, progress: float, optimizers: Sequence[torch.optim.Optimizer]
+    ) -> Tensor:
+        stage = self.stages[number]
         config = stage.config
-        turn = stage.begin_step(self.state, step, num_steps)
-        progress = turn.step / max(turn.num_steps, 1)
-        patches, target = self.batches.batch(number, step, turn.frame)
+        frame, progress = stage.begin_step(self.state, progress)
+        patches, target = self.batches.batch(number, step, frame)
         generator = torch.Generator(self.frames.device)
         generator.manual_seed(mixed_seed(self.seed, number, step))
-        factor = config.learning_rate_scale * cosine(
-            turn.step, turn.num_steps,
-            config.warmup_epochs * self.batches.num_steps(None if turn.frame is None else 1),
-            config.warmup_ratio, config.final_ratio,
+        factor = self._rate_factor * config.learning_rate_scale * cosine(
+            progress, config.warmup_epochs / config.epochs, config.warmup_ratio, config.final_ratio
         )  # fmt: skip
         for optimizer in optimizers:
             for group in optimizer.param_groups:
@@ -237,6 +268,10 @@ class Fitting:
         started = time.monotonic()
         coded = self.scheme.quantize(self.parameters())
         self.size_bytes = sum(map(len, self.scheme.pack(coded).values()))
+        if self.state.side:
+            stage = self.stages[self._stage]
+            self.estimated_bits = dict(stage.estimated_bits(self.state, coded))
+            self.coded_bits = self.scheme.group_bits(coded)
         device = self.frames.device
         values = {n: torch.from_numpy(v).to(device).float() for n, v in coded.dequantize().items()}
         count = min(EVALUATION_FRAMES, len(self.frames))
@@ -247,28 +282,72 @@ class Fitting:
                 output = functional_call(self.state.representation, values, (patches,))
                 height, width = self.frames.shape[1:3]
                 error = (output[0, :height, :width].float() * 255).round() - self.frames[t].float()
-                psnrs.append(10 * math.log10(255**2 / max(float(error.square().mean()), 1e-9)))
+                mse = float(mean_error(error.square()[None], self.color))
+                psnrs.append(10 * math.log10(255**2 / max(mse, 1e-9)))
         self.psnr_db = sum(psnrs) / len(psnrs)
         self._evaluation_interval = max(
             EVALUATION_INTERVAL_S, (time.monotonic() - started) / EVALUATION_SHARE
         )
 
+    def _fitted_state(
+        self, number: int, step: int, optimizers: Sequence[torch.optim.Optimizer]
+    ) -> dict[str, Any]:
+        """All that `step` of a stage begins with."""
+        return {
+            "stage": number,
+            "step": step,
+            "steps_done": self.steps_done,
+            "rate_factor": self._rate_factor,
+            "masks": self.state.masks,
+            "side": self.state.side,
+            "parameters": self.state.representation.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in optimizers],
+        }
+
     def _save(
         self, number: int, step: int, optimizers: Sequence[torch.optim.Optimizer], elapsed_s: float
     ) -> None:
-        if self.store is None:
-            return
-        self.store.save(
-            {
-                "stage": number,
-                "step": step,
-                "masks": self.state.masks,
-                "side": self.state.side,
-                "parameters": self.state.representation.state_dict(),
-                "optimizers": [optimizer.state_dict() for optimizer in optimizers],
-                "elapsed_s": elapsed_s,
-            }
+        if self.store is not None:
+            state = self._fitted_state(number, step, optimizers)
+            self.store.save(state | {"elapsed_s": elapsed_s})
+
+    def _go_back(
+        self,
+        guard: Guard,
+        stage: Stage[Any],
+        step: int,
+        loss: float,
+        optimizers: Sequence[torch.optim.Optimizer],
+    ) -> int:
+        """Go on from the last good state at half the learning rate; the step to go on with.
+
+        Raises:
+            DivergedError: that did not help before.
+        """
+        where = f"stage {stage.config.kind}, step {step}: loss is {loss:g}"
+        if guard.num_recoveries == MAX_RECOVERIES:
+            raise DivergedError(f"{where}, again; lower the learning rate")
+        good = guard.recall()
+        self.state.representation.load_state_dict(good["parameters"])
+        with torch.no_grad():
+            for name, tensor in self.state.side.items():
+                tensor.copy_(good["side"][name])
+        for optimizer, state in zip(optimizers, good["optimizers"], strict=True):
+            optimizer.load_state_dict(state)
+        self.steps_done = good["steps_done"]
+        self._rate_factor /= 2
+        warnings.warn(
+            f"{where}; back to step {good['step']} at half the learning rate",
+            FittingWarning,
+            stacklevel=2,
         )
+        first_step: int = good["step"]
+        return first_step
+
+
+def num_pixels(frames: Tensor, color: str) -> int:
+    """Pixels of the video that samples (T, H, W, C) stand for; packed ones for four each."""
+    return math.prod(frames.shape[:3]) * (4 if color == "yuv420" else 1)
 
 
 def _array(tensor: Tensor) -> NDArray[np.float32]:

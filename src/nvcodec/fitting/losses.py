@@ -10,11 +10,31 @@ SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Exponents of the scales; Wang et al. 2003, Multi-scale structural similarity, section 3.2."""
 
 
+PACKED_WEIGHTS = (1.356 / 4,) * 4 + (1.407, 1.070)
+"""What squared errors of four lumas, U and V, each a mean over pixels, add to that of RGB.
+
+Squared lengths of the columns of BT.601's matrix from limited-range YUV, over three channels; as if
+errors in Y, U and V were independent.
+"""
+
+
+def mean_error(errors: Tensor, color: str) -> Tensor:
+    """Mean of squared or absolute errors (N, h, w, C), a scalar; of packed samples as in RGB."""
+    if color != "yuv420":
+        return errors.mean()
+    return (errors.mean(dim=(0, 1, 2)) * errors.new_tensor(PACKED_WEIGHTS)).sum()
+
+
+def luma_of_packed(samples: Tensor) -> Tensor:
+    """Luma at full size, (N, 2 h, 2 w, 1), of packed samples (N, h, w, 6)."""
+    return F.pixel_shuffle(samples[..., :4].permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)
+
+
 def distortion(output: Tensor, target: Tensor, color: str, config: LossConfig) -> Tensor:
     """The D of one batch, a scalar.
 
-    RGB and grey: the weighted sum of `config`. YUV: NVRC, section 4.1: weights 6:1:1 as exponents
-    of the planes' MSE, and MS-SSIM of Y.
+    RGB, grey and packed 4:2:0: the weighted sum of `config`; MS-SSIM is luma's in packed samples.
+    YUV: NVRC, section 4.1: weights 6:1:1 as exponents of the planes' MSE, and MS-SSIM of Y.
     """
     if color == "yuv":
         mse = (output - target).square().mean(dim=(0, 1, 2)) + 1e-9  # roots need a slope at zero
@@ -24,10 +44,12 @@ def distortion(output: Tensor, target: Tensor, color: str, config: LossConfig) -
         )
     total = output.new_zeros(())
     if config.l1:
-        total = total + config.l1 * F.l1_loss(output, target)
+        total = total + config.l1 * mean_error((output - target).abs(), color)
     if config.l2:
-        total = total + config.l2 * F.mse_loss(output, target)
+        total = total + config.l2 * mean_error((output - target).square(), color)
     if config.ms_ssim:
+        if color == "yuv420":
+            output, target = luma_of_packed(output), luma_of_packed(target)
         total = total + config.ms_ssim * (1 - ms_ssim(output, target, config.ms_ssim_window))
     return total
 

@@ -227,6 +227,7 @@ class Twin:
         grids = [s for s in specs if s.role is Role.GRID and len(s.shape) == 4]
         self.grids = {spec.name: GridTwin(spec, config) for spec in grids}
         self.layers = LayersTwin([s for s in specs if s.name not in self.grids], config, device)
+        self._context_weight_bits = config.context_weight_bits
 
     def join_side(self, tables: Mapping[str, SideTensors]) -> dict[str, Tensor]:
         """The flat table from one table a tensor, as the scheme has them."""
@@ -293,8 +294,20 @@ class Twin:
                 lengths = [array.numel()]
             else:
                 lengths = self.layers.lengths[name.rsplit("_", 1)[1]]
-            total = total + _laplace_bits(array.flatten() * _per_unit(name, array), lengths)
+            per_unit = self._per_unit(name.rsplit("/", 1)[-1], array)
+            total = total + _laplace_bits(array.flatten() * per_unit, lengths)
         return total
+
+    def _per_unit(self, kind: str, array: Tensor) -> float:
+        """Points of the lattice of this kind of side information, a unit."""
+        if kind.startswith("log2"):
+            return PER_OCTAVE
+        if kind.startswith("mean"):
+            return PER_BIN
+        if kind.startswith("context_weight"):
+            bits = self._context_weight_bits
+            return 2.0 ** weight_exponent(array.detach().cpu().numpy(), bits)
+        return 2.0**HIDDEN_BITS
 
     def _grid_side(self, side: SideTensors, grid: str) -> dict[str, Tensor]:
         prefix = f"{grid}/"
@@ -312,18 +325,6 @@ def _laplace_bits(values: Tensor, lengths: Sequence[int]) -> Tensor:
         weight = (counts > 1).float()[owner]
     cost = (values - mean[owner]).abs() / (spread[owner] * math.log(2))
     return ((cost + torch.log2(2 * spread[owner]).clamp(min=0)) * weight).sum()
-
-
-def _per_unit(name: str, array: Tensor) -> float:
-    """Points of the lattice of this side information, a unit."""
-    kind = name.rsplit("/", 1)[-1]
-    if kind.startswith("log2"):
-        return PER_OCTAVE
-    if kind.startswith("mean"):
-        return PER_BIN
-    if kind.startswith("context_weight"):
-        return 2.0 ** weight_exponent(array.detach().cpu().numpy())
-    return 2.0**HIDDEN_BITS
 
 
 def _neighbours(x: Tensor, offsets: Sequence[tuple[int, int, int]]) -> Tensor:

@@ -1,18 +1,15 @@
-"""How rates change over the steps of a stage."""
+"""How rates change over the progress of a stage."""
 
 import math
 
 
-def cosine(
-    step: int, num_steps: int, warmup_steps: int, warmup_ratio: float, final_ratio: float
-) -> float:
-    """Factor on the learning rate: linear warm-up, then cosine, per step.
+def cosine(progress: float, warmup: float, warmup_ratio: float, final_ratio: float) -> float:
+    """Factor on the learning rate at `progress` 0 to 1: linear warm-up, then cosine.
 
-    The warm-up covers the start of the cosine and does not shift it, as in HiNeRV's repository
-    (timm's scheduler without a warm-up prefix): at its end the factor jumps onto the curve.
+    The warm-up covers the first `warmup` of the cosine and does not shift it, as in HiNeRV's
+    repository (timm's scheduler without a warm-up prefix): at its end the factor jumps onto the
+    curve.
     """
-    if step < warmup_steps:
-        return warmup_ratio + (1 - warmup_ratio) * step / warmup_steps
-    return final_ratio + (1 - final_ratio) * 0.5 * (
-        1 + math.cos(math.pi * step / max(num_steps, 1))
-    )
+    if progress < warmup:
+        return warmup_ratio + (1 - warmup_ratio) * progress / warmup
+    return final_ratio + (1 - final_ratio) * 0.5 * (1 + math.cos(math.pi * progress))

@@ -5,6 +5,9 @@ then halves round up (`(x + 2**19) >> 20`) and values are clipped to 0..255. No 
 every machine gives the same pixels. Chroma goes up by replication and down by the mean of its block
 (edges repeated at odd sizes), which makes 4:2:0 -> 4:4:4 -> 4:2:0 the identity.
 
+4:2:0 samples can also be packed at half size: four of luma, U and V as six channels, nothing
+converted.
+
 The matrix is BT.601 unless the video is tagged otherwise; grey stays one channel; RGB planes pass
 through.
 """
@@ -135,6 +138,25 @@ def yuv444_to_planes(yuv: Pixels, info: VideoInfo) -> Planes:
     """Planes of a frame from its own samples at full resolution; inverse of `planes_to_yuv444`."""
     luma = np.ascontiguousarray(yuv[:, :, 0])
     return luma, *(_block_means(yuv[:, :, c], info.chroma) for c in range(1, yuv.shape[2]))
+
+
+def planes_to_packed(planes: Planes, info: VideoInfo) -> Pixels:
+    """4:2:0 samples at half size, uint8 (ceil(H / 2), ceil(W / 2), 6).
+
+    Channels: luma at top left, top right, bottom left, bottom right, then U and V. Luma of odd
+    sizes is continued by its edge.
+    """
+    luma, u, v = planes
+    luma = np.pad(luma, ((0, info.height % 2), (0, info.width % 2)), mode="edge")
+    return np.stack([*(luma[y::2, x::2] for y, x in np.ndindex(2, 2)), u, v], axis=-1)
+
+
+def packed_to_planes(packed: Pixels, info: VideoInfo) -> Planes:
+    """Planes of a frame from packed samples; inverse of `planes_to_packed`."""
+    height, width = packed.shape[:2]
+    luma = packed[:, :, :4].reshape(height, width, 2, 2).swapaxes(1, 2)
+    luma = luma.reshape(2 * height, 2 * width)[: info.height, : info.width]
+    return tuple(np.ascontiguousarray(p) for p in (luma, packed[:, :, 4], packed[:, :, 5]))
 
 
 def planes_to_rgb(planes: Planes, info: VideoInfo) -> Pixels:

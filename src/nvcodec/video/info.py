@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,13 @@ class VideoShape(NamedTuple):
     height: int
     width: int
     channels: int
+
+    @classmethod
+    def of_samples(cls, color: str, num_frames: int, height: int, width: int) -> Self:
+        """Shape by the kind of samples: "rgb", "yuv", "gray", or "yuv420", which is packed."""
+        if color == "yuv420":
+            return cls(num_frames, -(-height // 2), -(-width // 2), 6)
+        return cls(num_frames, height, width, 1 if color == "gray" else 3)
 
 
 class Chroma(StrEnum):

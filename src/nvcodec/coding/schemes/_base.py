@@ -41,6 +41,10 @@ class Scheme(abc.ABC, Generic[ConfigT]):
     def pack(self, parameters: ParameterSet) -> dict[str, bytes]:
         """Sections by tag (MASK, QSCL, ENTP, SYMB, RAWF); integers only from here on."""
 
+    def group_bits(self, parameters: ParameterSet) -> dict[str, float]:
+        """Ideal code length in bits of groups of tensors, where the scheme can tell."""
+        return {}
+
     @abc.abstractmethod
     def unpack(self, sections: Mapping[str, bytes], specs: Sequence[ParameterSpec]) -> ParameterSet:
         """Inverse of `pack`.

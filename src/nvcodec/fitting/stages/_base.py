@@ -15,6 +15,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from nvcodec.coding.parameters import ParameterSet
 from nvcodec.coding.schemes._base import Scheme
 from nvcodec.fitting.losses import distortion
 from nvcodec.fitting.settings import LossConfig
@@ -46,6 +47,8 @@ class FitState:
 
     representation: Representation  # type: ignore[type-arg]
     scheme: Scheme[Any]
+    num_pixels: int = 1
+    """Of the video, all frames together; rates are counted per pixel."""
     masks: dict[str, Tensor] = field(default_factory=dict)
     """Float tensors of ones and zeros, by parameter name; absent when nothing was pruned."""
     side: dict[str, Tensor] = field(default_factory=dict)
@@ -60,12 +63,12 @@ class FitState:
 
 
 class Turn(NamedTuple):
-    """What one step of a stage fits, and where it stands in the schedule of rates."""
+    """What one step of a stage fits, and how far its schedules are."""
 
     frame: int | None
     """The only frame of the batch; None: any."""
-    step: int
-    num_steps: int
+    progress: float
+    """From 0 to 1, of the stage or of this frame's turn in it."""
 
 
 ConfigT = TypeVar("ConfigT", bound=StageConfig)
@@ -90,9 +93,9 @@ class Stage(abc.ABC, Generic[ConfigT]):
         """How many frames are fitted one after the other; None: all of them, in random order."""
         return 1 if self.config.frames == "first" else None
 
-    def begin_step(self, state: FitState, step: int, num_steps: int) -> Turn:
-        """What a step fits; called before everything else in it."""
-        return Turn(0 if self.config.frames == "first" else None, step, num_steps)
+    def begin_step(self, state: FitState, progress: float) -> Turn:
+        """What a step at `progress` of the stage fits; called before everything else in it."""
+        return Turn(0 if self.config.frames == "first" else None, progress)
 
     def values(
         self, state: FitState, progress: float, generator: torch.Generator
@@ -112,6 +115,10 @@ class Stage(abc.ABC, Generic[ConfigT]):
     def rate(self, state: FitState, progress: float, generator: torch.Generator) -> Tensor:
         """What is minimised beside the loss, for stages that set `rate_every`."""
         raise AssertionError(f"stage {self.config.kind} has no rate")
+
+    def estimated_bits(self, state: FitState, coded: ParameterSet) -> Mapping[str, float]:
+        """The rate that was minimised, at `coded`, by the groups of `Scheme.group_bits`."""
+        return {}
 
     def side_information(self, state: FitState) -> Mapping[str, Mapping[str, Tensor]]:
         """`state.side` as the scheme takes it, by parameter name; empty when nothing is learned."""

@@ -9,15 +9,15 @@ Needs the `hierarchical` scheme. Source: NVRC, sections 3.4 and 3.5.
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from nvcodec.coding.parameters import Parameter
+from nvcodec.coding.parameters import Parameter, ParameterSet
 from nvcodec.coding.schemes.hierarchical import Hierarchical
-from nvcodec.fitting.rate import Twin
+from nvcodec.fitting.rate import Observation, Twin
 from nvcodec.fitting.relaxations import noisy_soft_round, straight_through
 from nvcodec.fitting.settings import LossConfig
 from nvcodec.fitting.stages._base import FitState, Stage, StageConfig
@@ -33,6 +33,9 @@ class RateDistortionConfig(StageConfig):
     lmbda: float = Field(gt=0, description="weight of the distortion: R (bits a pixel) + lmbda D")
     rate_every: int = Field(
         8, ge=0, description="steps between rate steps; 1: in every step's loss; 0: no rate term"
+    )
+    rate_warmup: float = Field(
+        0.0, ge=0, le=1, description="share of the stage in which the rate's weight rises from 0"
     )
     relaxation: Literal["soft_round", "straight_through", "quant_noise"] = Field(
         "soft_round", description="what stands for rounding"
@@ -55,6 +58,13 @@ class RateDistortionConfig(StageConfig):
     learn_steps: bool = Field(True, description="V5 if False: bin widths stay as they begin")
 
 
+class _Sample(NamedTuple):
+    """One draw of the noise."""
+
+    seen: Observation
+    relaxed: list[Tensor]
+
+
 class RateDistortion(Stage[RateDistortionConfig]):
     """Values, bin widths and entropy models are fitted together."""
 
@@ -64,6 +74,7 @@ class RateDistortion(Stage[RateDistortionConfig]):
     def __init__(self, config: RateDistortionConfig) -> None:
         super().__init__(config)
         self._twin: Twin | None = None
+        self._sample: _Sample | None = None
 
     @property
     def rate_every(self) -> int:
@@ -95,26 +106,40 @@ class RateDistortion(Stage[RateDistortionConfig]):
         self, state: FitState, progress: float, generator: torch.Generator
     ) -> Mapping[str, Tensor]:
         """Parameters after relaxed rounding."""
-        twin, side = self._get_twin(state), self._side(state)
-        seen = twin.observe(state.masked(), side)
-        relaxed = [self._relaxed(bins, progress, generator) for bins in seen.bins]
-        return twin.values(relaxed, seen, side)
+        sample = self._draw(state, progress, generator)
+        if self.rate_every == 1:
+            self._sample = sample
+        return self._get_twin(state).values(sample.relaxed, sample.seen, self._side(state))
 
     def loss(self, output: Tensor, target: Tensor, color: str, config: LossConfig) -> Tensor:
         """Lambda D."""
         return self.config.lmbda * super().loss(output, target, color, config)
 
     def rate(self, state: FitState, progress: float, generator: torch.Generator) -> Tensor:
-        """R in bits a pixel."""
+        """R in bits a pixel; in one loss with the distortion, both see the same noise."""
         twin, side = self._get_twin(state), self._side(state)
-        seen = twin.observe(state.masked(), side)
-        relaxed = [self._relaxed(bins, progress, generator) for bins in seen.bins]
+        sample, self._sample = self._sample or self._draw(state, progress, generator), None
         # With straight-through rounding the gradient is taken at the unrounded value.
-        at = seen.bins if self.config.relaxation == "straight_through" else relaxed
-        bits = twin.bits(at, seen, side, context=relaxed)
-        shape = state.representation.shape
-        num_pixels = shape.num_frames * shape.height * shape.width
-        return (bits["layers"] + bits["grids"] + twin.phi_bits(side)) / num_pixels
+        relaxed = sample.relaxed
+        at = sample.seen.bins if self.config.relaxation == "straight_through" else relaxed
+        bits = twin.bits(at, sample.seen, side, context=relaxed)
+        rate = (bits["layers"] + bits["grids"] + twin.phi_bits(side)) / state.num_pixels
+        warmup = self.config.rate_warmup
+        return rate * min(1.0, progress / warmup) if warmup else rate
+
+    def estimated_bits(self, state: FitState, coded: ParameterSet) -> dict[str, float]:
+        """The twin's rate of the values as they are coded now.
+
+        Side information is coded as integers throughout, so its value here is the coder's count;
+        the twin's surrogate gives the gradient alone.
+        """
+        twin, side = self._get_twin(state), self._side(state)
+        with torch.no_grad():
+            seen = twin.observe(state.masked(), side)
+            bins = [bins.round() for bins in seen.bins]
+            bits = twin.bits(bins, seen, side)
+        groups = {group: float(value) for group, value in bits.items()}
+        return groups | {"phi": self._scheme(state).group_bits(coded)["phi"]}
 
     def finish(self, state: FitState) -> None:
         """Leave the values as they are: the scheme rounds them with the side information."""
@@ -122,6 +147,11 @@ class RateDistortion(Stage[RateDistortionConfig]):
     def side_information(self, state: FitState) -> dict[str, dict[str, Tensor]]:
         """Side information of every tensor."""
         return self._get_twin(state).split_side(state.side)
+
+    def _draw(self, state: FitState, progress: float, generator: torch.Generator) -> "_Sample":
+        """Values in bins, as they are and after relaxed rounding."""
+        seen = self._get_twin(state).observe(state.masked(), self._side(state))
+        return _Sample(seen, [self._relaxed(bins, progress, generator) for bins in seen.bins])
 
     def _relaxed(self, bins: Tensor, progress: float, generator: torch.Generator) -> Tensor:
         """Bins as the network sees them."""

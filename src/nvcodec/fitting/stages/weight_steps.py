@@ -64,16 +64,13 @@ class WeightSteps(Stage[WeightStepsConfig]):
     """Sparse steps under hard-concrete gates.
 
     Learned tensors, one a layer: `unit.i`, the step in bins; `gate.i`, log alpha of its gates.
-    Kept: `width.i`, the bin width, and `anchor.NAME`, bin widths of the fixed anchor.
+    Kept: `width.i`, the bin width, `anchor.NAME`, bin widths of the fixed anchor, and `frame`, the
+    one whose step is being fitted.
     """
 
     Config: ClassVar[type[StageConfig]] = WeightStepsConfig
     needs_scheme: ClassVar[str | None] = "arithmetic"
     needs_representation: ClassVar[str | None] = "weightstep"
-
-    def __init__(self, config: WeightStepsConfig) -> None:
-        super().__init__(config)
-        self._frame = 0
 
     @property
     def _in_turn(self) -> bool:
@@ -83,19 +80,17 @@ class WeightSteps(Stage[WeightStepsConfig]):
         """In two stages, every frame but the anchor's has its turn."""
         return num_frames - 1 if self._in_turn else None
 
-    def begin_step(self, state: FitState, step: int, num_steps: int) -> Turn:
+    def begin_step(self, state: FitState, progress: float) -> Turn:
         """Fix the step of the frame before, when a new frame's turn begins."""
         if not self._in_turn:
-            return super().begin_step(state, step, num_steps)
-        per_frame = num_steps // len(_network(state).steps[0])
-        frame, step = 1 + step // per_frame, step % per_frame
-        if step == 0:
-            if frame > 1:
-                self._frame = frame - 1
-                self._fix(state, self.fitted(state))
+            return super().begin_step(state, progress)
+        num_turns = len(_network(state).steps[0])
+        turns = progress * num_turns
+        frame = min(1 + int(turns + 1e-9), num_turns)  # progress may be rounded down
+        if frame != _current_frame(state):
+            self._fix(state, self.fitted(state))
             self._reset(state, frame)
-        self._frame = frame
-        return Turn(frame, step, per_frame)
+        return Turn(frame, max(0.0, turns - (frame - 1)))
 
     def prepare(self, state: FitState) -> None:
         """Fix the anchor, and choose the bin widths of steps."""
@@ -121,6 +116,7 @@ class WeightSteps(Stage[WeightStepsConfig]):
             side[f"width.{i}"] = torch.full((1,) * steps.ndim, width, device=steps.device)
             side[f"unit.{i}"] = torch.zeros(shape, device=steps.device)
             side[f"gate.{i}"] = torch.zeros(shape, device=steps.device)
+        side["frame"] = torch.zeros((), device=steps.device)
         state.side = {name: tensor.requires_grad_() for name, tensor in side.items()}
         self._reset(state, 0)
 
@@ -142,12 +138,10 @@ class WeightSteps(Stage[WeightStepsConfig]):
 
     def rate(self, state: FitState, progress: float, generator: torch.Generator) -> Tensor:
         """R in bits a pixel: the expected number of changes, each at the same price."""
-        shape = state.representation.shape
         gates = [tensor for name, tensor in state.side.items() if name.startswith("gate.")]
         changes = torch.stack([open_probability(gate).sum() for gate in gates]).sum()
-        num_frames = 1 if self._in_turn else shape.num_frames
-        pixels = num_frames * shape.height * shape.width
-        return self.config.bits_per_change * changes / pixels
+        num_frames = state.representation.shape.num_frames if self._in_turn else 1
+        return self.config.bits_per_change * changes * num_frames / state.num_pixels
 
     def fitted(self, state: FitState) -> Mapping[str, Tensor]:
         """Parameters as the decoder will have them, if the stage ends here."""
@@ -193,7 +187,7 @@ class WeightSteps(Stage[WeightStepsConfig]):
                 step = straight_through(step, (symbols * width).half().float())
             if self._in_turn:
                 fixed = before.detach()
-                frame = self._frame
+                frame = _current_frame(state)
                 step = torch.cat([fixed[: frame - 1], step, fixed[frame:]]) if frame else fixed
             steps[f"steps.{i}"] = step
         return steps
@@ -204,9 +198,10 @@ class WeightSteps(Stage[WeightStepsConfig]):
                 state.representation.get_parameter(name).copy_(tensor)
 
     def _reset(self, state: FitState, frame: int) -> None:
-        """Steps of zero, and gates that are neither open nor closed."""
+        """Begin the turn of a frame: a step of zero, gates that are neither open nor closed."""
         generator = torch.Generator().manual_seed(frame)
         with torch.no_grad():
+            state.side["frame"].fill_(frame)
             for name, tensor in state.side.items():
                 if name.startswith("unit."):
                     tensor.zero_()
@@ -226,6 +221,11 @@ def _scheme(state: FitState) -> Arithmetic:
     if not isinstance(state.scheme, Arithmetic):
         raise ValueError("stage weight_steps needs the scheme kind arithmetic")
     return state.scheme
+
+
+def _current_frame(state: FitState) -> int:
+    """The frame whose step is being fitted; 0 before the first."""
+    return int(state.side["frame"])
 
 
 def _mask(state: FitState, name: str) -> NDArray[np.bool_] | None:

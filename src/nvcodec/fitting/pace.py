@@ -1,0 +1,66 @@
+"""How far a stage has come: by its steps, or by the clock.
+
+`progress` runs from 0 to 1 over one stage and drives all its schedules; at 1 the stage is over.
+"""
+
+import itertools
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+
+class Outlook(NamedTuple):
+    """What is left."""
+
+    num_steps: int
+    """Steps in all, done ones included; an estimate under a time limit."""
+    eta_s: float
+
+
+class Pace(Protocol):
+    """Progress of stages."""
+
+    def progress(self, stage: int, step: int, elapsed_s: float) -> float:
+        """Progress of a stage before `step`, `elapsed_s` after the first stage began."""
+
+    def outlook(self, steps_done: int, elapsed_s: float, step_s: float) -> Outlook:
+        """What is left after so many steps, which took `step_s` each."""
+
+
+class StepPace:
+    """Every stage has a number of steps."""
+
+    def __init__(self, steps: Sequence[int]) -> None:
+        self._steps = steps
+
+    def progress(self, stage: int, step: int, elapsed_s: float) -> float:
+        """Share of the stage's steps."""
+        return step / self._steps[stage] if self._steps[stage] else 1.0
+
+    def outlook(self, steps_done: int, elapsed_s: float, step_s: float) -> Outlook:
+        """The steps that are left, at the speed of those done."""
+        total = sum(self._steps)
+        return Outlook(total, (total - steps_done) * step_s)
+
+
+class TimePace:
+    """All stages share a time, in proportion to their epochs; each takes one step at least."""
+
+    def __init__(self, epochs: Sequence[int], limit_s: float) -> None:
+        ends = list(itertools.accumulate(epochs))
+        self._ends = [end / max(ends[-1], 1) for end in ends]
+        self.limit_s = limit_s
+
+    def progress(self, stage: int, step: int, elapsed_s: float) -> float:
+        """Share of the stage's time."""
+        start = self._ends[stage - 1] if stage else 0.0
+        share = self._ends[stage] - start
+        if not share:
+            return 1.0
+        if step == 0 or self.limit_s <= 0:
+            return float(step > 0)
+        return max(0.0, (elapsed_s / self.limit_s - start) / share)
+
+    def outlook(self, steps_done: int, elapsed_s: float, step_s: float) -> Outlook:
+        """The time that is left, filled with such steps."""
+        eta_s = max(0.0, self.limit_s - elapsed_s)
+        return Outlook(steps_done + round(eta_s / max(step_s, 1e-6)), eta_s)
