@@ -148,7 +148,7 @@ def test_under_a_time_limit_frames_share_the_time(num_frames):
     list(fitting.run())
     assert decoded(fitting)[2].render(torch.tensor([num_frames - 1])).shape == (1, 16, 20, 3)
     if num_frames > 1:
-        assert any(steps[2].any() for steps in fitting.state.representation.steps)
+        assert fitting.state.side["frame"] == 3
 
 
 def test_less_weight_on_the_distortion_means_fewer_changes():

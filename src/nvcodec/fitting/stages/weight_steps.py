@@ -88,7 +88,7 @@ class WeightSteps(Stage[WeightStepsConfig]):
         turns = progress * num_turns
         frame = min(1 + int(turns + 1e-9), num_turns)  # progress may be rounded down
         if frame != _current_frame(state):
-            self._fix(state, self.fitted(state))
+            self.finish(state)
             self._reset(state, frame)
         return Turn(frame, max(0.0, turns - (frame - 1)))
 
@@ -123,9 +123,9 @@ class WeightSteps(Stage[WeightStepsConfig]):
     def values(
         self, state: FitState, progress: float, generator: torch.Generator
     ) -> Mapping[str, Tensor]:
-        """Parameters with the steps of this turn under their gates, rounded."""
-        noise = None if progress > 1 - self.config.settle else generator
-        return {**self._anchor(state), **self._steps(state, noise)}
+        """The anchor as decoded, and steps under their gates; in the end these as decoded too."""
+        is_settled = progress > 1 - self.config.settle
+        return {**self._anchor(state), **self._steps(state, None if is_settled else generator)}
 
     def loss(self, output: Tensor, target: Tensor, color: str, config: LossConfig) -> Tensor:
         """Lambda D."""
@@ -176,6 +176,7 @@ class WeightSteps(Stage[WeightStepsConfig]):
         as steps need, moves many weights at once: 0.5 to 1 dB worse at equal bits.
         """
         low, high = symbol_range(_scheme(state).config.bits)
+        frame = _current_frame(state)
         steps = {}
         for i, before in enumerate(_network(state).steps):
             gates, width = state.side[f"gate.{i}"], state.side[f"width.{i}"].detach()
@@ -187,15 +188,9 @@ class WeightSteps(Stage[WeightStepsConfig]):
                 step = straight_through(step, (symbols * width).half().float())
             if self._in_turn:
                 fixed = before.detach()
-                frame = _current_frame(state)
                 step = torch.cat([fixed[: frame - 1], step, fixed[frame:]]) if frame else fixed
             steps[f"steps.{i}"] = step
         return steps
-
-    def _fix(self, state: FitState, values: Mapping[str, Tensor]) -> None:
-        with torch.no_grad():
-            for name, tensor in values.items():
-                state.representation.get_parameter(name).copy_(tensor)
 
     def _reset(self, state: FitState, frame: int) -> None:
         """Begin the turn of a frame: a step of zero, gates that are neither open nor closed."""
