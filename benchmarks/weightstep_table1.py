@@ -33,7 +33,7 @@ from nvcodec.metrics.quality import QualityMeter
 from nvcodec.processes import ffmpeg_path, run
 from nvcodec.video import create_video, open_video
 
-LAMBDAS = (2000, 8000, 32000)
+LAMBDAS = (8000, 32000, 128000)
 FAMILIES = {
     "mlp": {"full": "coin-mlp", "width": "width", "widths": (20, 28, 40), "full_widths": (40, 80)},
     "cnn": {
