@@ -17,6 +17,7 @@ TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parent
 TINY = str(TESTS / "presets" / "tiny.toml")
 TINY_RAW = str(TESTS / "presets" / "tiny-raw.toml")
+TINY_NERV = str(TESTS / "presets" / "tiny-nerv.toml")
 TINY_NVRC = str(TESTS / "presets" / "tiny-nvrc.toml")
 TIMEOUT_S = 120
 

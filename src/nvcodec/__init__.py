@@ -30,7 +30,7 @@ __all__ = ["__version__", "decode", "encode", "info", "open"]
 
 
 def encode(
-    source: "str | Path | BinaryIO",
+    source: "str | Path | BinaryIO | Sequence[str | Path]",
     target: "str | Path | BinaryIO",
     preset: "str | Preset" = "hinerv-mini",
     *,
@@ -44,7 +44,8 @@ def encode(
     """Fit a network to a video and write a `.nvc` file; the same call continues a stopped one.
 
     Args:
-        source: a file that ffmpeg reads, Y4M, raw `.yuv`, a folder of pictures, or a stream.
+        source: a file that ffmpeg reads, Y4M, raw `.yuv`, a folder of pictures, or a stream; or
+            several files of one size, which `decode(path, clip="name")` gives back one by one.
         target: a path, or a binary stream that is written forward only.
         preset: a name, the path of a `.toml` file, or a loaded preset.
         overrides: `KEY=VALUE` changes of the preset, such as `stages.0.epochs=10`.
@@ -80,7 +81,7 @@ def decode(path: "str | Path | BinaryIO", **settings: Any) -> "Iterator[NDArray[
     Args:
         path: a file, or a binary stream that is read forward only.
         **settings: those of `decoder.Decoder`: `frames=slice(8, 16)`, `device`, `precision`,
-            `limits`, `keep_going`.
+            `limits`, `keep_going`, `clip`.
 
     Yields:
         Pixels for looking at, whatever samples were fitted: uint8 (H, W, 3), full-range RGB; or

@@ -7,6 +7,7 @@ a training option.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Literal, Self
@@ -88,8 +89,10 @@ def representation_config(head: Head) -> RepresentationConfig:
 
 
 def memory_bytes(config: RepresentationConfig, shape: VideoShape) -> int:
-    """Estimate for decoding: parameters, their integers, and activations, rendered in bands."""
-    activations = min(8 * config.activations_per_frame(shape), BAND_BYTES)
+    """Estimate for decoding: parameters, their integers, and activations, in bands if it can be."""
+    activations = 8 * config.activations_per_frame(shape)
+    if config.has_patches:
+        activations = min(activations, BAND_BYTES)
     return 12 * config.num_parameters(shape) + activations
 
 
@@ -222,6 +225,7 @@ class Decoder:
         limits: the most that a file may ask for.
         keep_going: give what is intact of a damaged or unfinished file; `damage` then tells what is
             missing.
+        clip: name or number of one of the videos in the file, to be decoded as if it were alone.
 
     Raises:
         BitstreamError: for any bytes that are not a `.nvc` file, here or while iterating.
@@ -236,6 +240,7 @@ class Decoder:
         precision: Precision = "fp16",
         limits: Limits = DEFAULT_LIMITS,
         keep_going: bool = False,
+        clip: str | None = None,
     ) -> None:
         self.start = (frames.start or 0) if frames else 0
         self.stop = frames.stop if frames else None
@@ -253,6 +258,8 @@ class Decoder:
             representation_config(self.head)
             self.info = self.head.to_video_info()
             _check_conversion(self.head, self.info)
+            if clip is not None:
+                self._choose(clip)
         except BaseException:
             self.close()
             raise
@@ -271,6 +278,22 @@ class Decoder:
     def close(self) -> None:
         """Close the file."""
         self.reader.close()
+
+    def _choose(self, name: str) -> None:
+        """Narrow what is decoded to one of the file's videos."""
+        if not self.reader.is_seekable:
+            raise VideoError(f"clip {name}: where it is stands at the end of a pipe; use a file")
+        clips = self.reader.clips
+        found = [clip for clip in clips if clip.name == name]
+        if not found and name.isascii() and name.isdecimal():
+            found = clips[int(name) :][:1]
+        if not found:
+            known = ", ".join(f"{number} {clip.name}" for number, clip in enumerate(clips))
+            raise VideoError(f"clip {name}: not in the file, which has {known or 'one video only'}")
+        (first, last), rate = found[0].segment, found[0].frame_rate
+        self.start += first
+        self.stop = last if self.stop is None else min(first + self.stop, last)
+        self.info = replace(self.info, num_frames=last - first, frame_rate=rate)
 
     def __len__(self) -> int:
         """Number of frames in the file; a pipe does not know it."""

@@ -64,7 +64,7 @@ from nvcodec.presets import Preset, PresetColor
 from nvcodec.representations import build
 from nvcodec.segment_encoder import encode_segment, predicted_bytes, predicted_memory_bytes
 from nvcodec.segments import Segment, plan_segments
-from nvcodec.video import VideoReader, open_video
+from nvcodec.video import VideoReader, open_videos
 from nvcodec.video.color import (
     luma_weights,
     planes_to_packed,
@@ -79,7 +79,7 @@ CODING_S = 0.5
 
 
 def encode(
-    source: str | Path | BinaryIO,
+    source: str | Path | BinaryIO | Sequence[str | Path],
     target: str | Path | BinaryIO,
     preset: Preset,
     settings: EncodeSettings | None = None,
@@ -90,7 +90,8 @@ def encode(
     """Encode a video into a `.nvc` file; the same call continues an interrupted one.
 
     Args:
-        source: what `video.open_video` opens.
+        source: what `video.open_video` opens; several are concatenated in time, and the file says
+            where each begins. Segments go on from one to the next.
         target: a path, or a binary stream that is written forward only.
         preset: a loaded preset.
         settings: everything else.
@@ -101,16 +102,20 @@ def encode(
         NvcError: see `errors`; the message says what, where, what was seen and what is allowed.
     """
     settings = settings or EncodeSettings()
+    sources = (
+        list(source) if isinstance(source, Sequence) and not isinstance(source, str) else [source]
+    )
     path = check_output(
         target, settings.overwrite, continues=not settings.restart, workdir=settings.workdir
     )
     if path is not None:
-        check_apart(source, path)
+        for one in sources:
+            check_apart(one, path)
     elif settings.workdir is not None:
         raise OutputError("--workdir: an output that is a stream cannot be continued")
     device = select_device(settings.device)
-    with open_video(
-        source,
+    with open_videos(
+        sources,
         frames=settings.frames,
         scale=settings.scale,
         frame_rate=settings.frame_rate,
@@ -198,7 +203,7 @@ class _Encoding:
                 digests.append(self._encode(writer, number, num_frames, planes))
                 num_frames += len(planes)
             assert writer is not None  # a video without frames was refused by its reader
-            return digests, num_frames, writer.finish()
+            return digests, num_frames, writer.finish(self.video.clips)
         except NvcError as error:
             # A preset that does not fit, and the like: leave nothing behind.
             if self.job is not None and self.job.is_empty:

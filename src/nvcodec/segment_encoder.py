@@ -100,6 +100,7 @@ def predicted_bytes(preset: Preset, shape: VideoShape) -> int:
         "raw_fp16": 16.0,
         "arithmetic": 0.84 * preset.scheme.get("bits", 16),  # hinerv-mini: 5.05 bits of 6
         "hierarchical": 3.0,
+        "huffman": 0.66 * preset.scheme.get("bits", 16),  # nerv-mini, two fifths of it pruned
     }.get(preset.scheme["kind"], 16.0)
     config = preset.representation_config
     num_sparse = config.num_sparse_parameters(shape)

@@ -1,6 +1,7 @@
-"""Segments: half-open ranges of frames, each coded alone."""
+"""Segments: half-open ranges of frames, each coded alone; clips: videos in one file."""
 
 import itertools
+from fractions import Fraction
 from typing import NamedTuple
 
 
@@ -14,6 +15,15 @@ class Segment(NamedTuple):
     def num_frames(self) -> int:
         """Number of frames in the segment."""
         return self.stop - self.start
+
+
+class Clip(NamedTuple):
+    """One of several videos that a file holds one after the other."""
+
+    name: str
+    segment: Segment
+    """Its frames among those of the file; they need not be coded alone."""
+    frame_rate: Fraction
 
 
 def plan_segments(num_frames: int, max_length: int) -> list[Segment]:

@@ -139,6 +139,6 @@ def test_presets_are_listed_and_printed(outcomes):
     assert "hinerv-mini" in out
     records = [json.loads(line) for line in outcomes["presets as json"][1].splitlines()]
     mini = next(record for record in records if record["name"] == "hinerv-mini")
-    assert set(mini) == {"event", "name", "parameters", "gmac_per_frame", "description"}
+    assert set(mini) == {"event", "name", "parameters", "gmac_per_frame", "lmbdas", "description"}
     assert mini["parameters"] > 1000
     assert '[representation]\nkind = "hinerv"' in outcomes["one preset"][1]

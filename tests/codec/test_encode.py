@@ -99,7 +99,7 @@ def test_a_matrix_without_a_conversion_is_refused_before_any_work(
     info = video_info()
     info = replace(info, color=replace(info.color, matrix=8))  # YCgCo
     video = VideoReader(info, iter(moving_frames(info, 2)), "clip", contextlib.ExitStack())
-    monkeypatch.setattr(encoder, "open_video", lambda *_, **__: video)
+    monkeypatch.setattr(encoder, "open_videos", lambda *_, **__: video)
     settings = EncodeSettings(color=color)
     with pytest.raises(UnsupportedVideoError, match="colour matrix 8"):
         encode(clip, tmp_path / "x.nvc", load_preset(TINY), settings, on_event=pytest.fail)

@@ -4,8 +4,16 @@ import numpy as np
 import pytest
 import torch
 from pytorch_msssim import ms_ssim as reference
+from pytorch_msssim import ssim as reference_ssim
 
-from nvcodec.fitting.losses import distortion, luma_of_packed, mean_error, ms_ssim, num_scales
+from nvcodec.fitting.losses import (
+    distortion,
+    luma_of_packed,
+    mean_error,
+    ms_ssim,
+    num_scales,
+    ssim,
+)
 from nvcodec.fitting.settings import LossConfig
 from nvcodec.video.color import planes_to_packed, planes_to_rgb
 from nvcodec.video.info import Chroma, VideoInfo
@@ -21,6 +29,19 @@ def test_ms_ssim_agrees_with_pytorch_msssim(height, width, window):
     planes = (image.permute(0, 3, 1, 2) for image in (x, y))
     expected = reference(*planes, data_range=1, win_size=window)
     assert float(ms_ssim(x, y, window)) == pytest.approx(float(expected), abs=1e-4)
+
+
+@pytest.mark.parametrize("window", [5, 11])
+def test_ssim_agrees_with_pytorch_msssim(window):
+    torch.manual_seed(0)
+    x = torch.rand(2, 60, 70, 3)
+    y = (x + 0.1 * torch.randn_like(x)).clamp(0, 1)
+    planes = (image.permute(0, 3, 1, 2) for image in (x, y))
+    expected = float(reference_ssim(*planes, data_range=1, win_size=window))
+    assert float(ssim(x, y, window)) == pytest.approx(expected, abs=1e-5)
+    config = LossConfig(l1=0.7, l2=0, ms_ssim=0, ssim=0.3, ssim_window=window)  # NeRV, Eq. 2
+    total = 0.7 * float((x - y).abs().mean()) + 0.3 * (1 - expected)
+    assert float(distortion(x, y, "rgb", config)) == pytest.approx(total, abs=1e-5)
 
 
 def test_small_pictures_use_the_scales_that_fit():

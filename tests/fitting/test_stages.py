@@ -46,6 +46,17 @@ def test_prune_without_size_exponent_is_plain_magnitude():
     assert int((1 - state.masks["narrow"]).sum()) == 3
 
 
+def test_prune_may_count_what_it_may_take():
+    """NeRV, Eq. 3: two fifths of the 20 weights, not of the 24 parameters, by magnitude."""
+    state = FitState(TwoLayers(), load_scheme({"kind": "huffman"}))
+    table = {"kind": "prune", "epochs": 0, "ratio": 0.4, "size_exponent": 0}
+    load_stage({**table, "ratio_of": "prunable"}).prepare(state)
+    assert state.masks["wide"].flatten().tolist() == [0] * 4 + [1] * 12  # 0.1 to 0.4
+    assert state.masks["narrow"].flatten().tolist() == [0, 0, 0, 0]
+    load_stage(table).prepare(state)
+    assert sum(int((1 - mask).sum()) for mask in state.masks.values()) == 10
+
+
 @pytest.mark.parametrize("shape", [(64, 256), (64, 1, 3, 3), (3, 17), (1200, 2)])
 @pytest.mark.parametrize("bits", [4, 6, 8])
 def test_noise_shows_what_the_scheme_will_store(shape, bits):
@@ -79,3 +90,12 @@ def test_schedule_is_a_cosine_whose_warm_up_is_not_a_prefix():
     assert cosine(29 / 300, 0.1, 0.01, 0.01) == pytest.approx(0.01 + 0.99 * 29 / 30)
     assert cosine(0.1, 0.1, 0.01, 0.01) == pytest.approx(0.976, abs=5e-4)
     assert cosine(1, 0.1, 0.01, 0.01) == pytest.approx(0.01)
+
+
+def test_a_warm_up_may_be_a_prefix():
+    """NeRV: 240 of 1200 epochs from a tenth; the cosine begins at its top and ends at zero."""
+    assert cosine(0, 0.2, 0.1, 0.0, True) == pytest.approx(0.1)
+    assert cosine(0.1, 0.2, 0.1, 0.0, True) == pytest.approx(0.55)
+    assert cosine(0.2, 0.2, 0.1, 0.0, True) == 1
+    assert cosine(0.6, 0.2, 0.1, 0.0, True) == pytest.approx(0.5)
+    assert cosine(1, 0.2, 0.1, 0.0, True) == pytest.approx(0)

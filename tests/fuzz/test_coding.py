@@ -12,6 +12,7 @@ from nvcodec.coding.parameters import Parameter, ParameterSet, ParameterSpec, Ro
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.errors import BitstreamError
 
+KINDS = ("arithmetic", "huffman")
 TAGS = ("ENTP", "MASK", "QSCL", "SYMB", "RAWF")
 SHAPES = st.one_of(
     hnp.array_shapes(min_dims=0, max_dims=4, max_side=5),
@@ -59,19 +60,21 @@ def configs():
         st.integers(2, 8),
         st.integers(1, 7),
     )
-    return st.one_of(arithmetic, st.just({"kind": "raw_fp16"}))
+    huffman = st.builds(lambda bits: {"kind": "huffman", "bits": bits}, st.integers(2, 8))
+    return st.one_of(arithmetic, huffman, st.just({"kind": "raw_fp16"}))
 
 
-def packed_example():
+def packed_example(kind):
     rng = np.random.default_rng(0)
     parameters = []
     for i, shape in enumerate([(30, 6), (5,), (22, 4), (3, 3), (7,)]):
         mask = rng.random(shape) < 0.7 if i == 0 else None
         values = rng.normal(size=shape).astype(np.float32)
-        parameters.append(Parameter(ParameterSpec(f"t{i}", shape, Role.WEIGHT), values, mask))
+        role = Role.NORM if i == 4 else Role.WEIGHT
+        parameters.append(Parameter(ParameterSpec(f"t{i}", shape, role), values, mask))
     values = (rng.normal(size=(4, 9)) * (rng.random((4, 9)) < 0.3)).astype(np.float32)
     parameters.append(Parameter(ParameterSpec("steps", (4, 9), Role.DELTA), values))
-    scheme = load_scheme({"kind": "arithmetic"})
+    scheme = load_scheme({"kind": kind})
     return scheme, scheme.pack(scheme.quantize(parameters)), [p.spec for p in parameters]
 
 
@@ -112,15 +115,16 @@ def test_any_bytes(sections, tensors, config):
 
 
 @settings(deadline=None, max_examples=200)
-@given(st.sampled_from(TAGS), st.binary(max_size=80))
-def test_any_bytes_in_one_section(tag, data):
-    scheme, sections, specs = packed_example()
+@given(st.sampled_from(KINDS), st.sampled_from(TAGS), st.binary(max_size=80))
+def test_any_bytes_in_one_section(kind, tag, data):
+    scheme, sections, specs = packed_example(kind)
     unpacks_or_refuses(scheme, sections | {tag: data}, specs)
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("tag", TAGS)
-def test_every_flipped_bit(tag):
-    scheme, sections, specs = packed_example()
+def test_every_flipped_bit(tag, kind):
+    scheme, sections, specs = packed_example(kind)
     data = sections[tag]
     for position in range(min(8 * len(data), 400)):
         flipped = bytearray(data)
@@ -128,9 +132,10 @@ def test_every_flipped_bit(tag):
         unpacks_or_refuses(scheme, sections | {tag: bytes(flipped)}, specs)
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("tag", TAGS)
-def test_every_prefix_and_any_surplus(tag):
-    scheme, sections, specs = packed_example()
+def test_every_prefix_and_any_surplus(tag, kind):
+    scheme, sections, specs = packed_example(kind)
     for end in range(len(sections[tag])):  # some prefixes are the streams of other symbols
         unpacks_or_refuses(scheme, sections | {tag: sections[tag][:end]}, specs)
     for surplus in (b"\0", b"\x80", bytes(100)):
@@ -138,7 +143,8 @@ def test_every_prefix_and_any_surplus(tag):
             scheme.unpack(sections | {tag: sections[tag] + surplus}, specs)
 
 
-def test_a_section_of_another_scheme_is_refused():
-    scheme, sections, specs = packed_example()
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_section_of_another_scheme_is_refused(kind):
+    scheme, sections, specs = packed_example(kind)
     with pytest.raises(BitstreamError, match="XXXX"):
         scheme.unpack(sections | {"XXXX": b""}, specs)

@@ -14,6 +14,7 @@ from nvcodec.video.info import VideoShape
 
 SMALL = {
     "coin_mlp": {"width": 48, "layers": 3},
+    "nerv": {"channels": 64, "stem_width": 64, "min_channels": 32, "num_blocks": 2, "base_rows": 4},
     "hinerv": {
         "channels": 16,
         "depths": [1, 1],

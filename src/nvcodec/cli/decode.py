@@ -28,6 +28,10 @@ def decode(
         ),
     ],
     frames: options.Frames = None,
+    clip: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Only this one of several videos; name or number."),
+    ] = None,
     device: options.Device = "auto",
     precision: Annotated[
         Precision,
@@ -67,6 +71,7 @@ def decode(
             precision=precision,
             limits=limits,
             keep_going=keep_going,
+            clip=clip,
         ) as decoder,
         create_video(output, decoder.info, codec=codec, overwrite=overwrite) as target,
         LiveLine(quiet or json) as line,

@@ -25,12 +25,13 @@ if TYPE_CHECKING:
 
 
 def encode(
-    source: Annotated[
-        str,
+    sources: Annotated[
+        list[str],
         typer.Argument(
-            metavar="IN",
+            metavar="IN...",
             help="Video that ffmpeg reads, Y4M, raw .yuv with its geometry in the name, a folder "
-            "or pattern of pictures; - is standard input.",
+            "or pattern of pictures; - is standard input. Several files of one size become one "
+            "video, of which `nvc decode --clip` gives each back.",
         ),
     ],
     output: Annotated[
@@ -104,7 +105,8 @@ def encode(
     if max_time_s is not None and epochs is not None:
         raise typer.BadParameter("--max-time and --epochs: only one of them")
     path = options.check_target(output, overwrite, continues=not restart, workdir=workdir)
-    options.check_source(source, path)
+    for source in sources:
+        options.check_source(source, path)
     from nvcodec.errors import InterruptedEncodeError, OutputError
     from nvcodec.job import job_folder
     from nvcodec.presets import load_preset, read_preset
@@ -136,7 +138,7 @@ def encode(
     try:
         with stopper.listening(), LiveLine(quiet or json) as line:
             report = encode_video(
-                source,
+                sources,
                 sys.stdout.buffer if to_stdout else output,
                 loaded,
                 settings,

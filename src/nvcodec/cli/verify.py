@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 def verify(
     source: Annotated[str, typer.Argument(metavar="IN.nvc", help="File to check.")],
     against: Annotated[
-        str | None, typer.Option(metavar="SRC", help="Also compare with this video.")
+        list[str] | None,
+        typer.Option(
+            metavar="SRC", help="Also compare with this video; repeatable, for several in one file."
+        ),
     ] = None,
     frames: Annotated[
         str | None, typer.Option(metavar="A:B", help="The frames of SRC that were encoded.")
@@ -34,11 +37,10 @@ def verify(
     """Check every checksum and the hash of all decoded integers; with SRC, measure the quality."""
     limits, wanted = options.changed_limits(limit), options.frame_range(frames)
     size, geometry = options.picture_size(scale), options.raw_geometry(raw)
-    for path in (source, against):
-        if path is not None:
-            options.check_source(path)
+    for path in (source, *(against or ())):
+        options.check_source(path)
     from nvcodec.decoder import Decoder, build_checked, unpack_segment
-    from nvcodec.video import open_video
+    from nvcodec.video import open_videos
 
     num_segments = num_frames = 0
     with options.naming(source), Decoder(source, device="cpu", limits=limits) as decoder:
@@ -48,13 +50,13 @@ def verify(
             num_segments += 1
             num_frames += segment.num_frames
     quality = None
-    if against is not None:
+    if against:
         with (
             Decoder(source, device=device, limits=limits) as decoder,
-            open_video(against, frames=wanted, scale=size, raw=geometry) as video,
+            open_videos(against, frames=wanted, scale=size, raw=geometry) as video,
             LiveLine(quiet or json) as line,
         ):
-            quality = _compare(decoder, video, num_frames, against, line)
+            quality = _compare(decoder, video, num_frames, " and ".join(against), line)
     record: dict[str, Any] = {"event": "done", "segments": num_segments, "frames": num_frames}
     if json:
         measured = asdict(quality) if quality else {}

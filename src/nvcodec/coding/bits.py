@@ -113,14 +113,14 @@ class ByteReader:
 
     def __init__(self, data: bytes, where: str) -> None:
         self._data = data
-        self._where = where
+        self.where = where
         self._position = 0
 
     def read(self, num_bytes: int) -> bytes:
         """The next `num_bytes` bytes."""
         left = len(self._data) - self._position
         if num_bytes > left:
-            raise MalformedError(f"{self._where}: {num_bytes} bytes needed, {left} left")
+            raise MalformedError(f"{self.where}: {num_bytes} bytes needed, {left} left")
         self._position += num_bytes
         return self._data[self._position - num_bytes : self._position]
 
@@ -136,11 +136,11 @@ class ByteReader:
             value |= (group & 0x7F) << 7 * i
             if group < 0x80:
                 if group == 0 and i > 0:
-                    raise MalformedError(f"{self._where}: varint is longer than it needs to be")
+                    raise MalformedError(f"{self.where}: varint is longer than it needs to be")
                 return value
-        raise MalformedError(f"{self._where}: varint over {MAX_VARINT_BYTES} bytes long")
+        raise MalformedError(f"{self.where}: varint over {MAX_VARINT_BYTES} bytes long")
 
     def finish(self) -> None:
         """Check that every byte was read."""
         if left := len(self._data) - self._position:
-            raise MalformedError(f"{self._where}: {left} bytes left over, none allowed")
+            raise MalformedError(f"{self.where}: {left} bytes left over, none allowed")

@@ -92,6 +92,35 @@ class QuantizedTensor(CodedTensor):
 
 
 @dataclass(frozen=True)
+class AffineTensor(CodedTensor):
+    """Integers from 0: value = symbol * quant_scale + minimum, zero where the mask is False.
+
+    `quant_scale` and `minimum` are float16 and broadcast against `symbols`.
+    """
+
+    symbols: NDArray[np.int32]
+    quant_scale: NDArray[np.float16]
+    minimum: NDArray[np.float16]
+    mask: NDArray[np.bool_] | None = None
+
+    def dequantize(self) -> NDArray[np.float16]:
+        """FP16 values: an exact product, then a sum in float32, rounded once more, finite."""
+        product = self.symbols.astype(np.float32) * self.quant_scale.astype(np.float32)
+        values = np.clip(product + self.minimum.astype(np.float32), -65504, 65504)
+        if self.mask is not None:
+            values = np.where(self.mask, values, np.float32(0))
+        return values.astype(np.float16)
+
+    def digest_parts(self) -> Iterator[bytes]:
+        """Symbols, bin widths, minima, mask."""
+        yield self.symbols.astype("<i4").tobytes()
+        yield self.quant_scale.astype("<f2").tobytes()
+        yield self.minimum.astype("<f2").tobytes()
+        if self.mask is not None:
+            yield np.packbits(self.mask).tobytes()
+
+
+@dataclass(frozen=True)
 class HalfTensor(CodedTensor):
     """A tensor stored as half floats."""
 

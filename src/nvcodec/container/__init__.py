@@ -78,6 +78,15 @@ Tags: `MASK` pruning masks, `QSCL` quant scales, `ENTP` entropy parameters, `SYM
 `GRID` symbols of feature grids, `LAYR` symbols of layers, `RAWF` half floats; which of them are
 there, and what they mean, is up to the scheme. Others are carried through.
 
+**clip**, where the file holds several videos one after the other, stands directly after the last
+SEGM; a reader that skips it sees one long video.
+
+    varint        number of videos, 1 or more
+    so many times varint number of frames, 1 or more; varints numerator and denominator of its frame
+                  rate, each 1 .. 2^32 - 1; varint length of its name; the name in UTF-8, printable
+
+The numbers of frames sum to those of the file.
+
 **indx** repeats where the segments are; it can be rebuilt by walking the file.
 
     varint        number of segments S

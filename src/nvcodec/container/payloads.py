@@ -1,4 +1,4 @@
-"""What is inside SEGM, indx and END: pack and parse, side by side.
+"""What is inside SEGM, clip, indx and END: pack and parse, side by side.
 
 Pure functions between bytes and values. Whether the values agree with the rest of the file is for
 `reader` to say.
@@ -6,12 +6,13 @@ Pure functions between bytes and values. Whether the values agree with the rest 
 
 import struct
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import NamedTuple
 
 from nvcodec.container.chunks import Cursor, pack_varint, tag_text
 from nvcodec.container.header import Limits
 from nvcodec.errors import MalformedError
-from nvcodec.segments import Segment
+from nvcodec.segments import Clip, Segment
 
 DIGEST_SIZE = 16
 MAX_SECTIONS = 64
@@ -96,6 +97,40 @@ def parse_segment(payload: bytes, where: str) -> CodedSegment:
     sections = {tag: cursor.take(length, f"section {tag}") for tag, length in lengths.items()}
     cursor.finish()
     return CodedSegment(number, first_frame, num_frames, sections, digest)
+
+
+def pack_clips(clips: Sequence[Clip]) -> bytes:
+    """The payload of clip."""
+    parts = [pack_varint(len(clips))]
+    for clip in clips:
+        printable = "".join(c if c.isprintable() else "?" for c in clip.name)
+        name = printable.encode(errors="replace")
+        rate = clip.frame_rate.as_integer_ratio()
+        parts += map(pack_varint, (clip.segment.num_frames, *rate, len(name)))
+        parts.append(name)
+    return b"".join(parts)
+
+
+def parse_clips(payload: bytes) -> list[Clip]:
+    """The videos in the payload of clip."""
+    cursor = Cursor(payload, "clip")
+    clips: list[Clip] = []
+    start = 0
+    for number in range(cursor.varint("number of videos")):
+        cursor.where = f"clip {number}"
+        num_frames = cursor.varint("number of frames")
+        rate = cursor.varint("frame rate"), cursor.varint("frame rate")
+        name = cursor.take(cursor.varint("name"), "name").decode(errors="replace")
+        if num_frames == 0 or not all(1 <= n < 1 << 32 for n in rate) or not name.isprintable():
+            raise MalformedError(
+                f"{cursor.where}: {num_frames} frames at {rate[0]}/{rate[1]}, name {name!r:.80}; "
+                "at least 1 frame, a rate of 1 to 2^32 - 1 each, and printable text allowed"
+            )
+        clips.append(Clip(name, Segment(start, start + num_frames), Fraction(*rate)))
+        start += num_frames
+    cursor.where = "clip"
+    cursor.finish()
+    return clips
 
 
 def pack_index(infos: Sequence[SegmentInfo]) -> bytes:

@@ -23,12 +23,14 @@ from nvcodec.container.payloads import (
     CodedSegment,
     SegmentInfo,
     Totals,
+    parse_clips,
     parse_index,
     parse_segment,
     parse_totals,
 )
 from nvcodec.container.stream import BLOCK_SIZE, ByteSource, Chunk, ChunkStream
 from nvcodec.errors import BitstreamError, ChecksumError, MalformedError, TruncatedError, VideoError
+from nvcodec.segments import Clip
 
 __all__ = ["CodedSegment", "Inspection", "MapEntry", "NvcReader", "SegmentInfo", "inspect"]
 
@@ -102,6 +104,11 @@ class NvcReader:
         return list(self._walk.infos)
 
     @property
+    def clips_read(self) -> list[Clip]:
+        """What the last walk through the file has said of `clips` so far."""
+        return list(self._walk.clips)
+
+    @property
     def head_end(self) -> int:
         """Offset of the first byte after HEAD."""
         return self._walk.head_end
@@ -121,6 +128,20 @@ class NvcReader:
             except BitstreamError:
                 self._index = self._walk_through().infos
         return self._index
+
+    @property
+    def clips(self) -> list[Clip]:
+        """The videos that the file holds, if they are several (seekable files only)."""
+        if not self.index:
+            return []
+        last = self.index[-1]
+        source = ByteSource(self._file, self._base, last.offset + last.length)
+        chunk = ChunkStream(source, self.limits, first_sequence=None).next_chunk()
+        if chunk is None or chunk.header.kind != "clip":
+            return []
+        clips = parse_clips(chunk.payload)
+        _check_clips(clips, last.segment.stop)
+        return clips
 
     def read_segment(self, position: int) -> CodedSegment:
         """The segment at this position of `index`, without reading any other."""
@@ -196,6 +217,7 @@ class _Walk:
         self.infos: list[SegmentInfo] = []
         self.entries = [MapEntry("signature", 0, len(SIGNATURE), "file signature")]
         self._next_frame = 0
+        self.clips: list[Clip] = []
         self._index: tuple[int, list[SegmentInfo] | None] | None = None  # Offset, content.
         stream.read_signature()
         keep_going, stream.keep_going = stream.keep_going, False  # Nothing works without HEAD.
@@ -219,6 +241,11 @@ class _Walk:
                         raise MalformedError(f"byte {chunk.offset:,}: a second HEAD")
                     case "SEGM":
                         segment = self._check_segment(chunk)
+                    case "clip":
+                        description = "where each video begins"
+                        self.clips = parse_clips(chunk.payload)
+                        if not self.stream.damages:
+                            _check_clips(self.clips, self._next_frame)
                     case "indx":
                         description = "where the segments are"
                         self._check_index(chunk)
@@ -331,6 +358,8 @@ class Inspection(NamedTuple):
     """Those that are intact."""
     damage: list[str]
     """Empty for a whole file."""
+    clips: list[Clip]
+    """The videos that it holds, if they are several."""
 
 
 def inspect(path: str | Path, *, limits: Limits = DEFAULT_LIMITS) -> Inspection:
@@ -345,7 +374,15 @@ def inspect(path: str | Path, *, limits: Limits = DEFAULT_LIMITS) -> Inspection:
             raise VideoError(f"{path}: is a pipe; info needs a file, for it reads its end too")
         entries = reader.chunk_map()
         size_bytes = sum(entry.size for entry in entries)
-        return Inspection(reader.head, size_bytes, entries, reader.segments_read, reader.damage)
+        segments, clips = reader.segments_read, reader.clips_read
+        return Inspection(reader.head, size_bytes, entries, segments, reader.damage, clips)
+
+
+def _check_clips(clips: list[Clip], num_frames: int) -> None:
+    """Refuse videos that are not the frames before them."""
+    seen = clips[-1].segment.stop if clips else 0
+    if seen != num_frames:
+        raise MalformedError(f"clip: {seen} frames in all videos, {num_frames} in the segments")
 
 
 def _count(infos: list[SegmentInfo]) -> tuple[int, int]:

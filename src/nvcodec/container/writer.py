@@ -11,7 +11,7 @@ itself is only ever a finished file.
 import contextlib
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, cast
@@ -23,6 +23,7 @@ from nvcodec.container.payloads import (
     MAX_SECTIONS,
     SegmentInfo,
     Totals,
+    pack_clips,
     pack_index,
     pack_segment,
     pack_totals,
@@ -30,6 +31,7 @@ from nvcodec.container.payloads import (
 from nvcodec.container.unfinished import holds_nothing, opening, part_path, whole_segments
 from nvcodec.disk import is_at, lock, sync_folder
 from nvcodec.errors import OutputError
+from nvcodec.segments import Clip
 
 _BLOCK_SIZE = 1 << 20
 
@@ -232,8 +234,11 @@ class NvcWriter:
         self._num_frames = stop
         return info
 
-    def finish(self) -> int:
+    def finish(self, clips: Sequence[Clip] = ()) -> int:
         """Append index and end; a file gets its final name. Gives the size in bytes.
+
+        Args:
+            clips: The videos that the file holds, if they are several.
 
         Raises:
             OutputError: It could not be written, or another file took the name; OUT.part stays.
@@ -243,6 +248,9 @@ class NvcWriter:
                 f"{len(self._segments)} segments with {self._num_frames} frames, "
                 f"HEAD has {self.head.num_frames or 'any number'}, at least one segment needed"
             )
+        if clips:
+            self._append(pack_chunk("clip", self._sequence, pack_clips(clips)), "clip")
+            self._sequence += 1
         index_offset = self._size
         self._append(pack_chunk("indx", self._sequence, pack_index(self._segments)), "indx")
         totals = Totals(

@@ -213,7 +213,8 @@ class Fitting:
         generator = torch.Generator(self.frames.device)
         generator.manual_seed(mixed_seed(self.seed, number, step))
         factor = self._rate_factor * config.learning_rate_scale * cosine(
-            progress, config.warmup_epochs / config.epochs, config.warmup_ratio, config.final_ratio
+            progress, config.warmup_epochs / config.epochs, config.warmup_ratio, config.final_ratio,
+            config.warmup_prefix,
         )  # fmt: skip
         for optimizer in optimizers:
             for group in optimizer.param_groups:
@@ -276,6 +277,7 @@ class Fitting:
         values = {n: torch.from_numpy(v).to(device).float() for n, v in coded.dequantize().items()}
         count = min(EVALUATION_FRAMES, len(self.frames))
         psnrs = []
+        self.state.representation.eval()
         with torch.no_grad():
             for t in torch.linspace(0, len(self.frames) - 1, count).round().long().tolist():
                 patches = Patches.frames(torch.tensor([t], device=device))
@@ -284,6 +286,7 @@ class Fitting:
                 error = (output[0, :height, :width].float() * 255).round() - self.frames[t].float()
                 mse = float(mean_error(error.square()[None], self.color))
                 psnrs.append(10 * math.log10(255**2 / max(mse, 1e-9)))
+        self.state.representation.train()
         self.psnr_db = sum(psnrs) / len(psnrs)
         self._evaluation_interval = max(
             EVALUATION_INTERVAL_S, (time.monotonic() - started) / EVALUATION_SHARE

@@ -33,7 +33,7 @@ def luma_of_packed(samples: Tensor) -> Tensor:
 def distortion(output: Tensor, target: Tensor, color: str, config: LossConfig) -> Tensor:
     """The D of one batch, a scalar.
 
-    RGB, grey and packed 4:2:0: the weighted sum of `config`; MS-SSIM is luma's in packed samples.
+    RGB, grey and packed 4:2:0: the weighted sum of `config`; (MS-)SSIM is luma's in packed.
     YUV: NVRC, section 4.1: weights 6:1:1 as exponents of the planes' MSE, and MS-SSIM of Y.
     """
     if color == "yuv":
@@ -47,10 +47,12 @@ def distortion(output: Tensor, target: Tensor, color: str, config: LossConfig) -
         total = total + config.l1 * mean_error((output - target).abs(), color)
     if config.l2:
         total = total + config.l2 * mean_error((output - target).square(), color)
+    if color == "yuv420" and (config.ms_ssim or config.ssim):
+        output, target = luma_of_packed(output), luma_of_packed(target)
     if config.ms_ssim:
-        if color == "yuv420":
-            output, target = luma_of_packed(output), luma_of_packed(target)
         total = total + config.ms_ssim * (1 - ms_ssim(output, target, config.ms_ssim_window))
+    if config.ssim:
+        total = total + config.ssim * (1 - ssim(output, target, config.ssim_window))
     return total
 
 
@@ -61,6 +63,13 @@ def num_scales(height: int, width: int, window: int) -> int:
         [n for n in range(1, len(SCALE_WEIGHTS) + 1) if side > (window - 1) * 2 ** (n - 1)],
         default=1,
     )
+
+
+def ssim(output: Tensor, target: Tensor, window: int) -> Tensor:
+    """Mean SSIM, a scalar: one scale, a Gaussian window of sigma 1.5; Wang et al. 2004."""
+    x, y = (image.permute(0, 3, 1, 2) for image in (output, target))
+    kernel = _gaussian_kernel(min(window, x.shape[2], x.shape[3]), x.device)
+    return _ssim_terms(x, y, kernel)[0].mean()
 
 
 def ms_ssim(output: Tensor, target: Tensor, window: int) -> Tensor:

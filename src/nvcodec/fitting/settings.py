@@ -10,7 +10,8 @@ from nvcodec.settings import Settings
 class LossConfig(Settings):
     """Weights of the distortion in RGB.
 
-    The defaults are HiNeRV's (section 4.1): 0.7 L1 + 0.3 (1 - MS-SSIM) with a 5x5 window.
+    The defaults are HiNeRV's (section 4.1): 0.7 L1 + 0.3 (1 - MS-SSIM) with a 5x5 window. NeRV's
+    (Eq. 2) is 0.7 L1 + 0.3 (1 - SSIM), one scale, 11x11.
 
     YUV fitting uses NVRC's distortion instead, with `ms_ssim_window`.
     """
@@ -21,6 +22,8 @@ class LossConfig(Settings):
     ms_ssim_window: Literal[3, 5, 7, 9, 11] = Field(
         5, description="side of MS-SSIM's Gaussian window"
     )
+    ssim: float = Field(0.0, ge=0, description="weight of 1 - SSIM, which has one scale")
+    ssim_window: Literal[3, 5, 7, 9, 11] = Field(11, description="side of SSIM's Gaussian window")
 
 
 class OptimizerConfig(Settings):

@@ -25,6 +25,11 @@ class RepresentationConfig(Settings, abc.ABC):
         """
         return self
 
+    @property
+    def has_patches(self) -> bool:
+        """Whether parts of a frame can be rendered alone, so that memory is bounded by bands."""
+        return True
+
     @abc.abstractmethod
     def num_parameters(self, shape: VideoShape) -> int:
         """Entries of all parameters for one segment."""

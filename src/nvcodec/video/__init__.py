@@ -4,11 +4,12 @@
         for planes in source:
             target.write(planes)
 
-`open_video` is in reader.py, `create_video` in writer.py; what a video is stands in info.py, and
-color.py turns planes into pixel arrays and back. All videos have 8 bits a sample in here; what is
-lost on the way in is said with `VideoWarning`.
+`open_video` is in reader.py, `open_videos` (several as one) in clips.py, `create_video` in
+writer.py; what a video is stands in info.py, and color.py turns planes into pixel arrays and back.
+All videos have 8 bits a sample in here; what is lost on the way in is said with `VideoWarning`.
 """
 
+from nvcodec.video.clips import open_videos
 from nvcodec.video.info import (
     Chroma,
     ColorTags,
@@ -33,4 +34,5 @@ __all__ = [
     "VideoWriter",
     "create_video",
     "open_video",
+    "open_videos",
 ]

@@ -9,13 +9,14 @@ import contextlib
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Self
 
 from nvcodec.errors import VideoError
+from nvcodec.segments import Clip
 from nvcodec.video import images, y4m
 from nvcodec.video.ffmpeg import FfmpegFrames, scaled_frames
 from nvcodec.video.info import Planes, VideoInfo
@@ -30,9 +31,16 @@ class VideoReader:
     """An open video: `info`, and every frame once when iterated. A context manager."""
 
     def __init__(
-        self, info: VideoInfo, frames: Iterator[Planes], where: str, stack: contextlib.ExitStack
+        self,
+        info: VideoInfo,
+        frames: Iterator[Planes],
+        where: str,
+        stack: contextlib.ExitStack,
+        clips: Sequence[Clip] = (),
     ) -> None:
         self.info = info
+        self.clips = clips
+        """Where each of several videos begins, known after the last frame (`open_videos`)."""
         self._frames = frames
         self._where = where
         self._stack = stack

@@ -36,6 +36,9 @@ class StageConfig(Settings):
     warmup_ratio: float = Field(
         0.01, ge=0, le=1, description="rate at the first step, relative to the top"
     )
+    warmup_prefix: bool = Field(
+        False, description="the cosine begins after the warm-up instead of running below it"
+    )
     final_ratio: float = Field(
         0.01, ge=0, le=1, description="rate at the last step, relative to the top"
     )

@@ -12,16 +12,20 @@ class PruneConfig(StageConfig):
     """Settings of pruning and the fine-tuning after it."""
 
     kind: Literal["prune"] = "prune"
-    ratio: float = Field(ge=0, lt=1, description="share of all parameters that is set to zero")
+    ratio: float = Field(ge=0, lt=1, description="share that is set to zero")
+    ratio_of: Literal["all", "prunable"] = Field(
+        "all", description="what the share counts: all parameters, or those that may be taken"
+    )
     size_exponent: float = Field(0.5, ge=0, le=2, description="lambda in the score |w| / P^lambda")
 
 
 class Prune(Stage[PruneConfig]):
     """Global pruning by |w| / P^lambda, P being the weights of the tensor that are not pruned yet.
 
-    The share counts all parameters, grids and biases too, but only what the representation calls
-    prunable is taken. Source: HiNeRV, section 3.6; the small constant and the share as in its
-    repository.
+    Only what the representation calls prunable is taken; the share counts that, or all parameters,
+    grids and biases too. Source: HiNeRV, section 3.6; the small constant and the share of all as in
+    its repository. With lambda 0 this is plain magnitude, and with the share of what is prunable
+    that of NeRV (Eq. 3).
     """
 
     Config: ClassVar[type[StageConfig]] = PruneConfig
@@ -36,7 +40,8 @@ class Prune(Stage[PruneConfig]):
             kept = state.masks[name].sum() if name in state.masks else torch.tensor(weights.numel())
             scores.append(weights.abs() / (float(kept) ** self.config.size_exponent + 1e-6))
         order = torch.cat([s.flatten() for s in scores]).sort(stable=True).indices
-        wanted = round(self.config.ratio * sum(p.numel() for p in parameters.values()))
+        counted = names if self.config.ratio_of == "prunable" else list(parameters)
+        wanted = round(self.config.ratio * sum(parameters[name].numel() for name in counted))
         keep = torch.ones(len(order), device=order.device)
         keep[order[:wanted]] = 0
         first = 0

@@ -1,0 +1,80 @@
+"""Several videos as one, concatenated in time, with note of where each begins.
+
+Source: NeRV, section 4.3: one network for all sequences of UVG.
+"""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from nvcodec.errors import UnsupportedVideoError
+from nvcodec.segments import Clip, Segment
+from nvcodec.video.info import Planes, VideoInfo
+from nvcodec.video.reader import VideoReader, open_video
+
+SHARED = ("width", "height", "chroma", "sample_aspect_ratio", "color")
+
+
+def open_videos(sources: Sequence[str | Path | BinaryIO], **options: Any) -> VideoReader:
+    """Open one video, or several as one.
+
+    Args:
+        sources: What `open_video` opens; files, if there are several.
+        **options: Those of `open_video`, for every source.
+
+    Returns:
+        A reader whose `clips` says, after the last frame, where each source begins. It is empty for
+        a single source. The frame rate is that of the first one.
+
+    Raises:
+        VideoError: One of them cannot be read.
+        UnsupportedVideoError: They differ in more than length and frame rate, or one is a stream.
+    """
+    if len(sources) == 1:
+        return open_video(sources[0], **options)
+    infos = []
+    for source in sources:
+        if source == "-" or not isinstance(source, str | Path):
+            raise UnsupportedVideoError("standard input among several videos; files are needed")
+        with open_video(source, **options) as video:
+            infos.append(video.info)
+        _check_alike(sources[0], infos[0], source, infos[-1])
+    counts = [info.num_frames for info in infos if info.num_frames is not None]
+    total = sum(counts) if len(counts) == len(infos) else None
+    clips: list[Clip] = []
+    frames = _chained(sources, infos, options, clips)
+    where = f"{sources[0]} and {len(sources) - 1} more"
+    return VideoReader(
+        replace(infos[0], num_frames=total), frames, where, contextlib.ExitStack(), clips
+    )
+
+
+def _check_alike(
+    first: str | Path | BinaryIO, expected: VideoInfo, source: str | Path, seen: VideoInfo
+) -> None:
+    for name in SHARED:
+        ours, theirs = getattr(seen, name), getattr(expected, name)
+        if ours != theirs:
+            raise UnsupportedVideoError(
+                f"{source}: {name} {ours}, {first} has {theirs}; videos of one file must agree"
+                + (" (--scale WxH scales all of them)" if name in ("width", "height") else "")
+            )
+
+
+def _chained(
+    sources: Sequence[str | Path | BinaryIO],
+    infos: Sequence[VideoInfo],
+    options: dict[str, Any],
+    clips: list[Clip],
+) -> Iterator[Planes]:
+    """Frames of all sources; `clips` grows by each that is through."""
+    start = stop = 0
+    for source, info in zip(sources, infos, strict=True):
+        with open_video(source, **options) as video:
+            for planes in video:
+                yield planes
+                stop += 1
+        clips.append(Clip(Path(str(source)).stem, Segment(start, stop), info.frame_rate))
+        start = stop
