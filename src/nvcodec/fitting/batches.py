@@ -35,21 +35,31 @@ class Batches:
         height, width = patch_size or canvas
         self.rows = torch.arange(0, canvas[0], height)
         self.columns = torch.arange(0, canvas[1], width)
-        self.num_patches = len(frames) * len(self.rows) * len(self.columns)
+        self.frame_patches = len(self.rows) * len(self.columns)
+        self.num_patches = len(frames) * self.frame_patches
         self.batch_size = min(batch_size, self.num_patches)
         self.steps_per_epoch = self.num_patches // self.batch_size
         self._epoch: tuple[int, Tensor] | None = None
 
-    def batch(self, stage: int, step: int) -> tuple[Patches, Tensor]:
-        """Coordinates of a step, and pixels in [0, 1], float32 (N, h, w, C)."""
-        epoch, position = divmod(step, self.steps_per_epoch)
+    def num_steps(self, turns: int | None) -> int:
+        """Steps of one pass over `turns` frames one by one, or over all frames in random order."""
+        if turns is None:
+            return self.steps_per_epoch
+        return turns * (self.frame_patches // min(self.batch_size, self.frame_patches))
+
+    def batch(self, stage: int, step: int, frame: int | None = None) -> tuple[Patches, Tensor]:
+        """Coordinates of a step (one frame, or any) and pixels in [0, 1], float32 (N, h, w, C)."""
+        num_patches = self.num_patches if frame is None else self.frame_patches
+        size = min(self.batch_size, num_patches)
+        epoch, position = divmod(step, num_patches // size)
         key = mixed_seed(self.seed, stage, epoch)
         if self._epoch is None or self._epoch[0] != key:
             generator = torch.Generator().manual_seed(key)
-            self._epoch = key, torch.randperm(self.num_patches, generator=generator)
-        chosen = self._epoch[1][position * self.batch_size :][: self.batch_size]
-        grid = len(self.rows) * len(self.columns)
-        t, place = chosen // grid, chosen % grid
+            self._epoch = key, torch.randperm(num_patches, generator=generator)
+        chosen = self._epoch[1][position * size :][:size]
+        t, place = chosen // self.frame_patches, chosen % self.frame_patches
+        if frame is not None:
+            t = t + frame
         y = self.rows[place // len(self.columns)]
         x = self.columns[place % len(self.columns)]
         device = self.frames.device

@@ -102,11 +102,13 @@ class Fitting:
         self.batches = Batches(
             frames, representation.canvas, config.patch_size, config.batch_size, mixed_seed(seed)
         )
-        epochs = [stage.config.epochs for stage in stages]
+        turns = [stage.turns(len(frames)) for stage in stages]
+        epochs = [
+            0 if n == 0 else stage.config.epochs for n, stage in zip(turns, stages, strict=True)
+        ]
+        steps = [e * self.batches.num_steps(n) for e, n in zip(epochs, turns, strict=True)]
         self.pace: Pace = (
-            StepPace([n * self.batches.steps_per_epoch for n in epochs])
-            if time_limit_s is None
-            else TimePace(epochs, time_limit_s)
+            StepPace(steps) if time_limit_s is None else TimePace(epochs, time_limit_s)
         )
         self.steps_done = 0
         self._rate_factor = 1.0
@@ -206,7 +208,8 @@ class Fitting:
     ) -> Tensor:
         stage = self.stages[number]
         config = stage.config
-        patches, target = self.batches.batch(number, step)
+        frame, progress = stage.begin_step(self.state, progress)
+        patches, target = self.batches.batch(number, step, frame)
         generator = torch.Generator(self.frames.device)
         generator.manual_seed(mixed_seed(self.seed, number, step))
         factor = self._rate_factor * config.learning_rate_scale * cosine(
@@ -252,9 +255,9 @@ class Fitting:
 
     def parameters(self) -> list[Parameter]:
         """The fitted tensors in coding order."""
-        state, fitted = self.state, []
-        values = state.masked()
-        tables = self.stages[self._stage].side_information(state) if state.side else {}
+        state, stage, fitted = self.state, self.stages[self._stage], []
+        values = stage.fitted(state)
+        tables = stage.side_information(state) if state.side else {}
         for spec in state.representation.parameter_specs():
             mask = state.masks[spec.name].cpu().numpy() > 0 if spec.name in state.masks else None
             side = {name: _array(tensor) for name, tensor in tables.get(spec.name, {}).items()}
