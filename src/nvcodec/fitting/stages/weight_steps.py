@@ -173,7 +173,7 @@ class WeightSteps(Stage[WeightStepsConfig]):
         """All steps: with a generator gates are drawn and nothing is rounded; without, as decoded.
 
         Gradients reach those that are being fitted. Rounding from the start on, with as coarse bins
-        as steps need, moves many weights at once: 0.5 to 1 dB worse at equal bits.
+        as steps need, moves many weights at once: 0.3 to 0.8 dB worse, for 7 to 16 % fewer bits.
         """
         low, high = symbol_range(_scheme(state).config.bits)
         frame = _current_frame(state)
