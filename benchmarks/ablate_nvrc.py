@@ -1,6 +1,6 @@
 """NVRC without one of its parts: BD-rate of each variant against the whole (NVRC, Table 3).
 
-    python benchmarks/ablate_nvrc.py CLIP --preset nvrc-mini --epochs 40 --out results/ablate_nvrc.jsonl
+    python benchmarks/ablate_nvrc.py CLIP --preset nvrc-tiny --epochs 40 --out results/ablate.jsonl
 
 V1 one Gaussian a tensor, V2 no context model, V3 both, V4 side information uncoded, V5 fixed bin
 widths (e^-4); and no rate term, rate steps of their own (the paper's alternation). Resumable: the
