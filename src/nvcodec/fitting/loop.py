@@ -162,9 +162,13 @@ class Fitting:
             first_step = stored["step"]
             for optimizer, state in zip(optimizers, stored["optimizers"], strict=True):
                 optimizer.load_state_dict(state)
-        guard = Guard(self._fitted_state(number, first_step, optimizers))
+        # One frame after the other is as hard as it is; only a mean over all frames can jump.
+        watches_jumps = stage.turns(len(self.frames)) is None
+        guard = Guard(self._fitted_state(number, first_step, optimizers), watches_jumps)
+        look_every = max(CHECK_EVERY, self.batches.steps_per_epoch)
         clock = _Clock(self.elapsed_s)
         loss, step = math.nan, first_step
+        total, count = torch.zeros((), device=self.frames.device), 0
         progress = pace.progress(number, step, clock.elapsed_s)
         while progress < 1:
             if should_stop():
@@ -173,18 +177,23 @@ class Fitting:
             tensor = self._step(number, step, progress, optimizers)
             step += 1
             self.steps_done += 1
+            total, count = total + tensor, count + 1
             progress = pace.progress(number, step, clock.elapsed_s)
             last = progress >= 1
             to_save = not last and clock.is_due("checkpoint", CHECKPOINT_INTERVAL_S)
             to_evaluate = last or clock.is_due("evaluation", self._evaluation_interval)
-            if step % CHECK_EVERY == 1 or to_save or to_evaluate:
-                loss = float(tensor)
-                if guard.is_astray(loss) or ((to_save or to_evaluate) and not self._is_finite()):
-                    step = self._go_back(guard, stage, step, loss, optimizers)
+            is_epoch = step % look_every == 0
+            if step % CHECK_EVERY == 1 or is_epoch or to_save or to_evaluate:
+                loss, mean = float(tensor), float(total) / count
+                is_lost = not math.isfinite(mean) or (is_epoch and guard.is_astray(mean))
+                if is_lost or ((is_epoch or to_save or to_evaluate) and not self._is_finite()):
+                    step = self._go_back(guard, stage, step, mean, optimizers)
                     progress = pace.progress(number, step, clock.elapsed_s)
+                    total, count = torch.zeros_like(total), 0
                     continue
-                if step % CHECK_EVERY == 1 and guard.wants_state(loss):
-                    guard.keep(self._fitted_state(number, step, optimizers))
+            if is_epoch:
+                guard.keep(mean, self._fitted_state(number, step, optimizers))
+                total, count = torch.zeros_like(total), 0
             if to_evaluate:
                 self._evaluate()
                 clock.restart("evaluation")
