@@ -3,7 +3,7 @@
     python benchmarks/bd_rate.py results/points.jsonl --anchor hinerv
 
 A group is what stands before the slash in a point's name, such as `hinerv` in `hinerv/mini`.
-BD-rate by the `bjontegaard` package, Akima interpolation, on PSNR-RGB over the overlap of the two.
+On PSNR-RGB, see `nvcodec.metrics.bdrate`.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import json
 from collections import defaultdict
 from pathlib import Path
 
-import bjontegaard
+from nvcodec.metrics.bdrate import delta
 
 
 def curves(lines: list[dict]) -> dict[tuple[str, str], list[tuple[float, float]]]:
@@ -25,13 +25,8 @@ def curves(lines: list[dict]) -> dict[tuple[str, str], list[tuple[float, float]]
 
 def bd_rate(anchor: list[tuple[float, float]], test: list[tuple[float, float]]) -> float | None:
     """Percent of rate at equal PSNR; None when the curves do not overlap."""
-    low = max(min(q for _, q in c) for c in (anchor, test))
-    high = min(max(q for _, q in c) for c in (anchor, test))
-    if high <= low:
-        return None
-    (rate_a, psnr_a), (rate_t, psnr_t) = (zip(*c, strict=True) for c in (anchor, test))
-    options = {"method": "akima", "require_matching_points": False, "min_overlap": 0}
-    return float(bjontegaard.bd_rate(rate_a, psnr_a, rate_t, psnr_t, **options))
+    found = delta(anchor, test)
+    return None if isinstance(found, str) else found.rate_percent
 
 
 def main() -> None:

@@ -145,7 +145,7 @@ def load_preset(
     """A preset in which every field is known, in range and written out; see `read_preset`.
 
     Raises:
-        PresetError: as there; also for a stage that needs another scheme.
+        PresetError: as there; also for a stage that needs another scheme or representation.
     """
     from nvcodec.fitting.stages import load_stage
 
@@ -155,12 +155,16 @@ def load_preset(
         for number, stage in enumerate(preset.stages)
     )
     for number, stage in enumerate(stages):
-        needed, given = load_stage(stage).needs_scheme, preset.scheme["kind"]
-        if needed not in (None, given):
-            raise PresetError(
-                f"preset {name}, stages.{number}: kind {stage['kind']} with the scheme {given}; "
-                f"it needs {needed}"
-            )
+        loaded = load_stage(stage)
+        for what, needed, given in (
+            ("scheme", loaded.needs_scheme, preset.scheme["kind"]),
+            ("representation", loaded.needs_representation, preset.representation["kind"]),
+        ):
+            if needed not in (None, given):
+                raise PresetError(
+                    f"preset {name}, stages.{number}: kind {stage['kind']} with the {what} "
+                    f"{given}; it needs {needed}"
+                )
     return preset.model_copy(update={"stages": stages})
 
 

@@ -23,6 +23,8 @@ from nvcodec.presets import Preset
 from nvcodec.representations import build
 from nvcodec.video.info import VideoShape
 
+BITS_PER_SPARSE_PARAMETER = 1.5  # weightstep-mlp-two-stage
+
 
 class EncodedSegment(NamedTuple):
     """What one segment becomes."""
@@ -100,8 +102,10 @@ def predicted_bytes(preset: Preset, shape: VideoShape) -> int:
         "hierarchical": 3.0,
         "huffman": 0.66 * preset.scheme.get("bits", 16),  # nerv-mini, two fifths of it pruned
     }.get(preset.scheme["kind"], 16.0)
-    num_parameters = preset.representation_config.num_parameters(shape)
-    return round(num_parameters * bits_per_parameter / 8)
+    config = preset.representation_config
+    num_sparse = config.num_sparse_parameters(shape)
+    num_bits = (config.num_parameters(shape) - num_sparse) * bits_per_parameter
+    return round((num_bits + num_sparse * BITS_PER_SPARSE_PARAMETER) / 8)
 
 
 def predicted_memory_bytes(preset: Preset, shape: VideoShape, frame_bytes: int) -> int:

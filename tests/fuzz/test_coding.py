@@ -72,6 +72,8 @@ def packed_example(kind):
         values = rng.normal(size=shape).astype(np.float32)
         role = Role.NORM if i == 4 else Role.WEIGHT
         parameters.append(Parameter(ParameterSpec(f"t{i}", shape, role), values, mask))
+    values = (rng.normal(size=(4, 9)) * (rng.random((4, 9)) < 0.3)).astype(np.float32)
+    parameters.append(Parameter(ParameterSpec("steps", (4, 9), Role.DELTA), values))
     scheme = load_scheme({"kind": kind})
     return scheme, scheme.pack(scheme.quantize(parameters)), [p.spec for p in parameters]
 
@@ -104,11 +106,11 @@ def test_what_is_packed_comes_back(parameters, config):
 @settings(deadline=None, max_examples=200)
 @given(
     st.dictionaries(st.sampled_from([*TAGS, "XXXX"]), st.binary(max_size=80)),
-    st.lists(SHAPES, max_size=4),
+    st.lists(st.tuples(SHAPES, st.sampled_from(list(Role))), max_size=4),
     configs(),
 )
-def test_any_bytes(sections, shapes, config):
-    specs = [ParameterSpec(f"t{i}", shape, Role.WEIGHT) for i, shape in enumerate(shapes)]
+def test_any_bytes(sections, tensors, config):
+    specs = [ParameterSpec(f"t{i}", *tensor) for i, tensor in enumerate(tensors)]
     unpacks_or_refuses(load_scheme(config), sections, specs)
 
 

@@ -13,6 +13,7 @@ from nvcodec.representations import build, load_config
 from nvcodec.video.info import VideoShape
 
 SMALL = {
+    "coin_mlp": {"width": 48, "layers": 3},
     "nerv": {"channels": 64, "stem_width": 64, "min_channels": 32, "num_blocks": 2, "base_rows": 4},
     "hinerv": {
         "channels": 16,
@@ -22,6 +23,8 @@ SMALL = {
         "grid_channels": 2,
         "local_channels": 2,
     },
+    "image_cnn": {"channels": 16, "scales": 2},
+    "weightstep": {"base": {"kind": "coin_mlp", "axes": "yx", "width": 48, "layers": 3}},
 }
 SHAPE = VideoShape(4, 18, 23, 3)
 

@@ -35,6 +35,7 @@ def info(
             "size_bytes": size,
             "num_frames": frames,
             "head": head,
+            "random_access": _random_access(head),
             "clips": [
                 {"name": c.name, "frames": list(c.segment), "frame_rate": str(c.frame_rate)}
                 for c in seen.clips
@@ -64,6 +65,7 @@ def info(
         f"readable from {head['min_reader_version']}",
         f"representation  {_fields(head['representation'])}",
         f"scheme          {_fields(head['scheme'])}",
+        f"random access   {_random_access(head)}",
         f"remark          {head['remark']}",
         *clips,
         "",
@@ -76,6 +78,16 @@ def info(
             lines.append(f"{place}  {name:<11} {part.description}")
     lines += [f"damage: {text}" for text in seen.damage]
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _random_access(head: dict[str, Any]) -> str:
+    """What decoding one frame touches."""
+    from nvcodec.representations import load_config
+
+    try:
+        return load_config(head["representation"]).random_access
+    except (KeyError, ValueError):
+        return "unknown: the representation is"
 
 
 def _record(entry: "MapEntry") -> dict[str, Any]:

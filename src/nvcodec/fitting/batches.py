@@ -35,35 +35,45 @@ class Batches:
         height, width = patch_size or canvas
         self.rows = torch.arange(0, canvas[0], height)
         self.columns = torch.arange(0, canvas[1], width)
-        self.num_patches = len(frames) * len(self.rows) * len(self.columns)
+        self.frame_patches = len(self.rows) * len(self.columns)
+        self.num_patches = len(frames) * self.frame_patches
         self.batch_size = min(batch_size, self.num_patches)
         self.steps_per_epoch = self.num_patches // self.batch_size
         self._epoch: tuple[int, Tensor] | None = None
 
-    def batch(self, stage: int, step: int) -> tuple[Patches, Tensor]:
-        """Coordinates of a step, and pixels in [0, 1], float32 (N, h, w, C)."""
-        ((_, patches, target),) = self.parts(stage, step, self.batch_size)
+    def num_steps(self, turns: int | None) -> int:
+        """Steps of one pass over `turns` frames one by one, or over all frames in random order."""
+        if turns is None:
+            return self.steps_per_epoch
+        return turns * (self.frame_patches // min(self.batch_size, self.frame_patches))
+
+    def batch(self, stage: int, step: int, frame: int | None = None) -> tuple[Patches, Tensor]:
+        """Coordinates of a step (one frame, or any) and pixels in [0, 1], float32 (N, h, w, C)."""
+        ((_, patches, target),) = self.parts(stage, step, frame, self.batch_size)
         return patches, target
 
     def parts(
-        self, stage: int, step: int, part_size: int
+        self, stage: int, step: int, frame: int | None, part_size: int
     ) -> Iterator[tuple[float, Patches, Tensor]]:
         """A step's batch, so many patches at a time: their share of it, coordinates, pixels."""
-        epoch, position = divmod(step, self.steps_per_epoch)
+        num_patches = self.num_patches if frame is None else self.frame_patches
+        size = min(self.batch_size, num_patches)
+        epoch, position = divmod(step, num_patches // size)
         key = mixed_seed(self.seed, stage, epoch)
         if self._epoch is None or self._epoch[0] != key:
             generator = torch.Generator().manual_seed(key)
-            self._epoch = key, torch.randperm(self.num_patches, generator=generator)
-        chosen = self._epoch[1][position * self.batch_size :][: self.batch_size]
-        grid = len(self.rows) * len(self.columns)
+            self._epoch = key, torch.randperm(num_patches, generator=generator)
+        chosen = self._epoch[1][position * size :][:size]
         device = self.frames.device
-        for first in range(0, self.batch_size, part_size):
+        for first in range(0, size, part_size):
             part = chosen[first : first + part_size]
-            t, place = part // grid, part % grid
+            t, place = part // self.frame_patches, part % self.frame_patches
+            if frame is not None:
+                t = t + frame
             y = self.rows[place // len(self.columns)]
             x = self.columns[place % len(self.columns)]
             patches = Patches(t.to(device), y.to(device), x.to(device), self.patch_size)
-            yield len(part) / self.batch_size, patches, self.pixels(patches)
+            yield len(part) / size, patches, self.pixels(patches)
 
     def pixels(self, patches: Patches) -> Tensor:
         """Target of `patches`, float32 in [0, 1]."""

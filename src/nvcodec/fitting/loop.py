@@ -104,11 +104,13 @@ class Fitting:
         )
         self.part_size = self.batches.batch_size
         """Patches, or frames, computed at a time; less than a batch where memory is short."""
-        epochs = [stage.config.epochs for stage in stages]
+        turns = [stage.turns(len(frames)) for stage in stages]
+        epochs = [
+            0 if n == 0 else stage.config.epochs for n, stage in zip(turns, stages, strict=True)
+        ]
+        steps = [e * self.batches.num_steps(n) for e, n in zip(epochs, turns, strict=True)]
         self.pace: Pace = (
-            StepPace([n * self.batches.steps_per_epoch for n in epochs])
-            if time_limit_s is None
-            else TimePace(epochs, time_limit_s)
+            StepPace(steps) if time_limit_s is None else TimePace(epochs, time_limit_s)
         )
         self.steps_done = 0
         self._rate_factor = 1.0
@@ -163,9 +165,13 @@ class Fitting:
             first_step = stored["step"]
             for optimizer, state in zip(optimizers, stored["optimizers"], strict=True):
                 optimizer.load_state_dict(state)
-        guard = Guard(self._fitted_state(number, first_step, optimizers))
+        # One frame after the other is as hard as it is; only a mean over all frames can jump.
+        watches_jumps = stage.turns(len(self.frames)) is None
+        guard = Guard(self._fitted_state(number, first_step, optimizers), watches_jumps)
+        look_every = max(CHECK_EVERY, self.batches.steps_per_epoch)
         clock = _Clock(self.elapsed_s)
         loss, step = math.nan, first_step
+        total, count = torch.zeros((), device=self.frames.device), 0
         progress = pace.progress(number, step, clock.elapsed_s)
         while progress < 1:
             if should_stop():
@@ -174,18 +180,23 @@ class Fitting:
             tensor = self._step(number, step, progress, optimizers)
             step += 1
             self.steps_done += 1
+            total, count = total + tensor, count + 1
             progress = pace.progress(number, step, clock.elapsed_s)
             last = progress >= 1
             to_save = not last and clock.is_due("checkpoint", CHECKPOINT_INTERVAL_S)
             to_evaluate = last or clock.is_due("evaluation", self._evaluation_interval)
-            if step % CHECK_EVERY == 1 or to_save or to_evaluate:
-                loss = float(tensor)
-                if guard.is_astray(loss) or ((to_save or to_evaluate) and not self._is_finite()):
-                    step = self._go_back(guard, stage, step, loss, optimizers)
+            is_epoch = step % look_every == 0
+            if step % CHECK_EVERY == 1 or is_epoch or to_save or to_evaluate:
+                loss, mean = float(tensor), float(total) / count
+                is_lost = not math.isfinite(mean) or (is_epoch and guard.is_astray(mean))
+                if is_lost or ((is_epoch or to_save or to_evaluate) and not self._is_finite()):
+                    step = self._go_back(guard, stage, step, mean, optimizers)
                     progress = pace.progress(number, step, clock.elapsed_s)
+                    total, count = torch.zeros_like(total), 0
                     continue
-                if step % CHECK_EVERY == 1 and guard.wants_state(loss):
-                    guard.keep(self._fitted_state(number, step, optimizers))
+            if is_epoch:
+                guard.keep(mean, self._fitted_state(number, step, optimizers))
+                total, count = torch.zeros_like(total), 0
             if to_evaluate:
                 self._evaluate()
                 clock.restart("evaluation")
@@ -209,6 +220,7 @@ class Fitting:
     ) -> Tensor:
         stage = self.stages[number]
         config = stage.config
+        frame, progress = stage.begin_step(self.state, progress)
         factor = self._rate_factor * config.learning_rate_scale * cosine(
             progress, config.warmup_epochs / config.epochs, config.warmup_ratio, config.final_ratio,
             config.warmup_prefix,
@@ -219,7 +231,7 @@ class Fitting:
                 group["weight_decay"] = group.get("initial_weight_decay", 0.0) * (1 - progress)
         while True:
             try:
-                loss, generator = self._gradients(number, step, progress, optimizers)
+                loss, generator = self._gradients(number, step, progress, frame, optimizers)
                 break
             except torch.OutOfMemoryError as error:
                 self._halve_parts(stage, step, error)
@@ -233,14 +245,19 @@ class Fitting:
         return loss
 
     def _gradients(
-        self, number: int, step: int, progress: float, optimizers: Sequence[torch.optim.Optimizer]
+        self,
+        number: int,
+        step: int,
+        progress: float,
+        frame: int | None,
+        optimizers: Sequence[torch.optim.Optimizer],
     ) -> tuple[Tensor, torch.Generator]:
         """Gradients of a step's batch, summed over its parts; its loss, and the random numbers."""
         stage = self.stages[number]
         device = self.frames.device
         total = torch.zeros((), device=device)
         _forget_gradients(optimizers)
-        for share, patches, target in self.batches.parts(number, step, self.part_size):
+        for share, patches, target in self.batches.parts(number, step, frame, self.part_size):
             # Every part sees the same random numbers, so that the parts add up to the batch.
             generator = torch.Generator(device)
             generator.manual_seed(mixed_seed(self.seed, number, step))
@@ -295,9 +312,9 @@ class Fitting:
 
     def parameters(self) -> list[Parameter]:
         """The fitted tensors in coding order."""
-        state, fitted = self.state, []
-        values = state.masked()
-        tables = self.stages[self._stage].side_information(state) if state.side else {}
+        state, stage, fitted = self.state, self.stages[self._stage], []
+        values = stage.fitted(state)
+        tables = stage.side_information(state) if state.side else {}
         for spec in state.representation.parameter_specs():
             mask = state.masks[spec.name].cpu().numpy() > 0 if spec.name in state.masks else None
             side = {name: _array(tensor) for name, tensor in tables.get(spec.name, {}).items()}

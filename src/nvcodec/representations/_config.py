@@ -12,6 +12,11 @@ class RepresentationConfig(Settings, abc.ABC):
 
     kind: str
 
+    @property
+    def random_access(self) -> str:
+        """What a frame needs besides the segment's header, for people."""
+        return "any frame of a segment alone"
+
     def resolve(self, height: int, width: int) -> Self:
         """These settings with what follows from the picture's size filled in: what HEAD stores.
 
@@ -28,6 +33,10 @@ class RepresentationConfig(Settings, abc.ABC):
     @abc.abstractmethod
     def num_parameters(self, shape: VideoShape) -> int:
         """Entries of all parameters for one segment."""
+
+    def num_sparse_parameters(self, shape: VideoShape) -> int:
+        """How many of them are zero for the most part; to tell people what size to expect."""
+        return 0
 
     @abc.abstractmethod
     def macs_per_frame(self, shape: VideoShape) -> int:

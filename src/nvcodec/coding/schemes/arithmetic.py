@@ -18,6 +18,15 @@ tensor of symbols:
     ENTP  a table, if any entry is kept
     SYMB  one symbol for every kept entry
 
+for a tensor of weight steps, whose rows are mostly zero:
+
+    ENTP  1 bit: some entry is not zero; if so:
+    ENTP  5 + m bits: bin width; 12 bits: share of changed entries in the first row, in 1/4096
+    MASK  row by row, class by class (`coding.changes`): whether each entry is not zero
+    ENTP  4 bits: width d of the signed symbols, of which positive ones are lowered by one; if
+          d > 0: a table
+    SYMB  if d > 0: those symbols
+
 and, after those, for all half floats together, if there are any:
 
     ENTP  5 bits: commonest exponent field; a table for the signed difference from it
@@ -41,12 +50,14 @@ from nvcodec.coding.cdf import (
     cheapest_table,
     uniform_table,
 )
+from nvcodec.coding.changes import ChangeModel
 from nvcodec.coding.parameters import (
     HalfTensor,
     Parameter,
     ParameterSet,
     ParameterSpec,
     QuantizedTensor,
+    Role,
 )
 from nvcodec.coding.quantizer import (
     HALF_INFINITY_BITS,
@@ -70,6 +81,7 @@ TAGS = ("ENTP", "MASK", "QSCL", "SYMB", "RAWF")
 EXPONENT_BITS = 5  # of a half float
 EXPONENT_DIFFERENCE_BITS = EXPONENT_BITS + 1
 DIFFERENCE_WIDTH_BITS = 4
+NUM_SHARES = 1 << PROBABILITY_BITS
 FRACTION_BITS = 1 + HALF_MANTISSA_BITS  # sign and mantissa of a half float
 
 
@@ -96,7 +108,10 @@ class Arithmetic(Scheme[ArithmeticConfig]):
     Config = ArithmeticConfig
 
     def quantize(self, parameters: Sequence[Parameter]) -> ParameterSet:
-        """Symbols for tensors with at least two axes, half floats for the others."""
+        """Symbols for weight steps and tensors with at least two axes, half floats for the others.
+
+        Side information `quant_scale` of a parameter takes the place of bin widths chosen here.
+        """
         return ParameterSet([self._quantize(parameter) for parameter in parameters])
 
     def _quantize(self, parameter: Parameter) -> QuantizedTensor | HalfTensor:
@@ -104,13 +119,23 @@ class Arithmetic(Scheme[ArithmeticConfig]):
             return half_tensor(parameter)
         bits, mantissa_bits = self.config.bits, self.config.quant_scale_mantissa_bits
         values = kept_values(parameter)
-        quant_scale = symmetric_quant_scale(values, bits, mantissa_bits)
         mask = parameter.mask
+        if parameter.side is not None:
+            quant_scale = parameter.side["quant_scale"].astype(np.float16)
+        elif _is_steps(parameter.spec):
+            one_slice = values.reshape(-1, 1)
+            quant_scale = symmetric_quant_scale(one_slice, bits, mantissa_bits)
+            quant_scale = quant_scale.reshape(steps_scale_shape(parameter.spec.shape))
+        else:
+            quant_scale = symmetric_quant_scale(values, bits, mantissa_bits)
+        symbols = quantize(values, quant_scale, bits)
+        if _is_steps(parameter.spec):
+            mask = None  # zeros are cheap
+            if not symbols.any():
+                quant_scale = np.ones_like(quant_scale)  # which is then not stored
         if mask is not None and mask.all():
             mask = None
-        return QuantizedTensor(
-            parameter.spec, quantize(values, quant_scale, bits), quant_scale, mask
-        )
+        return QuantizedTensor(parameter.spec, symbols, quant_scale, mask)
 
     def pack(self, parameters: ParameterSet) -> dict[str, bytes]:
         """Sections that are not empty, tables chosen per tensor."""
@@ -122,14 +147,20 @@ class Arithmetic(Scheme[ArithmeticConfig]):
                 halves.append(tensor.values)
             else:
                 assert isinstance(tensor, QuantizedTensor), tensor.spec
-                packer.add(tensor)
+                (packer.add_steps if _is_steps(tensor.spec) else packer.add)(tensor)
         packer.add_halves(halves)
         return packer.sections()
 
     def unpack(self, sections: Mapping[str, bytes], specs: Sequence[ParameterSpec]) -> ParameterSet:
         """Inverse of `pack`."""
         unpacker = _Unpacker(self.config, take_sections(sections, TAGS))
-        quantized = iter([unpacker.take(spec) for spec in specs if _has_symbols(spec)])
+        quantized = iter(
+            [
+                unpacker.take_steps(spec) if _is_steps(spec) else unpacker.take(spec)
+                for spec in specs
+                if _has_symbols(spec)
+            ]
+        )
         halves = iter(unpacker.take_halves([spec for spec in specs if not _has_symbols(spec)]))
         unpacker.finish()
         return ParameterSet(
@@ -137,8 +168,22 @@ class Arithmetic(Scheme[ArithmeticConfig]):
         )
 
 
+def _is_steps(spec: ParameterSpec) -> bool:
+    return spec.role is Role.DELTA
+
+
 def _has_symbols(spec: ParameterSpec) -> bool:
-    return len(spec.shape) >= 2
+    return len(spec.shape) >= 2 or _is_steps(spec)
+
+
+def steps_scale_shape(shape: Sequence[int]) -> tuple[int, ...]:
+    """Shape of the one bin width of a tensor of weight steps."""
+    return (1,) * len(shape)
+
+
+def _rows(array: NDArray[Any]) -> NDArray[Any]:
+    """A tensor of weight steps as (steps, entries)."""
+    return array.reshape(array.shape[0] if array.ndim else 1, -1 if array.size else 0)
 
 
 def _signed_bits(values: NDArray[np.int64]) -> int:
@@ -177,6 +222,28 @@ class _Packer:
         self._add_quant_scale(tensor.quant_scale)
         if kept.size:
             self._encode(self._symbols, kept, self._bits)
+
+    def add_steps(self, tensor: QuantizedTensor) -> None:
+        """Codes a tensor whose rows are mostly zero: bin width, positions, values."""
+        rows = _rows(tensor.symbols)
+        changed = rows != 0
+        self._tables.write(bool(changed.any()), 1)
+        if not changed.any():
+            return
+        self._add_quant_scale(tensor.quant_scale)
+        share = min(int(changed[0].sum()) * NUM_SHARES // rows.shape[1], NUM_SHARES - 1)
+        self._tables.write(share, PROBABILITY_BITS)
+        model = ChangeModel(rows.shape[1], share)
+        for row in changed:
+            for members, table in model.groups():
+                self._masks.encode(row[members].astype(np.int32), table)
+            model.update(row)
+        values = rows[changed].astype(np.int64)
+        values -= values > 0
+        bits = _signed_bits(values)
+        self._tables.write(bits, DIFFERENCE_WIDTH_BITS)
+        if bits:
+            self._encode(self._symbols, values, bits)
 
     def _add_mask(self, tensor: QuantizedTensor) -> NDArray[np.int32]:
         """Codes the mask; gives the symbols that it keeps."""
@@ -249,7 +316,7 @@ class _Unpacker:
 
     def take(self, spec: ParameterSpec) -> QuantizedTensor:
         mask = self._take_mask(spec)
-        quant_scale = self._take_quant_scale(spec)
+        quant_scale = self._take_quant_scale(spec, quant_scale_shape(spec.shape))
         num_kept = spec.num_values if mask is None else int(np.count_nonzero(mask))
         symbols = np.zeros(spec.shape, np.int32)
         if num_kept:
@@ -260,14 +327,37 @@ class _Unpacker:
                 symbols[mask] = kept
         return QuantizedTensor(spec, symbols, quant_scale, mask)
 
+    def take_steps(self, spec: ParameterSpec) -> QuantizedTensor:
+        shape = steps_scale_shape(spec.shape)
+        if not self._tables.read(1):
+            ones = np.ones(shape, np.float16)
+            return QuantizedTensor(spec, np.zeros(spec.shape, np.int32), ones)
+        quant_scale = self._take_quant_scale(spec, shape)
+        symbols = np.zeros(spec.shape, np.int32)
+        rows = _rows(symbols)  # a view
+        changed = np.zeros(rows.shape, np.bool_)
+        model = ChangeModel(rows.shape[1], self._tables.read(PROBABILITY_BITS))
+        for row in changed:
+            for members, table in model.groups():
+                row[members] = self._masks.decode(members.size, table) == 1
+            model.update(row)
+        if not changed.any():
+            raise MalformedError(
+                f"section MASK, tensor {spec.name}: no entry changes, as announced"
+            )
+        values = np.zeros(int(np.count_nonzero(changed)), np.int32)
+        if bits := self._tables.read(DIFFERENCE_WIDTH_BITS):
+            values = self._decode(self._symbols, len(values), bits)
+        rows[changed] = values + (values >= 0)
+        return QuantizedTensor(spec, symbols, quant_scale)
+
     def _take_mask(self, spec: ParameterSpec) -> NDArray[np.bool_] | None:
         if not self._tables.read(1):
             return None
         table = bernoulli_table(self._tables.read(PROBABILITY_BITS))
         return self._masks.decode(spec.num_values, table).astype(np.bool_).reshape(spec.shape)
 
-    def _take_quant_scale(self, spec: ParameterSpec) -> NDArray[np.float16]:
-        shape = quant_scale_shape(spec.shape)
+    def _take_quant_scale(self, spec: ParameterSpec, shape: tuple[int, ...]) -> NDArray[np.float16]:
         first = self._tables.read(EXPONENT_BITS + self._mantissa_bits)
         widths = np.full(math.prod(shape), first, np.int64)
         if len(widths) > 1 and (bits := self._tables.read(DIFFERENCE_WIDTH_BITS)):

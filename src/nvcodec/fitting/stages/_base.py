@@ -9,7 +9,7 @@ what is minimised.
 import abc
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypeVar
 
 import torch
 from pydantic import Field
@@ -28,6 +28,9 @@ class StageConfig(Settings):
 
     kind: str
     epochs: int = Field(ge=0, le=1_000_000, description="passes over the frames")
+    frames: Literal["all", "first"] = Field(
+        "all", description="what is fitted; first: the anchor of weight steps, epochs of one frame"
+    )
     learning_rate_scale: float = Field(1.0, gt=0, description="factor on the optimizer's rates")
     warmup_epochs: int = Field(0, ge=0, description="epochs of linear warm-up")
     warmup_ratio: float = Field(
@@ -62,6 +65,15 @@ class FitState:
         }
 
 
+class Turn(NamedTuple):
+    """What one step of a stage fits, and how far its schedules are."""
+
+    frame: int | None
+    """The only frame of the batch; None: any."""
+    progress: float
+    """From 0 to 1, of the stage or of this frame's turn in it."""
+
+
 ConfigT = TypeVar("ConfigT", bound=StageConfig)
 
 
@@ -71,12 +83,22 @@ class Stage(abc.ABC, Generic[ConfigT]):
     Config: ClassVar[type[StageConfig]]
     needs_scheme: ClassVar[str | None] = None
     """Kind of the only scheme that it works with, if there is one."""
+    needs_representation: ClassVar[str | None] = None
+    """Kind of the only representation that it works with, if there is one."""
 
     def __init__(self, config: ConfigT) -> None:
         self.config = config
 
     def prepare(self, state: FitState) -> None:
         """Change the state once, before the first step."""
+
+    def turns(self, num_frames: int) -> int | None:
+        """How many frames are fitted one after the other; None: all of them, in random order."""
+        return 1 if self.config.frames == "first" else None
+
+    def begin_step(self, state: FitState, progress: float) -> Turn:
+        """What a step at `progress` of the stage fits; called before everything else in it."""
+        return Turn(0 if self.config.frames == "first" else None, progress)
 
     def values(
         self, state: FitState, progress: float, generator: torch.Generator
@@ -105,8 +127,12 @@ class Stage(abc.ABC, Generic[ConfigT]):
         """`state.side` as the scheme takes it, by parameter name; empty when nothing is learned."""
         return {}
 
+    def fitted(self, state: FitState) -> Mapping[str, Tensor]:
+        """Parameters as the scheme would get them, if the stage ended here."""
+        return state.masked()
+
     def finish(self, state: FitState) -> None:
         """Leave the state as the next stage, or the scheme, shall find it."""
         with torch.no_grad():
-            for name, values in state.masked().items():
+            for name, values in self.fitted(state).items():
                 state.representation.get_parameter(name).copy_(values)

@@ -40,7 +40,7 @@ class QuantNoise(Stage[QuantNoiseConfig]):
         """Parameters with noise on every tensor of two or more axes."""
         values = {}
         for name, p in state.masked().items():
-            if p.ndim < 2:
+            if p.ndim < 2 or not p.numel():
                 values[name] = p
                 continue
             noisy = (

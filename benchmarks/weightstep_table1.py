@@ -1,0 +1,258 @@
+"""The weight-step paper's experiments: its Table 1 and the tests of sections 4.2 to 4.4.
+
+    python benchmarks/weightstep_table1.py CLIP... --out results/weightstep.jsonl
+    python benchmarks/weightstep_table1.py --out results/weightstep.jsonl --report --plot rd.png
+
+Experiments (`--only`, all by default):
+
+    table1    CNN and MLP, each as full sequence, two stages, single stage; H.264, H.265
+    dct       the same steps in the domain of the cosine transform
+    anew      every frame's network coded anew: what steps must beat
+    length    encoding and decoding time against the number of frames
+    capacity  wider and narrower networks
+    sines     SIREN against Fourier features, at equal parameters and equal steps
+    skips     long skip connections against none, at equal parameters and equal steps
+
+Every point is a `nvc encode` in a process of its own, measured by `nvc verify` in another; one JSON
+line each. Points that OUT holds are skipped: the same command continues. DVC and VCII have no
+runnable release here; `--published FILE` draws JSON lines of `name`, `rate_bpp` and `psnr_db`,
+labelled as published.
+"""
+
+import argparse
+import itertools
+import json
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from encode_points import measure_all
+from nvcodec.metrics.quality import QualityMeter
+from nvcodec.processes import ffmpeg_path, run
+from nvcodec.video import create_video, open_video
+
+LAMBDAS = (8000, 32000, 128000)
+FAMILIES = {
+    "mlp": {"full": "coin-mlp", "width": "width", "widths": (20, 28, 40), "full_widths": (40, 80)},
+    "cnn": {
+        "full": "image-cnn",
+        "width": "channels",
+        "widths": (6, 8, 12),
+        "full_widths": (12, 20),
+    },
+}
+MODES = ("two-stage", "single-stage")
+QUALITIES = (22, 27, 32, 37)  # CRF
+EXPERIMENTS = ("table1", "dct", "anew", "length", "capacity", "sines", "skips")
+
+
+class Point(NamedTuple):
+    """One encoding: the experiment and the name it goes by, and what follows `nvc encode CLIP`."""
+
+    experiment: str
+    name: str
+    words: str
+
+
+def points(num_frames: int) -> Iterator[Point]:
+    """Every encoding of all experiments."""
+    everything = f"--frames 0:{num_frames}"
+    for family, of in FAMILIES.items():
+        base = f"representation.base.{of['width']}"
+        for mode in MODES:
+            preset = f"weightstep-{family}-{mode}"
+            for lmbda in LAMBDAS:
+                words = f"--lmbda {lmbda} {everything}"
+                yield Point("table1", f"{family}/{mode}", f"-p {preset} {words}")
+                yield Point("dct", f"{family}/{mode}/dct", f"-p {preset}-dct {words}")
+            for frames in length_steps(num_frames):
+                words = f"-p {preset} --lmbda {LAMBDAS[1]} --frames 0:{frames}"
+                yield Point("length", f"{family}/{mode}", words)
+            for width in of["widths"]:
+                words = f"--set {base}={width} --lmbda {LAMBDAS[1]} {everything}"
+                yield Point("capacity", f"{family}/{mode}/{width}", f"-p {preset} {words}")
+        for width in of["full_widths"]:
+            words = f"-p {of['full']} --set representation.{of['width']}={width} {everything}"
+            yield Point("table1", f"{family}/full", words)
+        for width in of["widths"]:
+            words = f"--set {base}={width} --segment-frames 1 {everything}"
+            yield Point("anew", f"{family}/anew", f"-p weightstep-{family}-two-stage {words}")
+    # One frame's network, 2,600 parameters either way.
+    anchor = f"-p weightstep-mlp-two-stage --frames 0:{num_frames} --segment-frames 1"
+    yield Point("sines", "siren", anchor)
+    for sigma in (2.0, 4.0, 8.0):
+        fourier = (
+            "--set representation.base.activation=relu --set representation.base.width=25 "
+            "--set representation.base.layers=3 --set representation.base.features=24 "
+            f"--set representation.base.sigmas=[{sigma},{sigma}] "
+            "--set fitting.optimizer.matrix_learning_rate=0.05 "
+            "--set fitting.optimizer.learning_rate=5e-3"
+        )
+        yield Point("sines", f"fourier/{sigma:g}", f"{anchor} {fourier}")
+    # 5,700 parameters with skips, 5,500 without.
+    anchor = anchor.replace("mlp", "cnn")
+    yield Point("skips", "skips", anchor)
+    without = "--set representation.base.skip_channels=0 --set representation.base.channels=9"
+    yield Point("skips", "none", f"{anchor} {without}")
+
+
+def length_steps(num_frames: int) -> list[int]:
+    """4, 8, 16 ... and all."""
+    return [n for n in (4, 8, 16, 32, 64) if n < num_frames] + [num_frames]
+
+
+def measure_point(clip: str, point: Point, out: Path) -> None:
+    """One point, unless it is stored; a point of two experiments is measured once."""
+    name, command = (
+        f"{point.experiment} {point.name}",
+        f"nvc encode {Path(clip).name} {point.words}",
+    )
+    same = [line for line in stored(out) if line.get("command") == command]
+    if not same:
+        measure_all(clip, [(name, point.words)], out)
+    elif name not in [line["name"] for line in same]:
+        store({**same[0], "name": name}, out)
+
+
+def measure_conventional(clip: str, codec: str, crf: int, frames: slice, scale: str | None) -> dict:
+    """H.264 or H.265 at its slowest, one intra frame, without its option string in the stream."""
+    encoder, ending = {"h264": ("libx264", "h264"), "h265": ("libx265", "hevc")}[codec]
+    options = ["-c:v", encoder, "-preset", "veryslow", "-tune", "psnr", "-crf", str(crf)]
+    if codec == "h264":
+        options += ["-g", "9999", "-bsf:v", "filter_units=remove_types=6"]
+    else:
+        options += ["-x265-params", "info=0:keyint=-1:log-level=none"]
+    size = (int(scale.split("x")[0]), int(scale.split("x")[1])) if scale else None
+    with tempfile.TemporaryDirectory() as folder:
+        source, coded = Path(folder) / "in.y4m", Path(folder) / f"out.{ending}"
+        with (
+            open_video(clip, frames=frames, scale=size) as video,
+            create_video(source, video.info) as copy,
+        ):
+            for planes in video:
+                copy.write(planes)
+        run([ffmpeg_path(), "-v", "error", "-i", str(source), *options, str(coded)])
+        with open_video(source) as video, open_video(coded) as decoded:
+            meter = QualityMeter(video.info)
+            for reference, planes in zip(video, decoded, strict=True):
+                meter.add(reference, planes)
+            num_pixels = meter.num_frames * video.info.width * video.info.height
+        size_bytes = coded.stat().st_size
+    return {
+        "name": f"table1 {codec}",
+        "clip": Path(clip).name,
+        "command": f"ffmpeg {' '.join(options)} --frames 0:{frames.stop} --scale {scale}",
+        "size_bytes": size_bytes,
+        "rate_bpp": 8 * size_bytes / num_pixels,
+        "quality": {"psnr_rgb_db": meter.quality().psnr_rgb_db},
+    }
+
+
+def measure_conventionals(clip: str, num_frames: int, scale: str | None, out: Path) -> None:
+    """The points that `out` does not hold yet."""
+    done = {(line["clip"], line["command"]) for line in stored(out)}
+    for codec in ("h264", "h265"):
+        for crf in QUALITIES:
+            line = measure_conventional(clip, codec, crf, slice(0, num_frames), scale)
+            if (line["clip"], line["command"]) not in done:
+                store(line, out)
+
+
+def store(line: dict, path: Path) -> None:
+    """Append a line to a file of results."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def stored(path: Path) -> list[dict]:
+    """The lines of a file of results."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def bytes_at(curve: list[tuple[float, int]], psnr_db: float) -> float | None:
+    """Bytes of a curve of (PSNR, bytes) at one quality, between its points; None outside them."""
+    curve = sorted(curve)
+    for (low, fewer), (high, more) in itertools.pairwise(curve):
+        if low <= psnr_db <= high:
+            return fewer + (more - fewer) * (psnr_db - low) / max(high - low, 1e-9)
+    return None
+
+
+def report(lines: list[dict]) -> None:
+    """Every point, and steps against networks coded anew at equal quality."""
+    curves: dict[tuple[str, str], list[tuple[float, int]]] = defaultdict(list)
+    print(f"{'clip':28} {'technique':34} {'bytes':>9} {'PSNR':>6} {'enc s':>7} {'dec s':>6}")
+    for line in sorted(lines, key=lambda line: (line["clip"], line["name"], line["size_bytes"])):
+        psnr_db = line["quality"]["psnr_rgb_db"]
+        curves[line["clip"], line["name"]].append((psnr_db, line["size_bytes"]))
+        times = f"{line.get('encode_s', 0):7.0f} {line.get('decode_s', 0):6.1f}"
+        print(f"{line['clip']:28} {line['name']:34} {line['size_bytes']:9,} {psnr_db:6.2f} {times}")
+    for (clip, name), curve in sorted(curves.items()):
+        experiment, _, technique = name.partition(" ")
+        anew = curves.get((clip, f"anew {technique.split('/')[0]}/anew"))
+        if experiment not in ("table1", "dct", "capacity") or not anew:
+            continue
+        for psnr_db, size_bytes in sorted(curve):
+            other = bytes_at(anew, psnr_db)
+            if other:
+                share = size_bytes / other
+                print(f"{clip}: {technique} takes {share:.0%} of coding anew at {psnr_db:.2f} dB")
+
+
+def plot(lines: list[dict], published: list[dict], target: Path) -> None:
+    """Rate-distortion curves of Table 1, one picture a clip."""
+    import matplotlib.pyplot as plt
+
+    clips = sorted({line["clip"] for line in lines})
+    figure, axes = plt.subplots(1, len(clips), figsize=(7 * len(clips), 5), squeeze=False)
+    for axis, clip in zip(axes[0], clips, strict=True):
+        curves = defaultdict(list)
+        for line in lines:
+            if line["clip"] == clip and line["name"].startswith("table1 "):
+                curve = curves[line["name"].removeprefix("table1 ")]
+                curve.append((line["rate_bpp"], line["quality"]["psnr_rgb_db"]))
+        for line in published:
+            curves[f"{line['name']} (published, other clips)"].append(
+                (line["rate_bpp"], line["psnr_db"])
+            )
+        for name, curve in sorted(curves.items()):
+            axis.plot(*zip(*sorted(curve), strict=True), marker="o", label=name)
+        axis.set(title=clip, xlabel="bits a pixel", ylabel="PSNR-RGB, dB", xscale="log")
+        axis.grid(alpha=0.3)
+        axis.legend()
+    figure.tight_layout()
+    figure.savefig(target)
+
+
+def main() -> None:
+    """Measure, or show what was measured."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("clips", nargs="*", metavar="CLIP")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--only", nargs="+", choices=EXPERIMENTS, default=EXPERIMENTS)
+    parser.add_argument("--num-frames", type=int, default=30)
+    parser.add_argument("--scale", metavar="WxH")
+    parser.add_argument("--words", default="", help="more words for every `nvc encode`")
+    parser.add_argument("--report", action="store_true")
+    parser.add_argument("--plot", type=Path, metavar="PICTURE")
+    parser.add_argument("--published", type=Path, metavar="JSONL")
+    args = parser.parse_args()
+    more = (f" --scale {args.scale}" if args.scale else "") + f" {args.words}".rstrip()
+    for clip in args.clips:
+        for point in points(args.num_frames):
+            if point.experiment in args.only:
+                measure_point(clip, point._replace(words=point.words + more), args.out)
+        if "table1" in args.only:
+            measure_conventionals(clip, args.num_frames, args.scale, args.out)
+    if args.report:
+        report(stored(args.out))
+    if args.plot:
+        plot(stored(args.out), stored(args.published) if args.published else [], args.plot)
+
+
+if __name__ == "__main__":
+    main()

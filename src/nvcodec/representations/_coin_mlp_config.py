@@ -1,0 +1,72 @@
+"""Settings of coordinate MLPs, and what follows from them without building the network."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from nvcodec.representations._config import RepresentationConfig
+from nvcodec.video.info import VideoShape
+
+MAX_SIGMA = 1024.0
+
+
+class CoinMlpConfig(RepresentationConfig):
+    """Settings of a coordinate MLP.
+
+    SIREN is `activation = "sine"` without features; random Fourier features are
+    `activation = "relu"` with them.
+    """
+
+    kind: Literal["coin_mlp"] = "coin_mlp"
+    axes: Literal["tyx", "yx"] = Field(
+        "tyx",
+        description="inputs; tyx: one network for all frames of a segment; yx: for a single frame",
+    )
+    width: int = Field(ge=1, le=8192, description="units of a hidden layer")
+    layers: int = Field(ge=1, le=64, description="hidden layers")
+    activation: Literal["sine", "relu"] = Field("sine", description="of hidden layers")
+    omega: float = Field(
+        30.0, gt=0, le=1000, description="omega_0 in sin(omega_0 (W x + b)); SIREN, section 3.2"
+    )
+    features: int = Field(
+        0, ge=0, le=8192, description="random frequencies, a cosine and a sine each; 0: coordinates"
+    )
+    sigmas: tuple[float, ...] | None = Field(
+        None, description="standard deviation of the frequencies along each axis, cycles a side"
+    )
+    seed: int = Field(0, ge=0, lt=1 << 31, description="of the frequencies")
+
+    @model_validator(mode="after")
+    def _one_sigma_an_axis(self) -> Self:
+        if not self.features:
+            if self.sigmas is not None:
+                raise ValueError("sigmas given, but features is 0")
+            return self
+        sigmas = self.sigmas or ()
+        if len(sigmas) != len(self.axes) or not all(0 <= s <= MAX_SIGMA for s in sigmas):
+            raise ValueError(
+                f"sigmas {sigmas[:8]}: one of 0 to {MAX_SIGMA:g} for each of the axes {self.axes}"
+            )
+        return self
+
+    @property
+    def num_inputs(self) -> int:
+        """Values that the first layer sees for a pixel."""
+        return 2 * self.features or len(self.axes)
+
+    def num_parameters(self, shape: VideoShape) -> int:
+        """Weights and biases of every layer."""
+        return self._num_weights(shape) + self.layers * self.width + shape.channels
+
+    def macs_per_frame(self, shape: VideoShape) -> int:
+        """Multiply-adds of one frame: every weight at every pixel, and the frequencies."""
+        macs = self._num_weights(shape) + self.features * len(self.axes)
+        return shape.height * shape.width * macs
+
+    def activations_per_frame(self, shape: VideoShape) -> int:
+        """Input and output of the widest layer at every pixel."""
+        return shape.height * shape.width * (2 * self.width + self.num_inputs)
+
+    def _num_weights(self, shape: VideoShape) -> int:
+        between = (self.layers - 1) * self.width
+        return self.width * (self.num_inputs + between + shape.channels)

@@ -1,0 +1,57 @@
+"""Settings of weight steps, and what follows from them without building the network."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from nvcodec.representations._coin_mlp_config import CoinMlpConfig
+from nvcodec.representations._config import RepresentationConfig
+from nvcodec.representations._image_cnn_config import ImageCnnConfig
+from nvcodec.video.info import VideoShape
+
+
+class WeightstepConfig(RepresentationConfig):
+    """Settings of weight steps around a network for a single frame."""
+
+    kind: Literal["weightstep"] = "weightstep"
+    base: Annotated[CoinMlpConfig | ImageCnnConfig, Field(discriminator="kind")]
+    domain: Literal["weight", "dct"] = Field(
+        "weight",
+        description="what a step holds: changes of weights (weight-step paper, Eq. 5), or of the "
+        "cosine transform of each layer (Eq. 6)",
+    )
+
+    @model_validator(mode="after")
+    def _one_frame(self) -> Self:
+        if isinstance(self.base, CoinMlpConfig) and self.base.axes != "yx":
+            raise ValueError(f"base, axes {self.base.axes}: allowed is yx, steps stand for time")
+        return self
+
+    @property
+    def random_access(self) -> str:
+        """A step changes the frame before it."""
+        return "frame t of a segment needs its anchor and t weight steps"
+
+    def resolve(self, height: int, width: int) -> Self:
+        """Fill in the base's settings."""
+        return self.model_copy(update={"base": self.base.resolve(height, width)})
+
+    def anchor_shape(self, shape: VideoShape) -> VideoShape:
+        """What the base stands for: one frame."""
+        return shape._replace(num_frames=1)
+
+    def num_parameters(self, shape: VideoShape) -> int:
+        """The anchor's, and as many again for every further frame."""
+        return shape.num_frames * self.base.num_parameters(self.anchor_shape(shape))
+
+    def num_sparse_parameters(self, shape: VideoShape) -> int:
+        """The steps."""
+        return (shape.num_frames - 1) * self.base.num_parameters(self.anchor_shape(shape))
+
+    def macs_per_frame(self, shape: VideoShape) -> int:
+        """Those of the base."""
+        return self.base.macs_per_frame(self.anchor_shape(shape))
+
+    def activations_per_frame(self, shape: VideoShape) -> int:
+        """Those of the base."""
+        return self.base.activations_per_frame(self.anchor_shape(shape))

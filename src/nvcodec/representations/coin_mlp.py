@@ -1,0 +1,104 @@
+"""Coordinate MLPs: SIREN, and random Fourier features with ReLU. (t, y, x) -> pixel.
+
+    coordinates --[cos, sin of 2 pi B v]--> hidden layers --> sigmoid --> pixel
+
+A patch may be any block of pixels, down to a single one: `patch_size = [1, 1]` fits sampled pixels.
+"""
+
+import itertools
+import math
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from nvcodec.coding.parameters import Role
+from nvcodec.representations import _noise
+from nvcodec.representations._base import Patches, Representation
+from nvcodec.representations._coin_mlp_config import CoinMlpConfig
+from nvcodec.representations._config import RepresentationConfig
+from nvcodec.video.info import VideoShape
+
+
+class CoinMlp(Representation[CoinMlpConfig]):
+    """An MLP from coordinates to colours.
+
+    Sources: SIREN (Sitzmann et al. 2020), section 3.2, for sine layers and their initial values;
+    Tancik et al. 2020, section 5, for Fourier features; COIN (Dupont et al. 2021) for the codec.
+    Differs: a sigmoid at the end keeps pixels in [0, 1]; frequencies come from integers, so that
+    only their seed travels.
+    """
+
+    Config: ClassVar[type[RepresentationConfig]] = CoinMlpConfig
+
+    def __init__(self, config: CoinMlpConfig, shape: VideoShape) -> None:
+        super().__init__(config, shape)
+        if config.axes == "yx" and shape.num_frames > 1:
+            raise ValueError(
+                f"axes yx: {shape.num_frames} frames a segment, allowed: 1 (--segment-frames 1)"
+            )
+        widths = [config.num_inputs, *[config.width] * config.layers, shape.channels]
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(widths))
+        if config.activation == "sine":
+            self._start_sines()
+        self.frequencies = _noise.normal((len(config.axes), config.features), config.seed)
+        for row, sigma in zip(self.frequencies, config.sigmas or (), strict=False):
+            row *= sigma
+
+    def _start_sines(self) -> None:
+        """SIREN, section 3.2 and its code: phases as wide as a period in the first layer."""
+        for i, layer in enumerate(self.layers):
+            assert isinstance(layer, nn.Linear)
+            inputs = layer.in_features
+            bound = 1 / inputs if i == 0 else math.sqrt(6 / inputs) / self.config.omega
+            nn.init.uniform_(layer.weight, -bound, bound)
+
+    @property
+    def canvas(self) -> tuple[int, int]:
+        """The video's own size."""
+        return self.shape.height, self.shape.width
+
+    def forward(self, patches: Patches) -> Tensor:
+        """Pixels of patches; see the base class.
+
+        Always in float32: half precision would leave a sine's phase two digits.
+        """
+        with torch.autocast(patches.t.device.type, enabled=False):
+            x = self._inputs(patches)
+            *hidden, last = self.layers
+            for layer in hidden:
+                x = layer(x)
+                is_sine = self.config.activation == "sine"
+                x = torch.sin(self.config.omega * x) if is_sine else torch.relu(x)
+            pixels: Tensor = torch.sigmoid(last(x))
+        return pixels
+
+    def _inputs(self, patches: Patches) -> Tensor:
+        """What the first layer sees, (N, h, w, num_inputs)."""
+        height, width = patches.size or self.canvas
+        device = patches.t.device
+        t = patches.t[:, None, None]
+        y = (patches.y[:, None] + torch.arange(height, device=device))[:, :, None]
+        x = (patches.x[:, None] + torch.arange(width, device=device))[:, None, :]
+        sides = ((t, self.shape.num_frames), (y, self.shape.height), (x, self.shape.width))
+        # Centres of pixels, from -1 to 1.
+        centres = [(2 * index + 1) / side - 1 for index, side in sides[-len(self.config.axes) :]]
+        v = torch.stack([c.expand(len(t), height, width) for c in centres], dim=-1)
+        if not self.config.features:
+            return v
+        cycles = (v + 1) / 2 @ torch.from_numpy(self.frequencies).to(device)
+        phase = 2 * math.pi * (cycles - cycles.floor())
+        return torch.cat([phase.cos(), phase.sin()], dim=-1)
+
+    def patch_sizes(self) -> tuple[list[int], list[int]]:
+        """Any."""
+        height, width = self.canvas
+        return list(range(1, height + 1)), list(range(1, width + 1))
+
+    def parameter_roles(self) -> Mapping[str, Role]:
+        """Biases and weights."""
+        return {
+            name: Role.BIAS if tensor.ndim == 1 else Role.WEIGHT
+            for name, tensor in self.named_parameters()
+        }

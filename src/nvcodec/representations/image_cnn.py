@@ -1,0 +1,104 @@
+"""A convolutional network on fixed noise, after Deep Image Prior: frame t is the answer to noise t.
+
+    noise --halve--> . --halve--> . ... --halve--> .
+      |skip          |skip                         |
+    head <--double-- . <--double-- . ... <---------+
+
+Nothing but the weights describes the picture; the noise follows from a seed and the frame's index.
+"""
+
+import functools
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nvcodec.coding.parameters import Role
+from nvcodec.representations import _noise
+from nvcodec.representations._base import Patches, Representation
+from nvcodec.representations._config import RepresentationConfig
+from nvcodec.representations._image_cnn_config import ImageCnnConfig, ScalePlan
+from nvcodec.video.info import VideoShape
+
+
+class Scale(nn.Module):
+    """One halving of the resolution, and the doubling across from it."""
+
+    def __init__(self, plan: ScalePlan, config: ImageCnnConfig) -> None:
+        super().__init__()
+        kernel, padding = config.kernel_size, config.kernel_size // 2
+        self.encoder = nn.Conv2d(plan.encoder_in, config.channels, kernel, 2, padding)
+        self.skip = (
+            nn.Conv2d(plan.encoder_in, config.skip_channels, 1) if config.skip_channels else None
+        )
+        self.decoder = nn.Conv2d(plan.decoder_in, config.channels, kernel, padding=padding)
+
+    def down(self, x: Tensor) -> Tensor:
+        """Features at half the resolution, (N, C, h / 2, w / 2)."""
+        return F.gelu(self.encoder(x))
+
+    def up(self, x: Tensor, across: Tensor) -> Tensor:
+        """Features at the resolution of `across`, what `down` was given: (N, C, h, w)."""
+        x = F.interpolate(x, scale_factor=2, mode="bilinear")
+        if self.skip is not None:
+            x = torch.cat([x, F.gelu(self.skip(across))], dim=1)
+        return F.gelu(self.decoder(x))
+
+
+class ImageCnn(Representation[ImageCnnConfig]):
+    """An hourglass of convolutions on noise, with or without long skip connections.
+
+    Sources: Ulyanov et al. 2018, Deep Image Prior, for the shape; weight-step paper, section 3.1,
+    for the picture as the answer to fixed noise, and section 4.1 for one noise tensor a frame.
+    Differs: GELU and no normalization layers, whose statistics would have to travel.
+    """
+
+    Config: ClassVar[type[RepresentationConfig]] = ImageCnnConfig
+
+    def __init__(self, config: ImageCnnConfig, shape: VideoShape) -> None:
+        super().__init__(config, shape)
+        self.scales = nn.ModuleList(Scale(plan, config) for plan in config.plan_scales())
+        self.head = nn.Conv2d(config.channels, shape.channels, 1)
+        for name, tensor in self.named_parameters():
+            if name.endswith("bias"):
+                nn.init.zeros_(tensor)
+            elif not name.startswith("head"):
+                nn.init.kaiming_normal_(tensor)
+
+    @property
+    def canvas(self) -> tuple[int, int]:
+        """The video's size, rounded up to what can be halved."""
+        return self.config.canvas_size(self.shape.height, self.shape.width)
+
+    def forward(self, patches: Patches) -> Tensor:
+        """Pixels of whole frames; see the base class."""
+        if patches.size is not None:
+            self.check_patch_size(patches.size)
+        height, width = self.canvas
+        seed, channels = self.config.seed, self.config.noise_channels
+        noise = [fixed_noise(seed + t, channels, height, width) for t in patches.t.tolist()]
+        x = torch.stack(noise).to(patches.t.device)
+        across = []
+        scales = [scale for scale in self.scales if isinstance(scale, Scale)]
+        for scale in scales:
+            across.append(x)
+            x = scale.down(x)
+        for scale in reversed(scales):
+            x = scale.up(x, across.pop())
+        pixels: Tensor = torch.sigmoid(self.head(x).float())
+        return pixels.permute(0, 2, 3, 1)
+
+    def parameter_roles(self) -> Mapping[str, Role]:
+        """Biases and weights."""
+        return {
+            name: Role.BIAS if tensor.ndim == 1 else Role.WEIGHT
+            for name, tensor in self.named_parameters()
+        }
+
+
+@functools.lru_cache(maxsize=8)
+def fixed_noise(seed: int, channels: int, height: int, width: int) -> Tensor:
+    """Uniform noise of variance 1, float32 (channels, height, width)."""
+    return torch.from_numpy(_noise.uniform((channels, height, width), seed)) * 12**0.5

@@ -1,0 +1,82 @@
+"""Weight steps: a network for the first frame of a segment, and one change of its weights a frame.
+
+    theta_0 --+ step 1--> theta_1 --+ step 2--> theta_2 ...
+       |                     |                     |
+    frame 0               frame 1               frame 2
+
+Stored values are half floats, so their sums are exact in float64 in any order: the weights of every
+frame are the same on every machine. A new segment begins with a new anchor; `--segment-frames` is
+the length of the paper's slices (section 4.3).
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from nvcodec.coding.parameters import Role
+from nvcodec.representations import build
+from nvcodec.representations._base import Patches, Representation
+from nvcodec.representations._config import RepresentationConfig
+from nvcodec.representations._cosine_transform import inverse_cosine_transform
+from nvcodec.representations._weightstep_config import WeightstepConfig
+from nvcodec.video.info import VideoShape
+
+ANCHOR = "anchor."
+
+
+class Weightstep(Representation[WeightstepConfig]):
+    """theta_t = theta_0 + the sum of steps 1 to t, around any network for one frame.
+
+    Source: weight-step paper, section 3.3; Eq. 6 for steps in the domain of the cosine transform.
+    """
+
+    Config: ClassVar[type[RepresentationConfig]] = WeightstepConfig
+
+    def __init__(self, config: WeightstepConfig, shape: VideoShape) -> None:
+        super().__init__(config, shape)
+        self.anchor = build(config.base, config.anchor_shape(shape))
+        self.steps = nn.ParameterList(
+            nn.Parameter(torch.zeros(shape.num_frames - 1, *p.shape))
+            for p in self.anchor.parameters()
+        )
+
+    @property
+    def canvas(self) -> tuple[int, int]:
+        """That of the base."""
+        return self.anchor.canvas
+
+    def weights(self, t: int) -> dict[str, Tensor]:
+        """theta_t, float32, by the base's names."""
+        states = {}
+        for (name, theta_0), steps in zip(self.anchor.named_parameters(), self.steps, strict=True):
+            total = steps[:t].double().sum(dim=0)
+            if self.config.domain == "dct":
+                # A layer's block: both channel axes, apart for every element of the kernels.
+                total = inverse_cosine_transform(total, range(min(total.ndim, 2)))
+            states[name] = (theta_0.double() + total).float()
+        return states
+
+    def forward(self, patches: Patches) -> Tensor:
+        """Pixels of patches; frames of a batch one after the other, each with its weights."""
+        pixels: Tensor | None = None
+        for t in sorted(set(patches.t.tolist())):
+            chosen = (patches.t == t).nonzero()[:, 0]
+            part = Patches(0 * chosen, patches.y[chosen], patches.x[chosen], patches.size)
+            rendered = functional_call(self.anchor, self.weights(t), (part,))
+            if pixels is None:
+                pixels = rendered.new_empty(len(patches.t), *rendered.shape[1:])
+            pixels = pixels.index_copy(0, chosen, rendered)
+        assert pixels is not None
+        return pixels
+
+    def patch_sizes(self) -> tuple[list[int], list[int]]:
+        """Those of the base."""
+        return self.anchor.patch_sizes()
+
+    def parameter_roles(self) -> Mapping[str, Role]:
+        """The base's roles, and those of steps."""
+        roles = {ANCHOR + name: role for name, role in self.anchor.parameter_roles().items()}
+        return roles | {f"steps.{i}": Role.DELTA for i in range(len(self.steps))}
