@@ -11,6 +11,7 @@ float32 weights.
 
 import argparse
 import datetime
+import itertools
 import json
 import math
 import os
@@ -114,8 +115,10 @@ def measure(clip: str, preset: Preset) -> dict:
     )
     started, cpu_s = time.monotonic(), time.process_time()
     stages = []
+    epochs = itertools.accumulate(stage.config.epochs for stage in fitting.stages)
+    ends = [n * fitting.batches.steps_per_epoch for n in epochs]
     for record in fitting.run():
-        if record.step == sum(fitting.steps[: record.stage_number + 1]):
+        if record.step == ends[record.stage_number]:
             times = {"wall_s": time.monotonic() - started, "cpu_s": time.process_time() - cpu_s}
             stages.append({"stage": record.stage, "psnr_rgb_db": psnr_db(fitting), **times})
             print(json.dumps(stages[-1]), flush=True)
