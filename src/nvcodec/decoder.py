@@ -248,6 +248,7 @@ class Decoder:
         self.precision: Precision = precision
         self.limits = limits
         self._opened: tuple[int, SegmentDecoder] | None = None
+        self._clip: Segment | None = None
         self._damage: list[str] = []
         try:
             self.reader = NvcReader(source, limits=limits, keep_going=keep_going)
@@ -290,32 +291,40 @@ class Decoder:
         if not found:
             known = ", ".join(f"{number} {clip.name}" for number, clip in enumerate(clips))
             raise VideoError(f"clip {name}: not in the file, which has {known or 'one video only'}")
+        if len(found) > 1:
+            numbers = ", ".join(str(i) for i, clip in enumerate(clips) if clip.name == name)
+            raise VideoError(f"clip {name}: several have that name; take a number: {numbers}")
         (first, last), rate = found[0].segment, found[0].frame_rate
+        self._clip = found[0].segment
         self.start += first
         self.stop = last if self.stop is None else min(first + self.stop, last)
         self.info = replace(self.info, num_frames=last - first, frame_rate=rate)
 
     def __len__(self) -> int:
-        """Number of frames in the file; a pipe does not know it."""
+        """Number of frames in the file, or in the clip chosen; a pipe does not know it."""
         if not self.reader.is_seekable:
             raise TypeError("the number of frames in a pipe is known at its end only")
+        if self._clip is not None:
+            return self._clip.num_frames
         index = self.reader.index
         return index[-1].first_frame + index[-1].num_frames if index else 0
 
     def __getitem__(self, t: int) -> NDArray[np.uint8]:
-        """Frame `t` of the whole file as pixels; the file must be seekable.
+        """Frame `t` of the file, or of the clip chosen, as pixels; the file must be seekable.
 
         Returns:
             uint8 (H, W, 3) RGB, or (H, W, 1) for a grey video.
         """
-        t = t + len(self) if t < 0 else t
+        asked, t = t, t + len(self) if t < 0 else t
+        if self._clip is not None:
+            t = t + self._clip.start if 0 <= t < len(self) else -1
         for position, info in enumerate(self.reader.index):
             if info.first_frame <= t < info.first_frame + info.num_frames:
                 if self._opened is None or self._opened[0] != position:
                     coded = self.reader.read_segment(position)
                     self._opened = position, self._open_segment(coded)
                 return self._opened[1].rgb(t - info.first_frame, self.info)
-        raise IndexError(f"frame {t} is not in the file")
+        raise IndexError(f"frame {asked} is not in the file")
 
     def segments(self) -> Iterator[tuple[Segment, CodedSegment]]:
         """The coded segments that hold frames asked for, with the frames of each."""

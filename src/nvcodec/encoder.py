@@ -293,7 +293,9 @@ class _Encoding:
             should_stop=self.should_stop,
             on_record=on_record,
         )
-        fit_s = max(fitted_s, time.monotonic() - started)
+        this_run_s = time.monotonic() - started
+        self.recalled_s += max(0.0, fitted_s - this_run_s)
+        fit_s = max(fitted_s, this_run_s)
         self.fit_s += fit_s
         coded = CodedSegment(number, first_frame, len(planes), encoded.sections, encoded.digest)
         meter = QualityMeter(self.video.info)

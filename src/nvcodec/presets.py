@@ -127,7 +127,7 @@ def read_preset(
         if not any("lmbda" in stage for stage in stages):
             raise PresetError(
                 f"preset {name}: lmbda {lmbda} given, but no stage has one; "
-                "those of the nvrc presets have"
+                "those of the nvrc and weightstep presets have"
             )
         stages = tuple({**s, "lmbda": lmbda} if "lmbda" in s else s for s in stages)
     if epochs is not None:

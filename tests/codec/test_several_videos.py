@@ -2,8 +2,10 @@
 
 import io
 import json
+from dataclasses import replace
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
 import nvcodec
@@ -15,11 +17,12 @@ from codec_helpers import (
     video_info,
     write_y4m,
 )
+from nvcodec.container.header import DEFAULT_LIMITS
 from nvcodec.container.payloads import pack_clips, parse_clips
 from nvcodec.container.reader import NvcReader
 from nvcodec.container.writer import NvcWriter
 from nvcodec.encoder import encode
-from nvcodec.errors import InterruptedEncodeError, MalformedError, VideoError
+from nvcodec.errors import InterruptedEncodeError, LimitError, MalformedError, VideoError
 from nvcodec.presets import load_preset
 from nvcodec.segments import Clip, Segment
 from nvcodec.video import create_video, open_video
@@ -63,6 +66,30 @@ def test_each_video_comes_back(both, sources, tmp_path, call):
                 assert_same_frames(list(video), whole[slice(*clip.segment)])
     part = decoded_planes(both, clip="other", frames=slice(1, 3))
     assert_same_frames(part, whole[4:6])
+
+
+def test_a_video_by_index_is_as_if_it_were_alone(both):
+    with nvcodec.open(both, clip="other") as video:
+        assert len(video) == 5
+        pixels = list(video)
+        assert [np.array_equal(video[t], pixels[t]) for t in (0, 4, -1, -5)] == [True] * 4
+        for outside in (5, -6):
+            with pytest.raises(IndexError, match=f"frame {outside} "):
+                video[outside]
+
+
+def test_videos_of_one_name_go_by_number(sources, tmp_path):
+    path = tmp_path / "all.nvc"
+    nvcodec.encode([sources[0]] * 2, path, preset=TINY_NERV, epochs=3)
+    with pytest.raises(VideoError, match="several have that name; take a number: 0, 1"):
+        decoded_planes(path, clip="first")
+    assert len(decoded_planes(path, clip="1")) == 3
+
+
+def test_more_videos_than_the_limits_allow():
+    limits = replace(DEFAULT_LIMITS, segments=1)
+    with pytest.raises(LimitError, match="videos"):
+        parse_clips(pack_clips(CLIPS), limits)
 
 
 def test_the_command_and_what_info_says(sources, tmp_path, call):
@@ -137,8 +164,11 @@ def test_stopped_and_continued_it_is_the_same_file(both, sources, tmp_path):
 def test_a_payload_by_hand():
     payload = pack_clips(CLIPS)
     assert payload == b"\2" + b"\3\x19\1\5first" + b"\5\xb0\xea\1\xe9\7\5other"
-    assert parse_clips(payload) == CLIPS
-    assert parse_clips(pack_clips([Clip("a\n\udc80é", *CLIPS[0][1:])]))[0].name == "a??é"
+    assert parse_clips(payload, DEFAULT_LIMITS) == CLIPS
+    assert (
+        parse_clips(pack_clips([Clip("a\n\udc80é", *CLIPS[0][1:])]), DEFAULT_LIMITS)[0].name
+        == "a??é"
+    )
 
 
 @pytest.mark.parametrize(
@@ -155,7 +185,7 @@ def test_a_payload_by_hand():
 )
 def test_payloads_that_are_none(payload, message):
     with pytest.raises(MalformedError, match=message):
-        parse_clips(payload)
+        parse_clips(payload, DEFAULT_LIMITS)
 
 
 @pytest.mark.parametrize("clips", [CLIPS[:1], [*CLIPS, Clip("z", Segment(8, 9), Fraction(1))]])

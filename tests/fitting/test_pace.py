@@ -14,7 +14,7 @@ def test_steps():
     assert pace.outlook(10, 99.0, 2.0) == (14, 8.0)
 
 
-def test_time_is_shared_in_proportion_to_epochs():
+def test_time_is_shared_in_proportion_to_steps():
     pace = TimePace([6, 0, 2], 80.0)
     assert pace.progress(0, 0, 0.0) == 0
     assert pace.progress(0, 9, 30.0) == 0.5

@@ -111,12 +111,14 @@ def pack_clips(clips: Sequence[Clip]) -> bytes:
     return b"".join(parts)
 
 
-def parse_clips(payload: bytes) -> list[Clip]:
+def parse_clips(payload: bytes, limits: Limits) -> list[Clip]:
     """The videos in the payload of clip."""
     cursor = Cursor(payload, "clip")
     clips: list[Clip] = []
     start = 0
-    for number in range(cursor.varint("number of videos")):
+    count = cursor.varint("number of videos")
+    limits.check("clip", "videos", count, limits.segments)
+    for number in range(count):
         cursor.where = f"clip {number}"
         num_frames = cursor.varint("number of frames")
         rate = cursor.varint("frame rate"), cursor.varint("frame rate")

@@ -139,7 +139,7 @@ class NvcReader:
         chunk = ChunkStream(source, self.limits, first_sequence=None).next_chunk()
         if chunk is None or chunk.header.kind != "clip":
             return []
-        clips = parse_clips(chunk.payload)
+        clips = parse_clips(chunk.payload, self.limits)
         _check_clips(clips, last.segment.stop)
         return clips
 
@@ -243,7 +243,9 @@ class _Walk:
                         segment = self._check_segment(chunk)
                     case "clip":
                         description = "where each video begins"
-                        self.clips = parse_clips(chunk.payload)
+                        if self._index is not None or self.clips:
+                            raise MalformedError(f"byte {chunk.offset:,}: a clip out of place")
+                        self.clips = parse_clips(chunk.payload, self.limits)
                         if not self.stream.damages:
                             _check_clips(self.clips, self._next_frame)
                     case "indx":
@@ -282,8 +284,9 @@ class _Walk:
         start, stop = segment.segment
         self.limits.check(where, "segments", len(self.infos) + 1, self.limits.segments)
         self.limits.check(where, "frames up to here", stop, self.limits.frames)
-        if self._index is not None:
-            raise MalformedError(f"{where}: stands after indx")
+        if self._index is not None or self.clips:
+            before = "clip" if self._index is None else "indx"
+            raise MalformedError(f"{where}: stands after {before}")
         expected = (self.infos[-1].number + 1 if self.infos else 0, self._next_frame)
         seen = (segment.number, start)
         if seen != expected:

@@ -6,6 +6,8 @@ from typing import Any
 
 JUMP = 10.0
 """A mean loss so many times the one before is a jump; both are of an epoch, all frames in them."""
+MIN_MEAN = 1e-6
+"""Means below count as this: black frames have next to no loss."""
 MAX_RECOVERIES = 4
 """Of one stage; the learning rate is halved each time."""
 
@@ -23,7 +25,11 @@ class Guard:
         """Whether the mean loss of an epoch is not finite, or far above the one before."""
         if not math.isfinite(mean):
             return True
-        return self._watches_jumps and self._mean is not None and mean > JUMP * self._mean
+        return (
+            self._watches_jumps
+            and self._mean is not None
+            and mean > JUMP * max(self._mean, MIN_MEAN)
+        )
 
     def keep(self, mean: float, state: dict[str, Any]) -> None:
         """Remember a state as good."""

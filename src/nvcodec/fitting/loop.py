@@ -87,7 +87,7 @@ class Fitting:
         """Prepare a fitting; nothing runs yet.
 
         `frames` is uint8 (T, H, W, C) on the representation's device. With `time_limit_s`, stages
-        share that time in proportion to their epochs, and schedules follow the clock.
+        share that time in proportion to their steps, and schedules follow the clock.
         """
         if config.patch_size is not None:
             representation.check_patch_size(config.patch_size)
@@ -105,13 +105,11 @@ class Fitting:
         self.part_size = self.batches.batch_size
         """Patches, or frames, computed at a time; less than a batch where memory is short."""
         turns = [stage.turns(len(frames)) for stage in stages]
-        epochs = [
-            0 if n == 0 else stage.config.epochs for n, stage in zip(turns, stages, strict=True)
+        steps = [
+            0 if n == 0 else stage.config.epochs * self.batches.num_steps(n)
+            for n, stage in zip(turns, stages, strict=True)
         ]
-        steps = [e * self.batches.num_steps(n) for e, n in zip(epochs, turns, strict=True)]
-        self.pace: Pace = (
-            StepPace(steps) if time_limit_s is None else TimePace(epochs, time_limit_s)
-        )
+        self.pace: Pace = StepPace(steps) if time_limit_s is None else TimePace(steps, time_limit_s)
         self.steps_done = 0
         self._rate_factor = 1.0
         self.autocast_dtype = autocast_dtype(config.precision, frames.device)
@@ -175,7 +173,8 @@ class Fitting:
         progress = pace.progress(number, step, clock.elapsed_s)
         while progress < 1:
             if should_stop():
-                self._save(number, step, optimizers, clock.elapsed_s)
+                if self._is_finite():  # otherwise the state before is the one to go on from
+                    self._save(number, step, optimizers, clock.elapsed_s)
                 raise InterruptedEncodeError("stopped on request; everything up to here is saved")
             tensor = self._step(number, step, progress, optimizers)
             step += 1
@@ -198,7 +197,7 @@ class Fitting:
                 guard.keep(mean, self._fitted_state(number, step, optimizers))
                 total, count = torch.zeros_like(total), 0
             if to_evaluate:
-                self._evaluate()
+                self._try_to_evaluate(stage, step)
                 clock.restart("evaluation")
             if last or clock.is_due("record", RECORD_INTERVAL_S):
                 clock.restart("record")
@@ -277,6 +276,8 @@ class Fitting:
     def _halve_parts(self, stage: Stage[Any], step: int, error: torch.OutOfMemoryError) -> None:
         """Compute batches in smaller parts from now on: the same steps in less memory.
 
+        Of a loss that is no mean over patches, such as that of YUV, it is the parts' mean.
+
         Nothing was changed by the step that failed, so it is done again.
 
         Raises:
@@ -320,6 +321,20 @@ class Fitting:
             side = {name: _array(tensor) for name, tensor in tables.get(spec.name, {}).items()}
             fitted.append(Parameter(spec, _array(values[spec.name]), mask, side or None))
         return fitted
+
+    def _try_to_evaluate(self, stage: Stage[Any], step: int) -> None:
+        """Evaluate; where there is not the memory for a whole frame, go on without."""
+        try:
+            self._evaluate()
+        except torch.OutOfMemoryError:
+            self.state.representation.train()
+            self._evaluation_interval = math.inf
+            warnings.warn(
+                f"stage {stage.config.kind}, step {step}: out of memory for a whole frame; "
+                "going on without measuring",
+                FittingWarning,
+                stacklevel=2,
+            )
 
     def _evaluate(self) -> None:
         """Measure what a decoder would show if the fitting ended here."""

@@ -43,10 +43,10 @@ class StepPace:
 
 
 class TimePace:
-    """All stages share a time, in proportion to their epochs; each takes one step at least."""
+    """All stages share a time, in proportion to their steps; each takes one step at least."""
 
-    def __init__(self, epochs: Sequence[int], limit_s: float) -> None:
-        ends = list(itertools.accumulate(epochs))
+    def __init__(self, steps: Sequence[int], limit_s: float) -> None:
+        ends = list(itertools.accumulate(steps))
         self._ends = [end / max(ends[-1], 1) for end in ends]
         self.limit_s = limit_s
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from nvcodec.errors import UnsupportedVideoError
+from nvcodec.errors import UnsupportedVideoError, VideoError
 from nvcodec.segments import Clip, Segment
 from nvcodec.video.info import Planes, VideoInfo
 from nvcodec.video.reader import VideoReader, open_video
@@ -32,6 +32,8 @@ def open_videos(sources: Sequence[str | Path | BinaryIO], **options: Any) -> Vid
         VideoError: One of them cannot be read.
         UnsupportedVideoError: They differ in more than length and frame rate, or one is a stream.
     """
+    if not sources:
+        raise VideoError("no source given")
     if len(sources) == 1:
         return open_video(sources[0], **options)
     infos = []
