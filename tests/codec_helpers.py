@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nvcodec.fitting.batches import Batches
 from nvcodec.video import Chroma, Planes, VideoInfo, create_video
 
 TESTS = Path(__file__).resolve().parent
@@ -103,6 +104,32 @@ def python(script: str, *words: object) -> str:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def decoded_elsewhere(path: Path, num_threads: int, has_onednn: bool) -> tuple[list[str], Any]:
+    """Hashes of a file's integers and its pixels, decoded in float32 in a fresh process."""
+    script = """
+import json, sys, torch
+torch.set_num_threads(int(sys.argv[2]))
+torch.backends.mkldnn.enabled = sys.argv[3] == "True"
+from nvcodec.container.header import DEFAULT_LIMITS
+from nvcodec.decoder import Decoder, build_checked, unpack_segment
+with Decoder(sys.argv[1], device="cpu", precision="fp32") as decoder:
+    digests = []
+    for _, segment in decoder.segments():
+        network = build_checked(decoder.head, segment.num_frames, DEFAULT_LIMITS)
+        digests.append(unpack_segment(decoder.head, segment, network).digest().hex())
+with Decoder(sys.argv[1], device="cpu", precision="fp32") as decoder:
+    print(json.dumps([digests, [frame.tolist() for frame in decoder]]))
+"""
+    digests, pixels = json.loads(python(script, path, num_threads, has_onednn))
+    return digests, np.array(pixels)
+
+
+def whole_batch(batches: Batches, stage: int, step: int, frame: int | None = None) -> Any:
+    """Coordinates and pixels of a step's batch, all at once."""
+    ((_, patches, target),) = batches.parts(stage, step, frame, batches.batch_size)
+    return patches, target
 
 
 def decoded_planes(path: Path, **options: Any) -> list[Planes]:

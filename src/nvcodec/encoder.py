@@ -289,7 +289,7 @@ class _Encoding:
             color=self.color,
             device=self.device,
             store=store,
-            time_limit_s=self._time_limit_s(segment, planes),
+            time_limit_s=self._time_limit_s(head, segment, planes[0]),
             should_stop=self.should_stop,
             on_record=on_record,
         )
@@ -310,7 +310,7 @@ class _Encoding:
             store.clear()
         return encoded.digest
 
-    def _time_limit_s(self, segment: Segment, planes: list[Planes]) -> float | None:
+    def _time_limit_s(self, head: Head, segment: Segment, frame: Planes) -> float | None:
         """Time for fitting one segment: its share of what is left, less what measuring takes."""
         if self.settings.max_time_s is None:
             return None
@@ -323,15 +323,13 @@ class _Encoding:
         spent_s = time.monotonic() - self.started + self.recalled_s
         frames_left = (count or segment.stop) - segment.start
         share_s = (self.settings.max_time_s - spent_s) * segment.num_frames / frames_left
-        return share_s - self._measuring_s(segment, planes[0])
+        return share_s - self._measuring_s(head, segment, frame)
 
-    def _measuring_s(self, segment: Segment, frame: Planes) -> float:
+    def _measuring_s(self, head: Head, segment: Segment, frame: Planes) -> float:
         """Time that decoding and measuring a segment will take, going by one frame of noise."""
         if not self.settings.verify:
             return CODING_S
-        shape = VideoShape.of_samples(
-            self.color, segment.num_frames, self.video.info.height, self.video.info.width
-        )
+        shape = segment_shape(head, segment.num_frames)
         representation = build(self.preset.representation_config, shape).to(self.device)
         first = torch.zeros(1, dtype=torch.int64, device=self.device)
         for _ in range(2):  # the first time takes longer

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nvcodec
-from codec_helpers import ROOT, TESTS, nvc, python
+from codec_helpers import ROOT, TESTS, decoded_elsewhere, nvc
 from nvcodec.container.reader import NvcReader
 from nvcodec.errors import BitstreamError
 from nvcodec.presets import preset_names
@@ -72,25 +72,11 @@ def test_other_arithmetic_gives_the_same_integers_and_pixels_within_a_step(
         path = tmp_path / "a.nvc"
         words = ("-p", "coin-mlp-siren", "--epochs", 30, *SMALL, "-q")
         assert call("encode", CLIP, "-o", path, *words).code == 0
-    script = """
-import json, sys, torch
-torch.set_num_threads(int(sys.argv[2]))
-torch.backends.mkldnn.enabled = sys.argv[2] == "2"
-from nvcodec.container.header import DEFAULT_LIMITS
-from nvcodec.decoder import Decoder, build_checked, unpack_segment
-with Decoder(sys.argv[1], device="cpu", precision="fp32") as decoder:
-    digests = []
-    for _, segment in decoder.segments():
-        network = build_checked(decoder.head, segment.num_frames, DEFAULT_LIMITS)
-        digests.append(unpack_segment(decoder.head, segment, network).digest().hex())
-with Decoder(sys.argv[1], device="cpu", precision="fp32") as decoder:
-    print(json.dumps([digests, [frame.tolist() for frame in decoder]]))
-"""
-    one, two = (json.loads(python(script, path, threads)) for threads in (1, 2))
+    one, two = (decoded_elsewhere(path, n, has_onednn=n == 2) for n in (1, 2))
     assert one[0] == two[0]
     with NvcReader(path) as reader:
         assert one[0] == [segment.digest.hex() for segment in reader.segments()]
-    difference = np.abs(np.array(one[1]) - np.array(two[1]))
+    difference = np.abs(one[1] - two[1])
     assert difference.max() <= 1
     assert np.mean(difference > 0) < 1e-3
 

@@ -1,7 +1,6 @@
 """From videos of many kinds to `.nvc` files and back, through the Python interface."""
 
 import io
-import json
 import warnings
 
 import numpy as np
@@ -15,9 +14,9 @@ from codec_helpers import (
     TINY_NVRC,
     TINY_RAW,
     assert_same_frames,
+    decoded_elsewhere,
     decoded_planes,
     moving_frames,
-    python,
     video_info,
     write_video,
     write_y4m,
@@ -207,27 +206,12 @@ def test_decoding_in_other_arithmetic_gives_the_same_video(clip, encoded, tmp_pa
     if preset != TINY:
         encoded = tmp_path / "a.nvc"
         nvcodec.encode(clip, encoded, preset=preset, segment_frames=3)
-    script = """
-import json, sys, torch
-torch.set_num_threads(1)
-torch.backends.mkldnn.enabled = False
-from nvcodec.container.header import DEFAULT_LIMITS
-from nvcodec.decoder import Decoder, build_checked, unpack_segment
-with Decoder(sys.argv[1], device="cpu", precision="fp32") as decoder:
-    digests = []
-    for _, segment in decoder.segments():
-        network = build_checked(decoder.head, segment.num_frames, DEFAULT_LIMITS)
-        digests.append(unpack_segment(decoder.head, segment, network).digest().hex())
-with Decoder(sys.argv[1], device="cpu", precision="fp32") as decoder:
-    pixels = [frame.tolist() for frame in decoder]
-print(json.dumps([digests, pixels]))
-"""
-    digests, pixels = json.loads(python(script, encoded))
+    digests, pixels = decoded_elsewhere(encoded, 1, has_onednn=False)
     with NvcReader(encoded) as reader:
         head, segments = reader.head, list(reader.segments())
     assert digests == [segment.digest.hex() for segment in segments]
     ours = np.stack(list(nvcodec.decode(encoded, device="cpu"))).astype(int)
-    difference = np.abs(ours - np.array(pixels))
+    difference = np.abs(ours - pixels)
     assert difference.max() <= 1
     assert np.mean(difference > 0) < 1e-3
     network = build_checked(head, 2, DEFAULT_LIMITS)

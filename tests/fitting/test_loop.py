@@ -5,6 +5,7 @@ import warnings
 import pytest
 import torch
 
+from codec_helpers import whole_batch
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.errors import DivergedError, FitMemoryError, InterruptedEncodeError, ResumeError
 from nvcodec.fitting.batches import Batches
@@ -160,7 +161,7 @@ def test_patches_cover_every_pixel_once_an_epoch_and_padding_costs_nothing():
     assert batches.steps_per_epoch == 4
     seen = torch.zeros(4, 20, 24)
     for step in range(4):
-        patches, target = batches.batch(0, step)
+        patches, target = whole_batch(batches, 0, step)
         for i, t in enumerate(patches.t.tolist()):
             y, x = int(patches.y[i]), int(patches.x[i])
             seen[t, y : y + 10, x : x + 12] += 1
@@ -171,14 +172,13 @@ def test_patches_cover_every_pixel_once_an_epoch_and_padding_costs_nothing():
         rows = patches.y[:, None] + torch.arange(10)
         assert torch.equal(output[rows >= 16], target[rows >= 16])
     assert (seen == 1).all()
-    assert not torch.equal(batches.batch(0, 0)[0].t, batches.batch(0, 4)[0].t) or not torch.equal(
-        batches.batch(0, 0)[0].y, batches.batch(0, 4)[0].y
-    )
+    one, other = (whole_batch(batches, 0, step)[0] for step in (0, 4))
+    assert not torch.equal(one.t, other.t) or not torch.equal(one.y, other.y)
 
 
 def test_whole_frames_are_cropped_to_the_video():
     batches = Batches(video(), (20, 24), None, batch_size=2, seed=0)
-    patches, target = batches.batch(0, 0)
+    patches, target = whole_batch(batches, 0, 0)
     assert isinstance(patches, Patches)
     assert target.shape == (2, 16, 24, 3)
     assert batches.ignore_padding(torch.zeros(2, 20, 24, 3), target, patches).shape == target.shape

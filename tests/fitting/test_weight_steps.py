@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from codec_helpers import whole_batch
 from nvcodec.coding.parameters import Role
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.errors import InterruptedEncodeError
@@ -100,7 +101,7 @@ def test_frames_have_their_turns():
 def test_turns_of_sampled_pixels():
     fitting = make([*ANCHOR, STEPS], patch_size=(1, 1), batch_size=100)
     assert fitting.pace.outlook(0, 0, 1).num_steps == 60 * 3 + 5 * 3 + 30 * 3 * 3
-    patches, target = fitting.batches.batch(0, 0, 2)
+    patches, target = whole_batch(fitting.batches, 0, 0, 2)
     assert (patches.t == 2).all()
     assert torch.equal(target[:, 0, 0], video()[2, patches.y, patches.x].float() / 255)
     list(fitting.run())

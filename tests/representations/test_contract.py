@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from codec_helpers import whole_batch
 from nvcodec.coding.parameters import Parameter, Role
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.fitting.loop import Fitting
@@ -82,7 +83,7 @@ def test_ten_steps_lower_the_loss(network, color):
     scheme = load_scheme({"kind": "raw_fp16"})
     config = FittingConfig(batch_size=1, precision="fp32")
     fitting = Fitting(network, gradient_video(), [stage], scheme, config, color, seed=0)
-    patches, target = fitting.batches.batch(0, 0)
+    patches, target = whole_batch(fitting.batches, 0, 0)
 
     def loss() -> float:
         with torch.no_grad():

@@ -47,15 +47,14 @@ class Batches:
             return self.steps_per_epoch
         return turns * (self.frame_patches // min(self.batch_size, self.frame_patches))
 
-    def batch(self, stage: int, step: int, frame: int | None = None) -> tuple[Patches, Tensor]:
-        """Coordinates of a step (one frame, or any) and pixels in [0, 1], float32 (N, h, w, C)."""
-        ((_, patches, target),) = self.parts(stage, step, frame, self.batch_size)
-        return patches, target
-
     def parts(
         self, stage: int, step: int, frame: int | None, part_size: int
     ) -> Iterator[tuple[float, Patches, Tensor]]:
-        """A step's batch, so many patches at a time: their share of it, coordinates, pixels."""
+        """A step's batch (of one frame, or any), so many patches at a time.
+
+        Yields:
+            Their share of the batch, coordinates, and pixels in [0, 1], float32 (N, h, w, C).
+        """
         num_patches = self.num_patches if frame is None else self.frame_patches
         size = min(self.batch_size, num_patches)
         epoch, position = divmod(step, num_patches // size)

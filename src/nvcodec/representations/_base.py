@@ -5,7 +5,7 @@ tensors are on.
 """
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
@@ -40,6 +40,12 @@ class Patches:
         """Whole frames with indices `t`."""
         zeros = torch.zeros_like(t)
         return cls(t, zeros, zeros)
+
+
+def cell_multiples(base_size: Sequence[int], scale: int) -> tuple[list[int], list[int]]:
+    """Heights and widths, in pixels, of blocks of base cells that divide the canvas, rising."""
+    heights, widths = ([scale * k for k in range(1, n + 1) if n % k == 0] for n in base_size)
+    return heights, widths
 
 
 ConfigT = TypeVar("ConfigT", bound=RepresentationConfig)

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nvcodec.coding.parameters import Role
-from nvcodec.representations._base import Patches, Representation
+from nvcodec.representations._base import Patches, Representation, cell_multiples
 from nvcodec.representations._config import RepresentationConfig
 from nvcodec.representations._coordinates import (
     blend_times,
@@ -312,10 +312,7 @@ class Hinerv(Representation[HinervConfig]):
 
     def patch_sizes(self) -> tuple[list[int], list[int]]:
         """Multiples of the product of strides that divide the canvas."""
-        heights, widths = (
-            [self.scale * k for k in range(1, n + 1) if n % k == 0] for n in self.base_size
-        )
-        return heights, widths
+        return cell_multiples(self.base_size, self.scale)
 
     def parameter_roles(self) -> Mapping[str, Role]:
         """Grids are grids, one-dimensional tensors biases, the rest weights."""

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nvcodec.coding.parameters import Role
-from nvcodec.representations._base import Patches, Representation
+from nvcodec.representations._base import Patches, Representation, cell_multiples
 from nvcodec.representations._config import RepresentationConfig
 from nvcodec.representations._coordinates import is_inside, padded_range
 from nvcodec.representations._nerv_config import (
@@ -197,10 +197,7 @@ class Nerv(Representation[NervConfig]):
         """
         if not self.config.has_patches:
             return super().patch_sizes()
-        heights, widths = (
-            [self.scale * k for k in range(1, n + 1) if n % k == 0] for n in self.base_size
-        )
-        return heights, widths
+        return cell_multiples(self.base_size, self.scale)
 
     def parameter_roles(self) -> Mapping[str, Role]:
         """Norms are norms, other one-dimensional tensors biases, the rest weights."""
