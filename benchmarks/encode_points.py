@@ -5,18 +5,21 @@
 
 A point is a name and what follows `nvc encode CLIP`. Size is the file's, quality is measured by
 `nvc verify --against CLIP` in a process of its own. Points that OUT already holds for this clip and
-command are skipped, so that the same command continues.
+command are skipped, and one that was interrupted goes on from its job in OUT's `.work` folder, so
+that the same command continues, in pieces of any length (`timeout 540 python ...`).
 """
 
 import argparse
 import datetime
+import hashlib
 import json
 import os
 import platform
+import resource
 import shlex
+import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -32,19 +35,20 @@ def nvc(*words: str) -> list[dict]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def measure(clip: str, words: list[str]) -> dict:
+def measure(clip: str, words: list[str], folder: Path) -> dict:
     """One point: encode, then verify against the source in a fresh process."""
     source_words = []
     for option in ("--frames", "--scale"):
         if option in words:
             source_words += [option, words[words.index(option) + 1]]
-    with tempfile.TemporaryDirectory() as folder:
-        path = str(Path(folder) / "out.nvc")
-        started = time.monotonic()
-        *events, encoded = nvc("encode", clip, "-o", path, *words)
-        encode_s = time.monotonic() - started
-        verified = nvc("verify", path, "--against", clip, *source_words)[-1]
-        info = nvc("info", path)[-1]
+    folder.mkdir(parents=True, exist_ok=True)
+    path = str(folder / "out.nvc")
+    started, used_s = time.monotonic(), _children_cpu_s()
+    *events, encoded = nvc("encode", clip, "-o", path, "-y", *words)
+    encode_s, cpu_s = time.monotonic() - started, _children_cpu_s() - used_s
+    verified = nvc("verify", path, "--against", clip, *source_words)[-1]
+    info = nvc("info", path)[-1]
+    shutil.rmtree(folder)
     fitted = [event for event in events if event["event"] == "fit"][-1]
     sections: dict[str, int] = {}
     for entry in info["bytes"]:
@@ -57,6 +61,9 @@ def measure(clip: str, words: list[str]) -> dict:
         "rate_bpp": encoded["rate_bpp"],
         "quality": {k: v for k, v in verified.items() if "psnr" in k or "ssim" in k},
         "encode_s": encode_s,
+        "encode_cpu_s": cpu_s,
+        "fit_s": encoded["fit_s"],
+        "steps": fitted["step"],
         "decode_s": encoded["decode_s"],
         "bytes_by_kind": sections,
         "estimated_bits": fitted["estimated_bits"],
@@ -64,19 +71,30 @@ def measure(clip: str, words: list[str]) -> dict:
     }
 
 
-def measure_all(clip: str, points: list[tuple[str, str]], out: Path) -> None:
-    """Measure every point, a name and words, that `out` does not hold yet."""
+def _children_cpu_s() -> float:
+    """Processor time of all processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def measure_all(
+    clip: str, points: list[tuple[str, str]], out: Path, facts: dict | None = None
+) -> None:
+    """Measure points, a name and words each, that `out` does not hold; lines get `facts` too."""
     lines = out.read_text().splitlines() if out.exists() else []
     done = {(line["clip"], line["command"]) for line in map(json.loads, lines)}
     for name, text in points:
         command = f"nvc encode {Path(clip).name} {text}"
         if (Path(clip).name, command) in done:
             continue
+        digest = hashlib.sha256(f"{Path(clip).resolve()} {text}".encode()).hexdigest()[:16]
+        folder = out.with_suffix(".work") / digest
         line = {
             "name": name,
             "clip": Path(clip).name,
             "command": command,
-            **measure(clip, shlex.split(text)),
+            **measure(clip, shlex.split(text), folder),
+            **(facts or {}),
             "date": datetime.date.today().isoformat(),
             "device": f"{platform.machine()} CPU, {os.cpu_count()} cores",
             "threads": torch.get_num_threads(),

@@ -3,8 +3,9 @@
     python benchmarks/nvrc_against_hinerv.py CLIP --out results/nvrc_against_hinerv.jsonl
 
 Four widths of each preset; HiNeRV's are pruned, fitted under 6-bit Quant-Noise and coded
-arithmetically, NVRC's are fitted for rate and distortion at the lambda beside the width. Both see
-the same samples. Resumable: the same command continues. Draws the curves beside OUT.
+arithmetically, NVRC's are fitted for rate and distortion, each at its lambda (`--lmbdas`: an error
+that one clip hardly has is large for another). Both see the same samples. Resumable: the same
+command continues. Draws the curves beside OUT.
 """
 
 import argparse
@@ -16,13 +17,13 @@ import matplotlib.pyplot as plt
 from bd_rate import bd_rate, curves
 from encode_points import measure_all
 
-WIDTHS_AND_LMBDAS = {32: 60.0, 48: 130.0, 64: 250.0, 88: 450.0}
+WIDTHS = (32, 48, 64, 88)
 
 
-def points(epochs: int) -> list[tuple[str, str]]:
+def points(epochs: int, lmbdas: list[float]) -> list[tuple[str, str]]:
     """Names and words of all points."""
     found = []
-    for width, lmbda in WIDTHS_AND_LMBDAS.items():
+    for width, lmbda in zip(WIDTHS, lmbdas, strict=True):
         words = f"--set representation.channels={width} --epochs {epochs}"
         found.append((f"hinerv/{width}", f"-p hinerv-mini {words}"))
         found.append((f"nvrc/{width}", f"-p nvrc-mini {words} --lmbda {lmbda:g}"))
@@ -52,10 +53,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("clips", nargs="+")
     parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--lmbdas", type=float, nargs=4, default=[60, 130, 250, 450])
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     for clip in args.clips:
-        measure_all(clip, points(args.epochs), args.out)
+        measure_all(clip, points(args.epochs, args.lmbdas), args.out)
     lines = [json.loads(line) for line in args.out.read_text().splitlines()]
     for line in lines:
         quality = line["quality"]["psnr_rgb_db"]

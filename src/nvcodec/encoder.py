@@ -10,7 +10,7 @@ comes from decoding the bytes, never from a loss.
 
 import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -158,6 +158,8 @@ class _Encoding:
         self.fit_s = 0.0
         self.decode_s = 0.0
         self.is_finished = False
+        self.values: Mapping[str, NDArray[Any]] | None = None
+        """Of the segment before, where the next begins with them."""
         self.job = self._open_job()
 
     def run(self) -> EncodeReport:
@@ -289,6 +291,7 @@ class _Encoding:
             color=self.color,
             device=self.device,
             store=store,
+            initial_values=self._values_before(number),
             time_limit_s=self._time_limit_s(head, segment, planes[0]),
             should_stop=self.should_stop,
             on_record=on_record,
@@ -302,6 +305,10 @@ class _Encoding:
         if self.settings.verify:
             self._measure(meter, head, coded, planes)
         self.meter.restore(meter.state())
+        if self.preset.fitting["warm_start"]:
+            self.values = encoded.values
+            if self.job is not None:
+                self.job.keep_values(number, encoded.values)
         if self.job is not None:
             measured = {"fit_s": fit_s, "quality": meter.state(), "digest": encoded.digest.hex()}
             self.job.finish(number, input_digest, measured)
@@ -309,6 +316,14 @@ class _Encoding:
         if store is not None:
             store.clear()
         return encoded.digest
+
+    def _values_before(self, number: int) -> Mapping[str, NDArray[Any]] | None:
+        """What segment `number` begins with; None for values of its own."""
+        if not (number and self.preset.fitting["warm_start"]):
+            return None
+        if self.values is None and self.job is not None:  # an earlier run coded the one before
+            self.values = self.job.kept_values(number - 1)
+        return self.values
 
     def _time_limit_s(self, head: Head, segment: Segment, frame: Planes) -> float | None:
         """Time for fitting one segment: its share of what is left, less what measuring takes."""

@@ -3,6 +3,7 @@
     OUT.nvc.job/job.json         output, settings, and for every finished segment a digest of its
                                  input and what was measured
     OUT.nvc.job/segment-N.ckpt   checkpoint of the segment at work; `.ckpt.1` is the one before it
+    OUT.nvc.job/segment-N.npz    values of the last finished segment, for a warm start of the next
 
 Only these files are ever removed: the folder may be one that the user named. Loads no torch, so
 that the command line can refuse an output before it does anything else.
@@ -13,9 +14,13 @@ import hashlib
 import json
 import os
 import sys
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
 
 from nvcodec.container.unfinished import part_path
 from nvcodec.disk import lock, sync_folder
@@ -24,7 +29,9 @@ from nvcodec.video import images
 from nvcodec.video.info import Planes
 
 STATE_NAME = "job.json"
-OWN_FILES = (STATE_NAME, "job.tmp", "segment-*.ckpt", "segment-*.ckpt.1", "segment-*.tmp")
+OWN_FILES = (
+    STATE_NAME, "job.tmp", "segment-*.ckpt", "segment-*.ckpt.1", "segment-*.tmp", "segment-*.npz",
+)  # fmt: skip
 """Patterns of everything that an encoding may leave in its folder."""
 MAX_CHANGES_NAMED = 5
 RESTART_HINT = "--restart throws the stored job away"
@@ -238,6 +245,43 @@ class Job:
         """Store what belongs to segment `number`, just before it goes into the file."""
         self._segments[number:] = [{"input": input_digest, **measured}]
         self._store()
+
+    def keep_values(self, number: int, values: Mapping[str, NDArray[Any]]) -> None:
+        """Keep the values of segment `number` instead of those before, for the next to begin with.
+
+        Raises:
+            OutputError: they cannot be written.
+        """
+        path = self._values_path(number)
+        try:
+            with path.with_suffix(".tmp").open("wb") as file:
+                np.savez(file, **values)  # type: ignore[arg-type]
+            path.with_suffix(".tmp").replace(path)
+            for old in self.folder.glob("segment-*.npz"):
+                # The one before is needed until the job has this one among its finished segments.
+                if old not in (path, self._values_path(number - 1)):
+                    old.unlink()
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+    def kept_values(self, number: int) -> dict[str, NDArray[Any]]:
+        """Values of segment `number`.
+
+        Raises:
+            ResumeError: they are not there.
+        """
+        path = self._values_path(number)
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                return dict(stored)
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            raise ResumeError(
+                f"{path}: is not to be read, so the next segment cannot begin with "
+                f"it; {RESTART_HINT}"
+            ) from error
+
+    def _values_path(self, number: int) -> Path:
+        return self.folder / f"segment-{number}.npz"
 
     @property
     def digests(self) -> list[str]:

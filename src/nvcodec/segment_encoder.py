@@ -5,8 +5,8 @@
 Keeps no state: frames, preset and seed give the bytes. Files and jobs are `encoder`'s.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -31,6 +31,8 @@ class EncodedSegment(NamedTuple):
 
     sections: dict[str, bytes]
     digest: bytes
+    values: Mapping[str, NDArray[np.float16]]
+    """Parameters as a decoder will have them."""
 
 
 def encode_segment(
@@ -41,6 +43,7 @@ def encode_segment(
     color: str = "rgb",
     device: torch.device | None = None,
     store: CheckpointStore | None = None,
+    initial_values: Mapping[str, NDArray[Any]] | None = None,
     time_limit_s: float | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     on_record: Callable[[FitRecord], None] = lambda record: None,
@@ -54,6 +57,7 @@ def encode_segment(
         color: `rgb`, `yuv` (4:4:4), `yuv420` (packed, at half size) or `gray`.
         device: where to fit; the CPU by default.
         store: where checkpoints are kept; a stored one is continued.
+        initial_values: parameters to begin with where their shapes agree, instead of random ones.
         time_limit_s: seconds that fitting shall take, all runs together, instead of the preset's
             epochs; the bytes then depend on the machine's speed.
         should_stop: asked before every step.
@@ -72,6 +76,11 @@ def encode_segment(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         representation = build(preset.representation_config, VideoShape(*pixels.shape))
+    with torch.no_grad():
+        for name, parameter in representation.named_parameters():
+            values = (initial_values or {}).get(name)
+            if values is not None and values.shape == parameter.shape:
+                parameter.copy_(torch.from_numpy(values))
     try:
         fitting = Fitting(
             representation.to(device),
@@ -91,7 +100,7 @@ def encode_segment(
     for record in fitting.run(should_stop):
         on_record(record)
     coded = scheme.quantize(fitting.parameters())
-    return EncodedSegment(scheme.pack(coded), coded.digest())
+    return EncodedSegment(scheme.pack(coded), coded.digest(), coded.dequantize())
 
 
 def predicted_bytes(preset: Preset, shape: VideoShape) -> int:

@@ -15,6 +15,7 @@ from codec_helpers import (
     write_video,
     write_y4m,
 )
+from nvcodec.container.reader import NvcReader
 from nvcodec.encode_types import EncodeSettings, SegmentStarted
 from nvcodec.encoder import encode
 from nvcodec.errors import InterruptedEncodeError, OutputError, PresetError, ResumeError
@@ -67,6 +68,35 @@ def test_stopped_again_and_again_it_becomes_the_same_file(clip, tmp_path, preset
     assert num_stops >= 2
     assert target.read_bytes() == (tmp_path / "whole.nvc").read_bytes()
     assert {p.name for p in tmp_path.iterdir()} == {"whole.nvc", "stopped.nvc"}
+
+
+def test_a_warm_start_begins_with_the_segment_before(clip, encoded, tmp_path):
+    """Also where an earlier run coded that one."""
+    target, overrides = tmp_path / "x.nvc", ["fitting.warm_start=true"]
+    run(clip, tmp_path / "whole.nvc", overrides=overrides)
+    num_stops = 0
+    while not target.exists():
+        try:
+            run(clip, target, overrides=overrides, stop_after=14 + 3 * num_stops)
+        except InterruptedEncodeError:
+            num_stops += 1
+    assert num_stops >= 2
+    assert target.read_bytes() == (tmp_path / "whole.nvc").read_bytes()
+    with NvcReader(target) as warm, NvcReader(encoded) as cold:
+        one, two = ([s.digest for s in file.segments()] for file in (warm, cold))
+    assert one[0] == two[0]
+    assert one[1] != two[1]
+    assert {p.name for p in tmp_path.iterdir()} == {"whole.nvc", "x.nvc"}
+
+
+def test_a_warm_start_without_the_values_before_is_refused(clip, tmp_path):
+    target, overrides = tmp_path / "x.nvc", ["fitting.warm_start=true"]
+    with pytest.raises(InterruptedEncodeError):
+        run(clip, target, overrides=overrides, stop_after=45)
+    for path in (tmp_path / "x.nvc.job").glob("segment-*.npz"):
+        path.write_bytes(b"PK")
+    with pytest.raises(ResumeError, match=r"segment-1\.npz: is not to be read.*--restart"):
+        run(clip, target, overrides=overrides)
 
 
 def test_finished_segments_are_not_done_again(clip, encoded, tmp_path):

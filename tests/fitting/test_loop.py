@@ -1,5 +1,6 @@
 """The loop: repeatable, stoppable at any step, and honest about failures."""
 
+import shutil
 import warnings
 
 import pytest
@@ -63,6 +64,19 @@ def test_same_seed_same_bytes(optimizer):
     assert results[0] == results[1]
     assert records[-1].step == records[-1].num_steps == 28
     assert records[-1].stage == "quant_noise"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (shutil.which("c++") or shutil.which("g++")), reason="no C++ compiler")
+def test_compiled_steps_do_the_same():
+    losses, values = [], []
+    for is_compiled in (False, True):
+        fitting = make_fitting(stages=STAGES[:1], compile=is_compiled)
+        losses.append([record.loss for record in fitting.run()][-1])
+        values.append({p.spec.name: p.values for p in fitting.parameters()})
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+    for name, array in values[0].items():
+        assert array == pytest.approx(values[1][name], abs=2e-2), name
 
 
 @pytest.mark.parametrize("stop_at", [0, 5, 12, 13, 27])

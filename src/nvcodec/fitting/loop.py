@@ -113,6 +113,8 @@ class Fitting:
         self.steps_done = 0
         self._rate_factor = 1.0
         self.autocast_dtype = autocast_dtype(config.precision, frames.device)
+        if config.compile:
+            representation.compile(dynamic=False)
         self.psnr_db: float | None = None
         self.size_bytes: int | None = None
         self.estimated_bits: dict[str, float] = {}
@@ -350,7 +352,8 @@ class Fitting:
         count = min(EVALUATION_FRAMES, len(self.frames))
         psnrs = []
         self.state.representation.eval()
-        with torch.no_grad():
+        # Compiled code is for steps alone; a decoder has none.
+        with torch.no_grad(), torch.compiler.set_stance("force_eager"):
             for t in torch.linspace(0, len(self.frames) - 1, count).round().long().tolist():
                 patches = Patches.frames(torch.tensor([t], device=device))
                 output = functional_call(self.state.representation, values, (patches,))

@@ -63,3 +63,10 @@ class FittingConfig(Settings):
         "auto",
         description="arithmetic of forward passes; auto: bf16 where it is native to the device",
     )
+    warm_start: bool = Field(
+        False, description="segments after the first begin with the values of the one before"
+    )
+    compile: bool = Field(
+        False,
+        description="compile the network: faster steps after a minute; a CPU needs a C++ compiler",
+    )
