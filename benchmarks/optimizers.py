@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from clip_samples import samples
 from nvcodec.coding.parameters import Role
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.fitting import loop
@@ -35,8 +35,6 @@ from nvcodec.fitting.stages import load_stage
 from nvcodec.presets import load_preset
 from nvcodec.representations import VideoShape, build
 from nvcodec.representations._base import Patches
-from nvcodec.video import open_video
-from nvcodec.video.color import planes_to_packed, planes_to_rgb
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,13 +116,6 @@ def _optimizer(
         optimizer.train()
         return optimizer
     return torch.optim.Adam([group], betas=betas)
-
-
-def samples(path: str, color: str, num_frames: int) -> Tensor:
-    """A clip's first frames as they are fitted, uint8 (T, H, W, C)."""
-    convert = planes_to_packed if color == "yuv420" else planes_to_rgb
-    with open_video(path, frames=slice(0, num_frames)) as video:
-        return torch.from_numpy(np.stack([convert(planes, video.info) for planes in video]))
 
 
 def fit(recipe: Recipe, args: argparse.Namespace) -> dict[str, Any]:

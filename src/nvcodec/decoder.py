@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from nvcodec.allocator import keep_freed_memory
 from nvcodec.coding.parameters import ParameterSet
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.container.header import DEFAULT_LIMITS, Head, Limits
@@ -165,6 +166,7 @@ class SegmentDecoder:
         precision: Precision = "fp16",
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
+        keep_freed_memory()
         self.head = head
         representation = build_checked(head, segment.num_frames, limits)
         parameters = unpack_segment(head, segment, representation)

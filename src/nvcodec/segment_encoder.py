@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nvcodec.allocator import keep_freed_memory
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.decoder import memory_bytes
 from nvcodec.errors import PresetError
@@ -71,6 +72,7 @@ def encode_segment(
         DivergedError: fitting failed.
         InterruptedEncodeError: stopped on request; `store` holds the state.
     """
+    keep_freed_memory()
     device = device or torch.device("cpu")
     scheme = load_scheme(preset.scheme)
     with torch.random.fork_rng(devices=[]):

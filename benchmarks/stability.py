@@ -1,0 +1,89 @@
+"""Many seeds on several clips: whether any fitting diverges, and how far apart they end.
+
+    python benchmarks/stability.py CLIP... --preset hinerv-mini --out results/stability.jsonl
+
+Every seed is a whole short fitting at the preset's own rates. A line tells the quality of all seeds
+and every time that a fitting was set back. Resumable: the same command continues.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import statistics
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from clip_samples import samples
+from nvcodec.errors import DivergedError
+from nvcodec.fitting.loop import FitRecord, FittingWarning
+from nvcodec.presets import load_preset
+from nvcodec.segment_encoder import encode_segment
+
+
+def fit(path: str, args: argparse.Namespace, seed: int) -> dict[str, Any]:
+    """Quality and size of one seed's fitting, and what went astray."""
+    preset = load_preset(args.preset, epochs=args.epochs)
+    pixels = samples(path, preset.color, args.frames).numpy()
+    records: list[FitRecord] = []
+    troubles = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", FittingWarning)
+        try:
+            encode_segment(pixels, preset, seed, color=preset.color, on_record=records.append)
+        except DivergedError as error:
+            troubles.append(str(error))
+    troubles += [str(w.message) for w in caught if issubclass(w.category, FittingWarning)]
+    return {"psnr_db": records[-1].psnr_db, "troubles": troubles}
+
+
+def main() -> None:
+    """Measure what is missing, then print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("clips", nargs="+")
+    parser.add_argument("--preset", default="hinerv-mini")
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--frames", type=int, default=16)
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    text = args.out.read_text() if args.out.exists() else ""
+    lines = [json.loads(line) for line in text.splitlines()]
+    for path in args.clips:
+        setting = {
+            "clip": Path(path).name,
+            "preset": args.preset,
+            "epochs": args.epochs,
+            "frames": args.frames,
+        }
+        for seed in range(args.seeds):
+            key = {**setting, "seed": seed}
+            if any(key.items() <= line.items() for line in lines):
+                continue
+            line = {
+                **key,
+                **fit(path, args, seed),
+                "date": datetime.date.today().isoformat(),
+                "device": f"{platform.machine()} CPU, {os.cpu_count()} cores",
+                "torch": torch.__version__,
+            }
+            lines.append(line)
+            with args.out.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+        found = [line for line in lines if setting.items() <= line.items()]
+        ends = sorted(line["psnr_db"] for line in found if line["psnr_db"] is not None)
+        print(
+            f"{setting['clip']:<28} {args.preset:<12} {len(found)} seeds, "
+            f"{ends[0]:.2f} to {ends[-1]:.2f} dB, median {statistics.median(ends):.2f}; "
+            f"{sum(bool(line['troubles']) for line in found)} set back or diverged"
+        )
+
+
+if __name__ == "__main__":
+    main()
