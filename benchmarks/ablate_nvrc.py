@@ -15,14 +15,14 @@ from bd_rate import bd_rate, curves
 from encode_points import measure_all
 
 VARIANTS = {
-    "full": ["scheme.context=true"],
-    "V1": ["scheme.context=true", "scheme.per_tensor=true"],
+    "full": [],
+    "V1": ["scheme.per_tensor=true"],
     "V2": ["scheme.context=false"],
     "V3": ["scheme.per_tensor=true", "scheme.context=false"],
-    "V4": ["scheme.context=true", "scheme.phi_coded=false"],
-    "V5": ["scheme.context=true", "stages.1.learn_steps=false", "stages.1.log2_step=-5.77"],
-    "no-rate": ["scheme.context=true", "stages.1.rate_every=0"],
-    "alternating": ["scheme.context=true", "stages.1.rate_every=8"],
+    "V4": ["scheme.phi_coded=false"],
+    "V5": ["stages.1.learn_steps=false", "stages.1.log2_step=-5.77"],
+    "no-rate": ["stages.1.rate_every=0"],
+    "alternating": ["stages.1.rate_every=8"],
 }
 
 
