@@ -129,7 +129,8 @@ class LayersTwin:
 
     def _sum(self, side: SideTensors, kind: str, per_unit: int, limit: int) -> Tensor:
         rows, columns = (
-            on_lattice(side[f"{kind}_{axis}"], per_unit, limit)[self.index[axis]] for axis in AXES
+            on_lattice(side[f"{kind}_{axis}"], per_unit, limit).index_select(0, self.index[axis])
+            for axis in AXES
         )
         return rows + columns
 

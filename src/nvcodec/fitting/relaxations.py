@@ -29,7 +29,8 @@ def symmetric_dequantized(values: Tensor, bits: int, mantissa_bits: int) -> Tens
 
 def straight_through(values: Tensor, rounded: Tensor) -> Tensor:
     """`rounded` with the gradient of `values`."""
-    return values + (rounded - values).detach()
+    result: Tensor = _StraightThrough.apply(values, rounded)  # type: ignore[no-untyped-call]
+    return result
 
 
 def round_half_up(values: Tensor) -> Tensor:
@@ -44,6 +45,16 @@ def bounded(values: Tensor, low: float, high: float) -> Tensor:
     """
     bound: Tensor = _Bound.apply(values, low, high)  # type: ignore[no-untyped-call]
     return bound
+
+
+class _StraightThrough(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, values, rounded):  # type: ignore[no-untyped-def]
+        return rounded.view_as(rounded)
+
+    @staticmethod
+    def backward(ctx, gradient):  # type: ignore[no-untyped-def]
+        return gradient, None
 
 
 class _Bound(torch.autograd.Function):
