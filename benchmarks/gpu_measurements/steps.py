@@ -42,6 +42,8 @@ PAPER = {
     "nvrc-xxl": None,
 }
 """The paper's recipe for the size of each of our presets; NVRC's has no XXL."""
+COMPILED = ("hinerv-xxs", "hinerv-s", "nvrc-s2")
+"""Measured with `fitting.compile` too."""
 PATCHES = {"720p": "fitting.patch_size=[80,80]", "1080p": "fitting.patch_size=[120,120]"}
 """Of HiNeRV at each size (section 4.1); a batch of 144 is one frame."""
 TIMED_KINDS = ("fit", "rate_distortion")
@@ -59,6 +61,10 @@ def points(rehearsal: bool) -> list[Point]:
                 if name is not None:
                     measure = functools.partial(measure_steps, name=name, size=size)
                     found.append(Point("steps", f"{size}/{name}", 0.1, measure))
+    for size in sizes:
+        for name in COMPILED[:1] if rehearsal else COMPILED:
+            measure = functools.partial(measure_steps, name=name, size=size, compiled=True)
+            found.append(Point("steps-compiled", f"{size}/{name}", 1.5, measure))
     return found
 
 
@@ -95,9 +101,10 @@ def make_fitting(preset: Preset, stage: dict[str, Any], frames: torch.Tensor) ->
     return fitting
 
 
-def measure_steps(work: Work, name: str, size: str) -> dict[str, Any]:
+def measure_steps(work: Work, name: str, size: str, compiled: bool = False) -> dict[str, Any]:
     """Step time, peak memory and arithmetic of the stages that differ in cost."""
     changes = [PATCHES[size]] if name.startswith("paper/") else []
+    changes += ["fitting.compile=true"] * compiled
     preset = work.preset(name, *changes)
     shape = TOY_SHAPE if work.rehearsal else SHAPES[size]
     frames = random_frames(work, shape)
@@ -108,6 +115,7 @@ def measure_steps(work: Work, name: str, size: str) -> dict[str, Any]:
             timed[stage["kind"]] = time_stage(work, preset, stage, frames)
     return {
         "preset": name,
+        "compiled": compiled,
         "shape": list(shape),
         "parameters": config.num_parameters(shape),
         "gmac_per_frame": config.macs_per_frame(shape) / 1e9,
