@@ -26,7 +26,6 @@ from nvcodec.container.unfinished import part_path
 from nvcodec.container.writer import NvcWriter
 from nvcodec.decoder import (
     SegmentDecoder,
-    band_height,
     build_checked,
     segment_shape,
     select_device,
@@ -64,6 +63,7 @@ from nvcodec.presets import Preset, PresetColor
 from nvcodec.representations import build
 from nvcodec.segment_encoder import encode_segment, predicted_bytes, predicted_memory_bytes
 from nvcodec.segments import Segment, plan_segments
+from nvcodec.time_budget import CODING_S, TimeBudget, measuring_s
 from nvcodec.video import VideoReader, open_videos
 from nvcodec.video.color import (
     luma_weights,
@@ -74,7 +74,6 @@ from nvcodec.video.color import (
 from nvcodec.video.info import Chroma, Planes, VideoInfo, VideoShape
 
 MIN_SIDE = 16
-CODING_S = 0.5
 """Time for quantizing, entropy coding and evaluating at the end of a segment: a small network's."""
 
 
@@ -153,8 +152,8 @@ class _Encoding:
         resolved = config.model_dump(mode="json", exclude_none=True)
         self.preset = preset.model_copy(update={"representation": resolved})
         self.meter = QualityMeter(video.info)
-        self.started = time.monotonic() - settings.spent_s
-        self.recalled_s = 0.0
+        limit_s = settings.max_time_s
+        self.budget = None if limit_s is None else TimeBudget(limit_s, settings.spent_s)
         self.fit_s = 0.0
         self.decode_s = 0.0
         self.is_finished = False
@@ -234,7 +233,7 @@ class _Encoding:
         assert self.job is not None
         stored = self.job.finished(number, input_digest)
         self.fit_s += stored["fit_s"]
-        self.recalled_s += stored["fit_s"]
+        self._spent_before(stored["fit_s"])
         self.meter.restore(stored["quality"])
         return bytes.fromhex(stored["digest"])
 
@@ -297,7 +296,7 @@ class _Encoding:
             on_record=on_record,
         )
         this_run_s = time.monotonic() - started
-        self.recalled_s += max(0.0, fitted_s - this_run_s)
+        self._spent_before(max(0.0, fitted_s - this_run_s))
         fit_s = max(fitted_s, this_run_s)
         self.fit_s += fit_s
         coded = CodedSegment(number, first_frame, len(planes), encoded.sections, encoded.digest)
@@ -325,9 +324,14 @@ class _Encoding:
             self.values = self.job.kept_values(number - 1)
         return self.values
 
+    def _spent_before(self, seconds: float) -> None:
+        """An earlier run of the job spent this time, which counts as if it were now."""
+        if self.budget is not None:
+            self.budget.before_s += seconds
+
     def _time_limit_s(self, head: Head, segment: Segment, frame: Planes) -> float | None:
         """Time for fitting one segment: its share of what is left, less what measuring takes."""
-        if self.settings.max_time_s is None:
+        if self.budget is None:
             return None
         count = self.video.info.num_frames
         if count is None and segment.num_frames == self.settings.segment_frames:
@@ -335,25 +339,12 @@ class _Encoding:
                 "--max-time: how many frames are to come is not known; name them with --frames, "
                 f"or allow segments longer than {segment.num_frames} with --segment-frames"
             )
-        spent_s = time.monotonic() - self.started + self.recalled_s
-        frames_left = (count or segment.stop) - segment.start
-        share_s = (self.settings.max_time_s - spent_s) * segment.num_frames / frames_left
-        return share_s - self._measuring_s(head, segment, frame)
-
-    def _measuring_s(self, head: Head, segment: Segment, frame: Planes) -> float:
-        """Time that decoding and measuring a segment will take, going by one frame of noise."""
+        share_s = self.budget.share_s(segment, count or segment.stop)
         if not self.settings.verify:
-            return CODING_S
+            return share_s - CODING_S
         shape = segment_shape(head, segment.num_frames)
         representation = build(self.preset.representation_config, shape).to(self.device)
-        first = torch.zeros(1, dtype=torch.int64, device=self.device)
-        for _ in range(2):  # the first time takes longer
-            started = time.monotonic()
-            with torch.inference_mode():
-                representation.render(first, band_height(representation)).cpu()
-            QualityMeter(self.video.info).add(frame, frame)
-            frame_s = time.monotonic() - started
-        return CODING_S + frame_s * segment.num_frames
+        return share_s - measuring_s(representation, segment.num_frames, frame, self.video.info)
 
     def _announce(self, head: Head, number: int, segment: Segment, is_resumed: bool) -> None:
         """Say what is to be expected, and refuse what no decoder would take."""
