@@ -19,7 +19,7 @@ NETWORK = [
 SWITCHES = [
     {}, {"context": False}, {"per_tensor": True}, {"phi_coded": False}, {"context_shared": True},
     {"step_per_block": False}, {"context_kernels": [5, 5, 5]}, {"context_kernels": [3, 3]},
-    {"share": 4}, {"share": 8, "log2_grain": 2}, {"log2_grain": 4}, {"context_weight_bits": 5}, {"block": [4, 3, 64]},
+    {"share": 4}, {"context_weight_bits": 5}, {"block": [4, 3, 64]},
     {"context": False, "step_per_block": False, "bits": 5},
 ]  # fmt: skip
 
@@ -102,20 +102,6 @@ def test_learned_side_information_is_used_as_given():
     assert tensor.sigma_index()[:2].tolist() == [[48, 40, 44, 50], [42, 34, 38, 44]]
     assert tensor.sigma_index()[2].tolist() == [88] * 4
     assert tensor.mean_symbols().tolist() == [[1, 1, 2, 0], [0, 0, 1, -1], [0, 0, 1, 0]]
-
-
-def test_coarser_side_information_takes_fewer_bits():
-    """Every log2 is then a multiple of the grain."""
-    bits = {}
-    for grain in (1, 2, 4):
-        scheme = load_scheme({"kind": "hierarchical", "log2_grain": grain})
-        quantized = scheme.quantize(learned_like(scheme, NETWORK))
-        bits[grain] = scheme.group_bits(quantized)["phi"]
-        for tensor in quantized.tensors:
-            if isinstance(tensor, LayerTensor):
-                for pair in (tensor.step, tensor.sigma):
-                    assert not (pair.matrix() % grain).any()
-    assert bits[4] < bits[2] < bits[1]
 
 
 def test_contexts_save_bits_on_smooth_grids():

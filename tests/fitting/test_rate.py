@@ -59,7 +59,6 @@ def tensors(side: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
         {"context_kernels": [5, 3, 3]},
         {"context": False, "per_tensor": True},
         {"step_per_block": False, "share": 8},
-        {"log2_grain": 4, "share": 8},
     ],
 )
 def test_estimate_equals_coded_bits(switches):

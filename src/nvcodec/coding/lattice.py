@@ -38,7 +38,7 @@ MEAN_LIMIT = 2047
 """Largest magnitude of one axis' share of a mean, in sixteenths of a bin."""
 
 
-def to_lattice(values: NDArray[Any], per_unit: float, limit: int) -> NDArray[np.int32]:
+def to_lattice(values: NDArray[Any], per_unit: int, limit: int) -> NDArray[np.int32]:
     """round(values * per_unit), ties to even, clamped to +-limit."""
     scaled = np.rint(np.asarray(values, np.float64) * per_unit)
     points: NDArray[np.int32] = np.clip(scaled, -limit, limit).astype(np.int32)

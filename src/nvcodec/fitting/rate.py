@@ -93,8 +93,6 @@ class LayersTwin:
         self, specs: Sequence[ParameterSpec], config: HierarchicalConfig, device: torch.device
     ) -> None:
         self.specs = specs
-        self.per_octave = PER_OCTAVE / config.log2_grain
-        self.log_limit = LOG_LIMIT // config.log2_grain
         self.sizes = [spec.num_values for spec in specs]
         self.lengths: dict[str, list[int]] = {axis: [] for axis in AXES}
         index: dict[str, list[Tensor]] = {axis: [] for axis in AXES}
@@ -110,7 +108,7 @@ class LayersTwin:
 
     def log2_step(self, side: SideTensors) -> Tensor:
         """log2 of every entry's bin width."""
-        total = self._sum(side, "log2_step", self.per_octave, self.log_limit)
+        total = self._sum(side, "log2_step", PER_OCTAVE, LOG_LIMIT)
         return bounded(total, MIN_STEP / PER_OCTAVE, MAX_STEP / PER_OCTAVE)
 
     def flat(self, values: Mapping[str, Tensor]) -> Tensor:
@@ -124,13 +122,12 @@ class LayersTwin:
 
     def bits(self, bins: Tensor, log2_step: Tensor, side: SideTensors) -> Tensor:
         """Bits of every entry."""
-        log2_sigma = self._sum(side, "log2_sigma", self.per_octave, self.log_limit)
-        log2_sigma = log2_sigma - log2_step
+        log2_sigma = self._sum(side, "log2_sigma", PER_OCTAVE, LOG_LIMIT) - log2_step
         log2_sigma = bounded(log2_sigma, MIN_SIGMA / PER_OCTAVE, MAX_SIGMA / PER_OCTAVE)
         mean = round_half_up(self._sum(side, "mean", PER_BIN, MEAN_LIMIT))
         return gaussian_bits(bins - mean, log2_sigma)
 
-    def _sum(self, side: SideTensors, kind: str, per_unit: float, limit: int) -> Tensor:
+    def _sum(self, side: SideTensors, kind: str, per_unit: int, limit: int) -> Tensor:
         rows, columns = (
             on_lattice(side[f"{kind}_{axis}"], per_unit, limit).index_select(0, self.index[axis])
             for axis in AXES
@@ -296,15 +293,14 @@ class Twin:
         for name, array in side.items():
             if "/" in name:
                 lengths = [array.numel()]
-                per_unit = self._per_unit(name.rsplit("/", 1)[-1], array)
             else:
                 lengths = self.layers.lengths[name.rsplit("_", 1)[1]]
-                per_unit = PER_BIN if name.startswith("mean") else self.layers.per_octave
+            per_unit = self._per_unit(name.rsplit("/", 1)[-1], array)
             total = total + _laplace_bits(array.flatten() * per_unit, lengths)
         return total
 
     def _per_unit(self, kind: str, array: Tensor) -> float:
-        """Points of the lattice of this kind of a grid's side information, a unit."""
+        """Points of the lattice of this kind of side information, a unit."""
         if kind.startswith("log2"):
             return PER_OCTAVE
         if kind.startswith("mean"):

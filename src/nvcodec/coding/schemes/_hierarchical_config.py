@@ -15,11 +15,6 @@ class HierarchicalConfig(SchemeConfig):
 
     kind: Literal["hierarchical"] = "hierarchical"
     share: int = Field(default=128, ge=1, description="values that a side vector's entry serves")
-    log2_grain: Literal[1, 2, 4] = Field(
-        default=1,
-        description="eighths of an octave from one bin width or spread of a layer to the next",
-    )
-    """An entry that serves a hundred values or fewer is not worth eighths."""
     context_kernels: tuple[Kernel, ...] = Field(
         default=(5, 1, 1), min_length=1, max_length=4, description="cubic kernel of each layer, odd"
     )

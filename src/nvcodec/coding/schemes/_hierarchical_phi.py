@@ -45,7 +45,6 @@ class PhiWriter:
         grids: Sequence[GridTensor],
         layers: Sequence[LayerTensor],
     ) -> None:
-        self._log2_grain = config.log2_grain
         self._psi = BitWriter()
         self._steps = PhiEncoder(self._psi, config.phi_coded)
         self._others = PhiEncoder(self._psi, config.phi_coded)
@@ -71,23 +70,19 @@ class PhiWriter:
             self._others.add(biases)
 
     def _add_layers(self, layers: Sequence[LayerTensor]) -> None:
-        scalars, grain = [], self._log2_grain
+        scalars = []
         for layer in layers:
             step, sigma, mean = layer.step, layer.sigma, layer.mean
             if step.is_scalar:
                 scalars.append((step.rows[0], sigma.rows[0] - step.rows[0], mean.rows[0]))
                 continue
-            for stream, pair, unit in (
-                (self._steps, step, grain),
-                (self._others, sigma, grain),
-                (self._others, mean, 1),
-            ):
+            for stream, pair in ((self._steps, step), (self._others, sigma), (self._others, mean)):
                 for vector in (pair.rows, pair.columns):
                     if len(vector) > 1:
-                        stream.add(vector // unit)
+                        stream.add(vector)
         columns = np.array(scalars, np.int32).reshape(-1, 3)
-        self._steps.add(columns[:, 0] // grain)
-        self._others.add(columns[:, 1] // grain)
+        self._steps.add(columns[:, 0])
+        self._others.add(columns[:, 1])
         self._others.add(columns[:, 2])
 
     @property
@@ -147,24 +142,22 @@ class PhiReader:
         """All layers."""
         pairs = {}
         scalars = []
-        grain = self._config.log2_grain
         for i, spec in enumerate(specs):
             lengths = axis_lengths(spec.shape, self._config.share, self._config.per_tensor)
             if max(lengths) == 1:
                 scalars.append(i)
                 continue
             pairs[i] = [
-                self._vectors(stream, lengths, limit, unit)
-                for stream, limit, unit in (
-                    (self._steps, LOG_LIMIT, grain),
-                    (self._others, LOG_LIMIT, grain),
-                    (self._others, MEAN_LIMIT, 1),
+                self._vectors(stream, lengths, limit)
+                for stream, limit in (
+                    (self._steps, LOG_LIMIT),
+                    (self._others, LOG_LIMIT),
+                    (self._others, MEAN_LIMIT),
                 )
             ]
         count = len(scalars)
-        limit = LOG_LIMIT // grain
-        step = grain * self._steps.take(count, -limit, limit)
-        sigma = step + grain * self._others.take(count, -2 * limit, 2 * limit)
+        step = self._steps.take(count, -LOG_LIMIT, LOG_LIMIT)
+        sigma = step + self._others.take(count, -2 * LOG_LIMIT, 2 * LOG_LIMIT)
         mean = self._others.take(count, -MEAN_LIMIT, MEAN_LIMIT)
         if count and np.abs(sigma).max() > LOG_LIMIT:
             raise MalformedError(
@@ -176,10 +169,9 @@ class PhiReader:
         return [LayerTensor(spec, _NO_SYMBOLS, *pairs[i]) for i, spec in enumerate(specs)]
 
     @staticmethod
-    def _vectors(stream: PhiDecoder, lengths: tuple[int, int], limit: int, unit: int) -> AxisPair:
-        limit //= unit
+    def _vectors(stream: PhiDecoder, lengths: tuple[int, int], limit: int) -> AxisPair:
         rows, columns = (
-            unit * stream.take(length, -limit, limit) if length > 1 else np.zeros(1, np.int32)
+            stream.take(length, -limit, limit) if length > 1 else np.zeros(1, np.int32)
             for length in lengths
         )
         return AxisPair(rows, columns)

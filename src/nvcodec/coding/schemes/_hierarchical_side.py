@@ -139,23 +139,22 @@ def grid_defaults(values: NDArray[np.float32], config: HierarchicalConfig) -> Si
     return side
 
 
-def layer_phi(side: Side, config: HierarchicalConfig) -> tuple[AxisPair, AxisPair, AxisPair]:
+def layer_phi(side: Side) -> tuple[AxisPair, AxisPair, AxisPair]:
     """Steps, sigmas and means of a layer on their lattices."""
-    log2 = PER_OCTAVE, LOG_LIMIT, config.log2_grain
     step, sigma, mean = (
-        _axis_pair(side[f"{kind}_rows"], side[f"{kind}_columns"], *lattice)
-        for kind, lattice in zip(LAYER_KINDS, (log2, log2, (PER_BIN, MEAN_LIMIT, 1)), strict=True)
+        AxisPair.of(
+            to_lattice(side[f"{kind}_rows"], per_unit, limit),
+            to_lattice(side[f"{kind}_columns"], per_unit, limit),
+            limit,
+        )
+        for kind, per_unit, limit in zip(
+            LAYER_KINDS,
+            (PER_OCTAVE, PER_OCTAVE, PER_BIN),
+            (LOG_LIMIT, LOG_LIMIT, MEAN_LIMIT),
+            strict=True,
+        )
     )
     return step, sigma, mean
-
-
-def _axis_pair(
-    rows: NDArray[np.float32], columns: NDArray[np.float32], per_unit: int, limit: int, grain: int
-) -> AxisPair:
-    """Sums on every `grain`-th point of a lattice."""
-    coarse = [to_lattice(axis, per_unit / grain, limit // grain) for axis in (rows, columns)]
-    pair = AxisPair.of(coarse[0], coarse[1], limit // grain)
-    return AxisPair(grain * pair.rows, grain * pair.columns)
 
 
 def grid_step(

@@ -13,7 +13,7 @@ of the specs; a section without content is left out. Phi, array by array:
                        5 bits each, then for each layer its weights, its biases;
                        else ENTP sigmas, means
     for each layer     for steps (QSCL), sigmas, means (ENTP): the rows' vector and the columns',
-                       as far as they have more than one entry; log2 over `log2_grain`
+                       as far as they have more than one entry
     of all layers      that have no such vectors, together: steps (QSCL), sigma - step, means (ENTP)
 
 A grid is a tensor of role "grid" with four axes, none empty; every other tensor is a layer. Coding
@@ -132,7 +132,7 @@ class Hierarchical(Scheme[HierarchicalConfig]):
         else:
             side = checked_side(parameter, self.side_shapes(spec))
         if not _is_grid(spec):
-            step, sigma, mean = layer_phi(side, self.config)
+            step, sigma, mean = layer_phi(side)
             matrix = values.reshape(matrix_shape(spec.shape))
             symbols = quantized(matrix, step_values(step.matrix())).reshape(spec.shape)
             return LayerTensor(spec, symbols, step, sigma, mean)
