@@ -61,7 +61,8 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name in args.recipes:
             table = recipe(name, args.preset, paper, args.adam_rate, has_rate)
-            path = folder / f"{args.preset}-{name}.toml"
+            of_rate = f"-{args.adam_rate:g}" if name == "adam" else ""
+            path = folder / f"{args.preset}-{name}{of_rate}.toml"
             path.write_text(to_toml(table), encoding="utf-8")
             is_paper = name == "paper"
             full = sum(stage["epochs"] for stage in table["stages"])

@@ -10,12 +10,13 @@ from codec_helpers import ROOT, python
 
 SOURCE = ROOT / "src"
 
-HELPERS = {"errors", "settings", "registry", "segments", "processes", "disk"}
+HELPERS = {"errors", "settings", "registry", "segments", "processes", "disk", "allocator"}
 LOW = HELPERS | {"video", "coding"}
 FORMAT = LOW | {"coding.schemes", "container"}
 # Each group, and what it may import besides itself.
 ALLOWED = {
     "errors": set(),
+    "allocator": set(),
     "settings": set(),
     "registry": {"errors"},
     "segments": {"errors"},
@@ -32,8 +33,8 @@ ALLOWED = {
     "presets": FORMAT | {"metrics", "representations", "fitting"},
 }
 ALLOWED["job"] = ALLOWED["presets"] | {"decoder", "presets"}
-ALLOWED["encode_types"] = ALLOWED["segment_encoder"] = ALLOWED["job"]
-ALLOWED["encoder"] = ALLOWED["job"] | {"job", "encode_types", "segment_encoder"}
+ALLOWED["encode_types"] = ALLOWED["segment_encoder"] = ALLOWED["time_budget"] = ALLOWED["job"]
+ALLOWED["encoder"] = ALLOWED["job"] | {"job", "encode_types", "segment_encoder", "time_budget"}
 ALLOWED["distributed"] = ALLOWED["bench"] = ALLOWED["encoder"] | {"encoder", "distributed"}
 ALLOWED["cli"] = set(ALLOWED) | {"cli"}
 
