@@ -46,7 +46,9 @@ def test_names_pick_measurements_and_parts_of_them(gpu):
     assert keys == [f"rd-bunny-nvrc/nvrc-s{n}" for n in (1, 2, 3)]
     assert gpu.wanted_points(points, ["rd-bunny-nvrc"], anchors)[-1].name == "bd-rate"
     assert len(gpu.wanted_points(points, ["steps/720p/nvrc-s1"], {})) == 1
-    with pytest.raises(ValueError, match="--only rd: unknown; there are steps, bunny-xxs-paper"):
+    with pytest.raises(
+        ValueError, match="--only rd: unknown; there are steps, steps-compiled, bunny-xxs-paper"
+    ):
         gpu.wanted_points(points, ["rd"], {})
 
 
