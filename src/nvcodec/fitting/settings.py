@@ -68,5 +68,5 @@ class FittingConfig(Settings):
     )
     compile: bool = Field(
         False,
-        description="compile the network, in about a minute; meant for GPUs, on a CPU it gains nothing",
+        description="compile the network in a minute or so; on a CPU it gains nothing",
     )
