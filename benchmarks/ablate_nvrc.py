@@ -8,11 +8,11 @@ same command continues. A variant that is worse has a positive BD-rate.
 """
 
 import argparse
-import json
 from pathlib import Path
 
 from bd_rate import bd_rate, curves
 from encode_points import measure_all
+from result_lines import stored
 
 VARIANTS = {
     "full": [],
@@ -43,7 +43,7 @@ def main() -> None:
             text = f"-p {args.preset} --epochs {args.epochs} --lmbda {lmbda:g} {words}".strip()
             points.append((f"{variant}/{lmbda:g}", text))
     measure_all(args.clip, points, args.out)
-    found = curves([json.loads(line) for line in args.out.read_text().splitlines()])
+    found = curves(stored(args.out))
     clip = Path(args.clip).name
     for variant in VARIANTS:
         if not {(clip, "full"), (clip, variant)} <= found.keys():

@@ -10,11 +10,8 @@ that the same command continues, in pieces of any length (`timeout 540 python ..
 """
 
 import argparse
-import datetime
 import hashlib
 import json
-import os
-import platform
 import resource
 import shlex
 import shutil
@@ -23,9 +20,7 @@ import sys
 import time
 from pathlib import Path
 
-import torch
-
-from nvcodec import __version__
+from result_lines import circumstances, store, stored
 
 
 def nvc(*words: str) -> list[dict]:
@@ -81,8 +76,7 @@ def measure_all(
     clip: str, points: list[tuple[str, str]], out: Path, facts: dict | None = None
 ) -> None:
     """Measure points, a name and words each, that `out` does not hold; lines get `facts` too."""
-    lines = out.read_text().splitlines() if out.exists() else []
-    done = {(line["clip"], line["command"]) for line in map(json.loads, lines)}
+    done = {(line["clip"], line["command"]) for line in stored(out)}
     for name, text in points:
         command = f"nvc encode {Path(clip).name} {text}"
         if (Path(clip).name, command) in done:
@@ -95,14 +89,10 @@ def measure_all(
             "command": command,
             **measure(clip, shlex.split(text), folder),
             **(facts or {}),
-            "date": datetime.date.today().isoformat(),
-            "device": f"{platform.machine()} CPU, {os.cpu_count()} cores",
-            "threads": torch.get_num_threads(),
-            "versions": {"nvcodec": __version__, "torch": torch.__version__},
+            **circumstances(),
         }
         print(json.dumps(line), flush=True)
-        with out.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        store(line, out)
 
 
 def main() -> None:

@@ -9,13 +9,13 @@ command continues. Draws the curves beside OUT.
 """
 
 import argparse
-import json
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 
 from bd_rate import bd_rate, curves
 from encode_points import measure_all
+from result_lines import stored
 
 WIDTHS = (32, 48, 64, 88)
 
@@ -58,7 +58,7 @@ def main() -> None:
     args = parser.parse_args()
     for clip in args.clips:
         measure_all(clip, points(args.epochs, args.lmbdas), args.out)
-    lines = [json.loads(line) for line in args.out.read_text().splitlines()]
+    lines = stored(args.out)
     for line in lines:
         quality = line["quality"]["psnr_rgb_db"]
         print(

@@ -10,11 +10,7 @@ optimizer and a rate of their own. SOAP and schedule-free AdamW are those of the
 
 import argparse
 import dataclasses
-import datetime
-import json
 import math
-import os
-import platform
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -35,6 +31,7 @@ from nvcodec.fitting.stages import load_stage
 from nvcodec.presets import load_preset
 from nvcodec.representations import VideoShape, build
 from nvcodec.representations._base import Patches
+from result_lines import circumstances, store, stored
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,23 +180,13 @@ def main() -> None:
         "clip": Path(args.clip).name, "preset": args.preset, "epochs": args.epochs,
         "frames": args.frames, "seed": args.seed,
     }  # fmt: skip
-    lines = (
-        [json.loads(line) for line in args.out.read_text().splitlines()]
-        if args.out.exists()
-        else []
-    )
+    lines = stored(args.out)
     for name in args.only:
         if any(line["name"] == name and setting.items() <= line.items() for line in lines):
             continue
-        line = {
-            "name": name, **setting, **fit(RECIPES[name], args),
-            "date": datetime.date.today().isoformat(),
-            "device": f"{platform.machine()} CPU, {os.cpu_count()} cores",
-            "threads": torch.get_num_threads(), "torch": torch.__version__,
-        }  # fmt: skip
+        line = {"name": name, **setting, **fit(RECIPES[name], args), **circumstances()}
         lines.append(line)
-        with args.out.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        store(line, args.out)
     for line in sorted(lines, key=lambda line: -line["psnr_db"]):
         if setting.items() <= line.items():
             print(f"{line['name']:<40} {line['psnr_db']:6.2f} dB {line['fit_s']:5.0f} s")

@@ -7,22 +7,17 @@ and every time that a fitting was set back. Resumable: the same command continue
 """
 
 import argparse
-import datetime
-import json
-import os
-import platform
 import statistics
 import warnings
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from clip_samples import samples
 from nvcodec.errors import DivergedError
 from nvcodec.fitting.loop import FitRecord, FittingWarning
 from nvcodec.presets import load_preset
 from nvcodec.segment_encoder import encode_segment
+from result_lines import circumstances, store, stored
 
 
 def fit(path: str, args: argparse.Namespace, seed: int) -> dict[str, Any]:
@@ -53,8 +48,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    text = args.out.read_text() if args.out.exists() else ""
-    lines = [json.loads(line) for line in text.splitlines()]
+    lines = stored(args.out)
     for path in args.clips:
         setting = {
             "clip": Path(path).name,
@@ -66,16 +60,9 @@ def main() -> None:
             key = {**setting, "seed": seed}
             if any(key.items() <= line.items() for line in lines):
                 continue
-            line = {
-                **key,
-                **fit(path, args, seed),
-                "date": datetime.date.today().isoformat(),
-                "device": f"{platform.machine()} CPU, {os.cpu_count()} cores",
-                "torch": torch.__version__,
-            }
+            line = {**key, **fit(path, args, seed), **circumstances()}
             lines.append(line)
-            with args.out.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+            store(line, args.out)
         found = [line for line in lines if setting.items() <= line.items()]
         ends = sorted(line["psnr_db"] for line in found if line["psnr_db"] is not None)
         print(

@@ -11,10 +11,8 @@ the multiply-adds of its frame, and of a large matrix product in bfloat16 and fl
 """
 
 import argparse
-import datetime
 import json
 import os
-import platform
 import shlex
 import statistics
 import subprocess
@@ -24,6 +22,8 @@ import time
 from pathlib import Path
 
 import torch
+
+from result_lines import circumstances, store
 
 SOURCE = Path(__file__).resolve().parents[1] / "src"
 
@@ -92,15 +92,11 @@ def main() -> None:
             6 * gmac / statistics.median(side) for gmac, side in zip(gmacs, seconds, strict=True)
         ],
         "peak_gflops": {"bfloat16": peak(torch.bfloat16), "float32": peak(torch.float32)},
-        "date": datetime.date.today().isoformat(),
-        "device": f"{platform.machine()} CPU, {os.cpu_count()} cores",
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
+        **circumstances(),
     }
     print(json.dumps(line))
     if args.out:
-        with args.out.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        store(line, args.out)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ import matplotlib.pyplot as plt
 from bd_rate import bd_rate
 from encode_points import measure_all
 from nvcodec.presets import preset_text
+from result_lines import stored
 
 RGB_NETWORK = {"depths": [3, 3, 1]}
 """The last block is at full resolution, as HiNeRV's; at equal widths as many parameters."""
@@ -74,8 +75,7 @@ def main() -> None:
                     of = f"{args.preset}/{name}"
                     of += f" at {args.adam_rate:g}" if name == "adam" else ""
                     measure_all(args.clip, [(of, words)], args.out, {"recipe": to_toml(table)})
-    lines = [json.loads(line) for line in args.out.read_text().splitlines()]
-    lines = [line for line in lines if line["name"].startswith(f"{args.preset}/")]
+    lines = [line for line in stored(args.out) if line["name"].startswith(f"{args.preset}/")]
     for clip in sorted({line["clip"] for line in lines}):
         report([line for line in lines if line["clip"] == clip], clip, has_rate)
     draw(lines, args.out.with_name(f"{args.out.stem}_{args.preset}.png"))

@@ -7,18 +7,14 @@ With `--flip` the next ones are turned upside down, as if after a cut.
 """
 
 import argparse
-import datetime
 import json
-import os
-import platform
 from pathlib import Path
-
-import torch
 
 from clip_samples import samples
 from nvcodec.fitting.loop import FitRecord
 from nvcodec.presets import load_preset
 from nvcodec.segment_encoder import EncodedSegment, encode_segment
+from result_lines import circumstances, store
 
 
 def main() -> None:
@@ -62,14 +58,10 @@ def main() -> None:
                 "psnr_db": record.psnr_db,
                 "size_bytes": sum(map(len, encoded.sections.values())),
                 "fit_s": record.elapsed_s,
-                "date": datetime.date.today().isoformat(),
-                "device": f"{platform.machine()} CPU, {os.cpu_count()} cores",
-                "threads": torch.get_num_threads(),
-                "torch": torch.__version__,
+                **circumstances(),
             }
             print(json.dumps(line), flush=True)
-            with args.out.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+            store(line, args.out)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,6 @@ labelled as published.
 
 import argparse
 import itertools
-import json
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
@@ -32,6 +31,7 @@ from encode_points import measure_all
 from nvcodec.metrics.quality import QualityMeter
 from nvcodec.processes import ffmpeg_path, run
 from nvcodec.video import create_video, open_video
+from result_lines import store, stored
 
 LAMBDAS = (8000, 32000, 128000)
 FAMILIES = {
@@ -158,17 +158,6 @@ def measure_conventionals(clip: str, num_frames: int, scale: str | None, out: Pa
             line = measure_conventional(clip, codec, crf, slice(0, num_frames), scale)
             if (line["clip"], line["command"]) not in done:
                 store(line, out)
-
-
-def store(line: dict, path: Path) -> None:
-    """Append a line to a file of results."""
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
-
-
-def stored(path: Path) -> list[dict]:
-    """The lines of a file of results."""
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def bytes_at(curve: list[tuple[float, int]], psnr_db: float) -> float | None:

@@ -224,12 +224,18 @@ def test_bf16_is_close(encoded):
     assert np.mean(np.abs(exact - coarse)) < 3
 
 
-def test_a_segment_is_a_function_of_frames_preset_and_seed():
+def segment_and_preset():
+    """Three frames, and what encodes them."""
     info = video_info()
     pixels = np.stack([planes_to_rgb(f, info) for f in moving_frames(info, 3)])
     preset = load_preset(TINY)
     config = preset.representation_config.resolve(32, 32)
     preset = preset.model_copy(update={"representation": config.model_dump(mode="json")})
+    return pixels, preset
+
+
+def test_a_segment_is_a_function_of_frames_preset_and_seed():
+    pixels, preset = segment_and_preset()
     state = torch.random.get_rng_state()
     one, two = (encode_segment(pixels, preset, seed=4) for _ in range(2))
     assert one.sections == two.sections
@@ -238,11 +244,7 @@ def test_a_segment_is_a_function_of_frames_preset_and_seed():
 
 
 def test_a_segment_may_begin_with_the_values_of_another():
-    info = video_info()
-    pixels = np.stack([planes_to_rgb(f, info) for f in moving_frames(info, 3)])
-    preset = load_preset(TINY)
-    config = preset.representation_config.resolve(32, 32)
-    preset = preset.model_copy(update={"representation": config.model_dump(mode="json")})
+    pixels, preset = segment_and_preset()
     losses = {}
     first = encode_segment(pixels, preset, seed=4)
     for name, values in (("cold", None), ("warm", first.values)):
