@@ -38,7 +38,7 @@ check: $(STAMP) ## Format, lint, types and default tests
 	$(BIN)/mypy
 	$(MAKE) test
 
-bench-smoke: $(STAMP) ## Run every benchmark script at toy size
+bench-smoke: $(STAMP) ## Run what needs a GPU at toy size, on a CPU
 	$(BIN)/python benchmarks/reproduce_hinerv.py --cpu-check
 	$(BIN)/python benchmarks/gpu.py --cpu-rehearsal
 

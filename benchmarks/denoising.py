@@ -10,7 +10,6 @@ found: a 3x3 median may well win. One JSON line a noise and method; what OUT hol
 """
 
 import argparse
-import json
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -26,6 +25,7 @@ from encode_points import nvc
 from nvcodec.video import create_video, open_video
 from nvcodec.video.color import planes_to_rgb
 from nvcodec.video.info import Chroma, VideoInfo
+from result_lines import circumstances, store, stored
 
 DENSITY = 0.005
 NOISES = ("white", "black", "salt-pepper", "random")
@@ -116,7 +116,7 @@ def main() -> None:
     parser.add_argument("--scale", metavar="WxH")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    lines = [json.loads(x) for x in args.out.read_text().splitlines()] if args.out.exists() else []
+    lines = stored(args.out)
     clean = read_rgb(args.clip, args.num_frames, args.scale)
     network = f"{args.preset} {args.words}".strip()
     where = {"clip": Path(args.clip).name, "scale": args.scale, "frames": len(clean)}
@@ -133,9 +133,8 @@ def main() -> None:
                     if is_filter
                     else fitted(frames, args.preset, args.words.split())
                 )
-                found = [{**key, "psnr_rgb_db": mean_psnr_db(frames, clean)}]
-                with args.out.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(found[0]) + "\n")
+                found = [{**key, "psnr_rgb_db": mean_psnr_db(frames, clean), **circumstances()}]
+                store(found[0], args.out)
             table.setdefault(method, {})[noise] = found[0]["psnr_rgb_db"]
     print(f"{'':24}" + "".join(f"{noise:>13}" for noise in (*NOISES, "average")))
     for method, values in table.items():

@@ -10,12 +10,9 @@ float32 weights.
 """
 
 import argparse
-import datetime
 import itertools
 import json
 import math
-import os
-import platform
 import tempfile
 import time
 from pathlib import Path
@@ -39,6 +36,7 @@ from nvcodec.representations._base import Patches
 from nvcodec.video import VideoInfo, open_video
 from nvcodec.video.color import planes_to_rgb
 from nvcodec.video.info import VideoShape
+from result_lines import circumstances, store
 
 MAX_COST_DB = 0.5
 MAX_SHARE = 0.25
@@ -84,16 +82,6 @@ def write_file(
     finally:
         writer.close()
     return {tag: len(data) for tag, data in sections.items()}
-
-
-def machine() -> dict:
-    """What a measured line says about where it was measured."""
-    return {
-        "date": datetime.date.today().isoformat(),
-        "device": f"{platform.machine()} CPU, {os.cpu_count()} cores",
-        "threads": torch.get_num_threads(),
-        "versions": {"nvcodec": __version__, "torch": torch.__version__},
-    }
 
 
 def measure(clip: str, preset: Preset) -> dict:
@@ -171,12 +159,11 @@ def main() -> None:
         "clip": Path(args.clip).name,
         "changes": args.set,
         **measure(args.clip, preset),
-        **machine(),
+        **circumstances(),
     }
     print(json.dumps(line), flush=True)
     if args.out is not None:
-        with args.out.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        store(line, args.out)
     assert line["cost_db"] <= MAX_COST_DB, f"{line['cost_db']:.2f} dB, {MAX_COST_DB} allowed"
     assert line["share_of_fp32"] <= MAX_SHARE, f"{line['share_of_fp32']}, {MAX_SHARE} allowed"
 

@@ -22,7 +22,7 @@ from pathlib import Path
 import torch
 
 from encode_points import nvc
-from nerv_pipeline import machine, write_file
+from nerv_pipeline import write_file
 from nvcodec.coding.parameters import Parameter
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.decoder import Decoder, SegmentDecoder, select_device
@@ -31,6 +31,7 @@ from nvcodec.representations import build
 from nvcodec.representations._base import Patches
 from nvcodec.video import Chroma, VideoInfo
 from nvcodec.video.info import VideoShape
+from result_lines import circumstances, store
 
 
 def write_unfitted(path: Path, preset: Preset, size: tuple[int, int], num_frames: int) -> int:
@@ -113,14 +114,13 @@ def main() -> None:
         "frames": args.frames,
         "passes": args.passes,
         **measure(args.preset, (width, height), args.frames, args.passes, args.device),
-        **machine(),
+        **circumstances(),
     }
     if select_device(args.device).type == "cuda":
         line["device"] = torch.cuda.get_device_name()
     print(json.dumps(line), flush=True)
     if args.out is not None:
-        with args.out.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        store(line, args.out)
 
 
 if __name__ == "__main__":
