@@ -28,8 +28,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from encode_points import measure_all
+from nvcodec.bench.baselines import load_baseline
 from nvcodec.metrics.quality import QualityMeter
-from nvcodec.processes import ffmpeg_path, run
+from nvcodec.processes import run
 from nvcodec.video import create_video, open_video
 from result_lines import store, stored
 
@@ -44,7 +45,6 @@ FAMILIES = {
     },
 }
 MODES = ("two-stage", "single-stage")
-QUALITIES = (22, 27, 32, 37)  # CRF
 EXPERIMENTS = ("table1", "dct", "anew", "length", "capacity", "sines", "skips")
 
 
@@ -117,33 +117,29 @@ def measure_point(clip: str, point: Point, out: Path) -> None:
 
 
 def measure_conventional(clip: str, codec: str, crf: int, frames: slice, scale: str | None) -> dict:
-    """H.264 or H.265 at its slowest, one intra frame, without its option string in the stream."""
-    encoder, ending = {"h264": ("libx264", "h264"), "h265": ("libx265", "hevc")}[codec]
-    options = ["-c:v", encoder, "-preset", "veryslow", "-tune", "psnr", "-crf", str(crf)]
-    if codec == "h264":
-        options += ["-g", "9999", "-bsf:v", "filter_units=remove_types=6"]
-    else:
-        options += ["-x265-params", "info=0:keyint=-1:log-level=none"]
+    """One point of a baseline of `nvc bench`, at its own settings."""
+    baseline = load_baseline(codec)
     size = (int(scale.split("x")[0]), int(scale.split("x")[1])) if scale else None
     with tempfile.TemporaryDirectory() as folder:
-        source, coded = Path(folder) / "in.y4m", Path(folder) / f"out.{ending}"
+        source, coded = Path(folder) / "in.y4m", Path(folder) / f"out.{baseline.format}"
         with (
             open_video(clip, frames=frames, scale=size) as video,
             create_video(source, video.info) as copy,
         ):
             for planes in video:
                 copy.write(planes)
-        run([ffmpeg_path(), "-v", "error", "-i", str(source), *options, str(coded)])
+        run(baseline.encode_command(source, coded, crf))
         with open_video(source) as video, open_video(coded) as decoded:
             meter = QualityMeter(video.info)
             for reference, planes in zip(video, decoded, strict=True):
                 meter.add(reference, planes)
             num_pixels = meter.num_frames * video.info.width * video.info.height
         size_bytes = coded.stat().st_size
+    options = " ".join(["-c:v", baseline.encoder, *baseline.options(crf, baseline.speed, None)])
     return {
         "name": f"table1 {codec}",
         "clip": Path(clip).name,
-        "command": f"ffmpeg {' '.join(options)} --frames 0:{frames.stop} --scale {scale}",
+        "command": f"ffmpeg {options} --frames 0:{frames.stop} --scale {scale}",
         "size_bytes": size_bytes,
         "rate_bpp": 8 * size_bytes / num_pixels,
         "quality": {"psnr_rgb_db": meter.quality().psnr_rgb_db},
@@ -153,8 +149,8 @@ def measure_conventional(clip: str, codec: str, crf: int, frames: slice, scale: 
 def measure_conventionals(clip: str, num_frames: int, scale: str | None, out: Path) -> None:
     """The points that `out` does not hold yet."""
     done = {(line["clip"], line["command"]) for line in stored(out)}
-    for codec in ("h264", "h265"):
-        for crf in QUALITIES:
+    for codec in ("x264", "x265"):
+        for crf in load_baseline(codec).rates:
             line = measure_conventional(clip, codec, crf, slice(0, num_frames), scale)
             if (line["clip"], line["command"]) not in done:
                 store(line, out)
@@ -223,6 +219,7 @@ def main() -> None:
     parser.add_argument("clips", nargs="*", metavar="CLIP")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--only", nargs="+", choices=EXPERIMENTS, default=EXPERIMENTS)
+    parser.add_argument("--techniques", nargs="+", metavar="NAME", help="only these: mlp/anew ...")
     parser.add_argument("--num-frames", type=int, default=30)
     parser.add_argument("--scale", metavar="WxH")
     parser.add_argument("--words", default="", help="more words for every `nvc encode`")
@@ -233,7 +230,8 @@ def main() -> None:
     more = (f" --scale {args.scale}" if args.scale else "") + f" {args.words}".rstrip()
     for clip in args.clips:
         for point in points(args.num_frames):
-            if point.experiment in args.only:
+            wanted = args.techniques is None or point.name in args.techniques
+            if point.experiment in args.only and wanted:
                 measure_point(clip, point._replace(words=point.words + more), args.out)
         if "table1" in args.only:
             measure_conventionals(clip, args.num_frames, args.scale, args.out)

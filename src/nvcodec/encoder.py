@@ -74,7 +74,7 @@ from nvcodec.video.color import (
 from nvcodec.video.info import Chroma, Planes, VideoInfo, VideoShape
 
 MIN_SIDE = 16
-"""Time for quantizing, entropy coding and evaluating at the end of a segment: a small network's."""
+"""Shortest side, in pixels, of a video that is taken."""
 
 
 def encode(
