@@ -67,11 +67,11 @@ class Muon(torch.optim.Optimizer):
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
         """One update; Nesterov momentum, scaled by sqrt(max(1, rows / columns))."""
         for group in self.param_groups:
-            by_shape: dict[tuple[int, int], list[Tensor]] = defaultdict(list)
+            by_shape: dict[tuple[int, ...], list[Tensor]] = defaultdict(list)
             for p in group["params"]:
                 if p.grad is not None:
-                    by_shape[p.shape[0], p[0].numel()].append(p)
-            for (rows, columns), params in by_shape.items():
+                    by_shape[tuple(sorted(p.flatten(1).shape))].append(p)
+            for params in by_shape.values():
                 for p in params:
                     if "momentum" not in self.state[p]:
                         self.state[p]["momentum"] = torch.zeros_like(p)
@@ -79,20 +79,26 @@ class Muon(torch.optim.Optimizer):
                 gradients = [p.grad for p in params if p.grad is not None]
                 torch._foreach_lerp_(buffers, gradients, 1 - group["momentum"])
                 updates = torch._foreach_lerp(gradients, buffers, group["momentum"])
-                stacked = torch.stack([u.reshape(rows, columns) for u in updates])
-                stacked = orthogonalize(stacked) * max(1.0, rows / columns) ** 0.5
-                for p, update in zip(params, stacked, strict=True):
-                    p.add_(update.view_as(p).to(p.dtype), alpha=-group["lr"])
+                stacked = torch.stack([_wide(update.flatten(1)) for update in updates])
+                for p, wide in zip(params, orthogonalize(stacked), strict=True):
+                    rows, columns = p.flatten(1).shape
+                    update = wide if rows <= columns else wide.mT
+                    scale = max(1.0, rows / columns) ** 0.5
+                    p.add_(update.reshape_as(p), alpha=-group["lr"] * scale)
+
+
+def _wide(matrix: Tensor) -> Tensor:
+    return matrix if matrix.shape[0] <= matrix.shape[1] else matrix.mT
 
 
 def orthogonalize(matrices: Tensor, num_steps: int = 5) -> Tensor:
-    """Matrices of singular values near one with the same singular vectors, (N, rows, columns)."""
+    """Matrices of singular values near one with the same singular vectors, (N, rows, columns).
+
+    Fewer rows than columns take less time.
+    """
     a, b, c = NEWTON_SCHULZ
-    wide = matrices.shape[1] <= matrices.shape[2]
-    x = matrices if wide else matrices.mT
-    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    x: Tensor = matrices / (matrices.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(num_steps):
         gram = x @ x.mT
-        x = a * x + (b * gram + c * gram @ gram) @ x
-    result: Tensor = x if wide else x.mT
-    return result
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x
