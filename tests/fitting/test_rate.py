@@ -8,7 +8,7 @@ from codec_helpers import TINY_NVRC
 from nvcodec.coding.parameters import Parameter, ParameterSet, ParameterSpec, Role
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.fitting.loop import FitRecord
-from nvcodec.fitting.rate import Twin
+from nvcodec.fitting.rate import Twin, gaussian_bits
 from nvcodec.fitting.relaxations import bounded, noisy_soft_round, soft_round, soft_round_inverse
 from nvcodec.presets import load_preset
 from nvcodec.segment_encoder import encode_segment
@@ -74,10 +74,11 @@ def test_estimate_equals_coded_bits(switches):
     symbols = {t.spec.name: torch.from_numpy(t.symbols) for t in coded.tensors}
     assert torch.equal(bins[0], twin.layers.flat(symbols))
     assert torch.equal(bins[1], symbols["grid"].float())
-    back = twin.values(bins, seen, side)
+    back = twin.values(bins, seen)
     for name, array in coded.dequantize().items():
         assert torch.equal(back[name].half(), torch.from_numpy(array).view(back[name].shape))
-    estimates = {name: float(bits) for name, bits in twin.bits(bins, seen, side).items()}
+    with torch.no_grad():
+        estimates = {name: float(bits) for name, bits in twin.bits(bins, seen, side).items()}
     ideal = scheme.group_bits(coded)
     for group, tag in (("grids", "GRID"), ("layers", "LAYR")):
         estimate = estimates[group]
@@ -100,6 +101,15 @@ def test_gradients_reach_values_and_side_information():
         assert tensor.grad is not None, name
         assert torch.isfinite(tensor.grad).all()
         assert tensor.grad.abs().sum() > 0, name
+
+
+def test_slopes_of_the_rate():
+    residuals = torch.linspace(-3.3, 3.7, 12, dtype=torch.float64, requires_grad=True)
+    log2_sigma = torch.linspace(0.0, 4.0, 12, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(gaussian_bits, (residuals, log2_sigma))
+    far = torch.tensor([-300.0, 300.0], requires_grad=True)
+    gaussian_bits(far, torch.zeros(2)).sum().backward()
+    assert torch.isfinite(far.grad).all()
 
 
 def test_side_information_splits_into_what_was_joined():

@@ -13,13 +13,14 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from nvcodec.coding.context import (
     BIAS_LIMIT,
     HIDDEN_BITS,
+    NUM_OUTPUTS,
     VALUE_LIMIT,
-    taps,
     weight_exponent,
 )
 from nvcodec.coding.gaussian import MAX_SIGMA, MIN_SIGMA
@@ -53,22 +54,47 @@ def on_lattice(values: Tensor, per_unit: float, limit: int) -> Tensor:
 
 
 def gaussian_bits(residuals: Tensor, log2_sigma: Tensor) -> Tensor:
-    """Bits of unit bins around `residuals` under zero-mean Gaussians; all in bins."""
-    sigma = torch.exp2(log2_sigma)
-    distance = residuals.abs()
-    upper = torch.special.ndtr((0.5 - distance) / sigma)
-    lower = torch.special.ndtr((-0.5 - distance) / sigma)
-    bits = -torch.log2(bounded(upper - lower, MIN_LIKELIHOOD, 1.0))
-    with torch.no_grad():
-        # Beyond its support a table holds one escape, and the excess follows in plain bits.
-        excess = distance - (4 + (6 * sigma).floor()) - 0.5
-        coded = (
-            -math.log2(MIN_LIKELIHOOD)
-            + ESCAPE_CLASS_BITS
-            + (2 * excess).clamp(min=1).log2().floor()
+    """Bits of unit bins around `residuals` under zero-mean Gaussians; all in bins.
+
+    Where gradients are asked for, a value beyond its table counts as the least likely one in it.
+    """
+    bits: Tensor = _GaussianBits.apply(residuals, log2_sigma)  # type: ignore[no-untyped-call]
+    if torch.is_grad_enabled():
+        return bits
+    # Beyond its support a table holds one escape, and the excess follows in plain bits.
+    excess = residuals.abs() - (4 + (6 * torch.exp2(log2_sigma)).floor()) - 0.5
+    coded = (
+        -math.log2(MIN_LIKELIHOOD) + ESCAPE_CLASS_BITS + (2 * excess).clamp(min=1).log2().floor()
+    )
+    return torch.where(excess > 0, coded, bits)
+
+
+class _GaussianBits(torch.autograd.Function):
+    """-log2 of P = Phi(b) - Phi(a), b and a being the bin's ends over sigma.
+
+    Its slopes by hand: automatic ones keep and pass over four times as much. Where P is below the
+    bound the slope is that at the bound, which leads back.
+    """
+
+    @staticmethod
+    def forward(ctx, residuals, log2_sigma):  # type: ignore[no-untyped-def]
+        inverse = torch.exp2(-log2_sigma)
+        distance = residuals.abs()
+        above, below = (0.5 - distance) * inverse, (-0.5 - distance) * inverse
+        likelihood = (torch.special.ndtr(above) - torch.special.ndtr(below)).clamp(
+            MIN_LIKELIHOOD, 1
         )
-        correction = torch.where(excess > 0, coded - bits, 0.0)
-    return bits + correction
+        ctx.save_for_backward(residuals, inverse, above, below, likelihood)
+        return -torch.log2(likelihood)
+
+    @staticmethod
+    def backward(ctx, gradient):  # type: ignore[no-untyped-def]
+        residuals, inverse, above, below, likelihood = ctx.saved_tensors
+        scale = gradient / (likelihood * (math.log(2) * math.sqrt(2 * math.pi)))
+        at_above, at_below = (torch.exp(-0.5 * ends.square()) for ends in (above, below))
+        by_distance = scale * inverse * (at_above - at_below)
+        by_sigma = scale * math.log(2) * (above * at_above - below * at_below)
+        return by_distance * residuals.sign(), by_sigma
 
 
 def bin_widths(log2_step: Tensor) -> Tensor:
@@ -141,26 +167,20 @@ class GridTwin:
     def __init__(self, spec: ParameterSpec, config: HierarchicalConfig) -> None:
         self.shape = spec.shape
         self.config = config
-        self.block = config.block
-        self.counts = [-(-n // b) for n, b in zip(spec.shape[:3], config.block, strict=True)]
+        sizes = spec.shape[:3]
+        self.block = [min(n, b) for n, b in zip(sizes, config.block, strict=True)]
+        self.counts = [-(-n // b) for n, b in zip(sizes, self.block, strict=True)]
 
-    def log2_step(self, side: SideTensors) -> Tensor:
-        """log2 of bin widths, broadcastable to the grid."""
+    def bin_widths(self, side: SideTensors) -> Tensor:
+        """Bin widths, broadcastable to the grid."""
         step = on_lattice(side["log2_step"], PER_OCTAVE, LOG_LIMIT)
         step = bounded(step, MIN_STEP / PER_OCTAVE, MAX_STEP / PER_OCTAVE)
+        widths = bin_widths(step)
         if step.shape[:3] == (1, 1, 1):
-            return step
+            return widths
         for axis, (size, block) in enumerate(zip(self.shape[:3], self.block, strict=True)):
-            step = step.repeat_interleave(block, dim=axis).narrow(axis, 0, size)
-        return step
-
-    def bins(self, values: Tensor, side: SideTensors) -> Tensor:
-        """Values in bins, (T, h, w, C)."""
-        return values / bin_widths(self.log2_step(side))
-
-    def values(self, bins: Tensor, side: SideTensors) -> Tensor:
-        """Inverse of `bins`."""
-        return bins * bin_widths(self.log2_step(side))
+            widths = widths.repeat_interleave(block, dim=axis).narrow(axis, 0, size)
+        return widths
 
     def bits(self, bins: Tensor, side: SideTensors, context: Tensor | None = None) -> Tensor:
         """Bits of all entries, a scalar; `context` is what the network sees, if not `bins`."""
@@ -177,17 +197,17 @@ class GridTwin:
         return (gaussian_bits(self._blocks(bins) - mean, log2_sigma) * inside).sum()
 
     def _blocks(self, grid: Tensor) -> Tensor:
-        """Grid as blocks, zero-padded, (C, blocks, t, h, w)."""
+        """Grid as blocks, zero-padded, (blocks, C, t, h, w)."""
         t, h, w = (n * b for n, b in zip(self.counts, self.block, strict=True))
         padding = (0, 0, 0, w - grid.shape[2], 0, h - grid.shape[1], 0, t - grid.shape[0])
         (nt, nh, nw), (bt, bh, bw) = self.counts, self.block
-        x = torch.nn.functional.pad(grid, padding).reshape(nt, bt, nh, bh, nw, bw, -1)
-        return x.permute(6, 0, 2, 4, 1, 3, 5).reshape(-1, nt * nh * nw, bt, bh, bw)
+        x = F.pad(grid, padding).reshape(nt, bt, nh, bh, nw, bw, -1)
+        return x.permute(0, 2, 4, 6, 1, 3, 5).reshape(nt * nh * nw, -1, bt, bh, bw)
 
     def _network(self, x: Tensor, inside: Tensor, side: SideTensors) -> tuple[Tensor, Tensor]:
-        """Means in bins and log2 of spreads, each (C, blocks, t, h, w); see `coding.context`."""
-        kernels = self.config.context_kernels
-        hidden = x[..., None]  # (C, blocks, t, h, w, in)
+        """Means in bins and log2 of spreads, each (blocks, C, t, h, w); see `coding.context`."""
+        kernels, channels = self.config.context_kernels, x.shape[1]
+        hidden = x  # (blocks, C * in, t, h, w)
         for i, kernel in enumerate(kernels):
             weight, bias = side[f"context_weight_{i}"], side[f"context_bias_{i}"]
             bits = self.config.context_weight_bits
@@ -196,24 +216,29 @@ class GridTwin:
             bias = on_lattice(bias, 2**HIDDEN_BITS, BIAS_LIMIT)
             unit = 2.0 ** (exponent + (HIDDEN_BITS if i else 0))
             bias = round_half_up(bias * unit) / unit
-            seen = _neighbours(hidden, taps(kernel, i == 0))  # (..., in, taps)
-            groups = weight.expand(x.shape[0], -1, -1, -1) if weight.shape[0] == 1 else weight
-            sums = torch.einsum("cbthwik,coik->cbthwo", seen, groups)
-            sums = sums + bias[:, None, None, None, None, :]
+            if weight.shape[0] != channels:  # one network for all
+                weight, bias = weight.expand(channels, -1, -1, -1), bias.expand(channels, -1)
+            # Taps come in raster order and end at the middle, or before it: the rest is zero.
+            dense = F.pad(weight, (0, kernel**3 - weight.shape[-1])).flatten(0, 1)
+            dense = dense.view(*dense.shape[:2], kernel, kernel, kernel)
+            padding = kernel // 2
+            sums = F.conv3d(hidden, dense, bias.flatten(), padding=padding, groups=channels)
             if i + 1 < len(kernels):
                 rounded = round_half_up(sums * 2**HIDDEN_BITS) / 2**HIDDEN_BITS
-                hidden = bounded(rounded, 0.0, VALUE_LIMIT / 2**HIDDEN_BITS)
-                hidden = hidden * inside[..., None]
-        mean = bounded(round_half_up(sums[..., 0]), -VALUE_LIMIT, VALUE_LIMIT)
-        log2_sigma = round_half_up(sums[..., 1] * PER_OCTAVE) / PER_OCTAVE
+                hidden = bounded(rounded, 0.0, VALUE_LIMIT / 2**HIDDEN_BITS) * inside
+        mean, log2_sigma = sums[:, 0::NUM_OUTPUTS], sums[:, 1::NUM_OUTPUTS]
+        mean = bounded(round_half_up(mean), -VALUE_LIMIT, VALUE_LIMIT)
+        log2_sigma = round_half_up(log2_sigma * PER_OCTAVE) / PER_OCTAVE
         return mean, bounded(log2_sigma, MIN_SIGMA / PER_OCTAVE, MAX_SIGMA / PER_OCTAVE)
 
 
 class Observation(NamedTuple):
-    """Values in bins: of all layers as one vector, then of each grid; and the layers' steps."""
+    """Values in bins and the bins' widths: of all layers as one vector, then of each grid."""
 
     bins: list[Tensor]
+    widths: list[Tensor]
     log2_step: Tensor
+    """Of the layers."""
 
 
 class Twin:
@@ -256,18 +281,16 @@ class Twin:
     def observe(self, values: Mapping[str, Tensor], side: SideTensors) -> Observation:
         """Values in bins."""
         log2_step = self.layers.log2_step(side)
-        layers = self.layers.flat(values) / bin_widths(log2_step)
-        grids = [t.bins(values[n], self._grid_side(side, n)) for n, t in self.grids.items()]
-        return Observation([layers, *grids], log2_step)
+        widths = [bin_widths(log2_step)]
+        widths += [t.bin_widths(self._grid_side(side, n)) for n, t in self.grids.items()]
+        observed = [self.layers.flat(values), *(values[name] for name in self.grids)]
+        bins = [of / width for of, width in zip(observed, widths, strict=True)]
+        return Observation(bins, widths, log2_step)
 
-    def values(
-        self, bins: Sequence[Tensor], seen: Observation, side: SideTensors
-    ) -> dict[str, Tensor]:
+    def values(self, bins: Sequence[Tensor], seen: Observation) -> dict[str, Tensor]:
         """Values of these bins: the inverse of `observe`."""
-        values = self.layers.split(bins[0] * bin_widths(seen.log2_step))
-        for (name, twin), grid in zip(self.grids.items(), bins[1:], strict=True):
-            values[name] = twin.values(grid, self._grid_side(side, name))
-        return values
+        layers, *grids = (of * width for of, width in zip(bins, seen.widths, strict=True))
+        return self.layers.split(layers) | dict(zip(self.grids, grids, strict=True))
 
     def bits(
         self,
@@ -326,22 +349,3 @@ def _laplace_bits(values: Tensor, lengths: Sequence[int]) -> Tensor:
         weight = (counts > 1).float()[owner]
     cost = (values - mean[owner]).abs() / (spread[owner] * math.log(2))
     return ((cost + torch.log2(2 * spread[owner]).clamp(min=0)) * weight).sum()
-
-
-def _neighbours(x: Tensor, offsets: Sequence[tuple[int, int, int]]) -> Tensor:
-    """Values at `offsets` of every position, zero outside the block, (C, b, t, h, w, in, taps)."""
-    if list(offsets) == [(0, 0, 0)]:
-        return x[..., None]
-    reach = max(max(abs(o) for o in offset) for offset in offsets)
-    padded = torch.nn.functional.pad(x, (0, 0, *[reach] * 6))
-    t, h, w = x.shape[2:5]
-    return torch.stack(
-        [
-            padded[
-                :, :, reach + dt : reach + dt + t, reach + dh : reach + dh + h,
-                reach + dw : reach + dw + w,
-            ]
-            for dt, dh, dw in offsets
-        ],
-        dim=-1,
-    )  # fmt: skip

@@ -60,15 +60,14 @@ class _StraightThrough(torch.autograd.Function):
 class _Bound(torch.autograd.Function):
     @staticmethod
     def forward(ctx, values, low, high):  # type: ignore[no-untyped-def]
-        ctx.save_for_backward(values)
-        ctx.low, ctx.high = low, high
-        return values.clamp(low, high)
+        clamped = values.clamp(low, high)
+        ctx.save_for_backward(values - clamped)
+        return clamped
 
     @staticmethod
     def backward(ctx, gradient):  # type: ignore[no-untyped-def]
-        (values,) = ctx.saved_tensors
-        blocked = ((values < ctx.low) & (gradient > 0)) | ((values > ctx.high) & (gradient < 0))
-        return gradient.masked_fill(blocked, 0), None, None
+        (excess,) = ctx.saved_tensors
+        return gradient.masked_fill(excess * gradient < 0, 0), None, None
 
 
 def soft_round(x: Tensor, temperature: float) -> Tensor:

@@ -109,7 +109,7 @@ class RateDistortion(Stage[RateDistortionConfig]):
         sample = self._draw(state, progress, generator)
         if self.rate_every == 1:
             self._sample = sample
-        return self._get_twin(state).values(sample.relaxed, sample.seen, self._side(state))
+        return self._get_twin(state).values(sample.relaxed, sample.seen)
 
     def loss(self, output: Tensor, target: Tensor, color: str, config: LossConfig) -> Tensor:
         """Lambda D."""
