@@ -11,6 +11,7 @@ from nvcodec.coding.schemes import load_scheme
 from nvcodec.errors import DivergedError, FitMemoryError, InterruptedEncodeError, ResumeError
 from nvcodec.fitting.batches import Batches
 from nvcodec.fitting.checkpoints import CheckpointStore
+from nvcodec.fitting.guard import Guard
 from nvcodec.fitting.loop import Fitting, FittingWarning
 from nvcodec.fitting.optimizers import orthogonalize
 from nvcodec.fitting.settings import FittingConfig, OptimizerConfig
@@ -36,16 +37,19 @@ STAGES = [
 ]
 
 
-def video() -> torch.Tensor:
+def video(num_frames=4) -> torch.Tensor:
     generator = torch.Generator().manual_seed(5)
-    return torch.randint(0, 256, SHAPE, generator=generator, dtype=torch.uint8)
+    shape = SHAPE._replace(num_frames=num_frames)
+    return torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
 
 
-def make_fitting(optimizer="muon", store=None, stages=STAGES, **settings) -> Fitting:
+def make_fitting(optimizer="muon", store=None, stages=STAGES, num_frames=4, **settings) -> Fitting:
     torch.manual_seed(0)
     config = FittingConfig(optimizer=OptimizerConfig(kind=optimizer), precision="fp32", **settings)
+    frames = video(num_frames)
+    representation = build(load_config(TABLE), VideoShape(*frames.shape))
     return Fitting(
-        build(load_config(TABLE), SHAPE), video(), [load_stage(s) for s in stages],
+        representation, frames, [load_stage(s) for s in stages],
         load_scheme({"kind": "arithmetic"}), config, "rgb", 3, store,
     )  # fmt: skip
 
@@ -149,6 +153,30 @@ def test_a_fitting_that_goes_astray_is_set_back_once(bad, seen_at):
     assert records[-1].psnr_db == pytest.approx(calm.psnr_db, abs=1.5)
 
 
+def test_what_went_astray_before_a_stop_is_set_back_after_it(tmp_path):
+    store = CheckpointStore(tmp_path, "s", "d")
+
+    def make() -> Fitting:
+        fitting = make_fitting(stages=[{"kind": "fit", "epochs": 50}], store=store)
+        fitting.frames[:] = 128
+        return fitting
+
+    shaken, asked = make(), iter(range(1000))
+
+    def should_stop() -> bool:
+        step = next(asked)
+        if step == 150:
+            with torch.no_grad():
+                for parameter in shaken.state.representation.parameters():
+                    parameter.fill_(1.0)
+        return step == 152
+
+    with pytest.raises(InterruptedEncodeError):
+        list(shaken.run(should_stop))
+    with pytest.warns(FittingWarning, match="step 160: .*; back to step 144 at half"):
+        list(make().run())
+
+
 def test_frames_of_unlike_difficulty_are_no_jump():
     """Black frames cost nothing, the others much; nothing has gone astray."""
     fitting = make_fitting(stages=[{"kind": "fit", "epochs": 60}])
@@ -156,6 +184,26 @@ def test_frames_of_unlike_difficulty_are_no_jump():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         list(fitting.run())
+
+
+def test_losses_are_judged_by_whole_epochs_across_a_stop(tmp_path, monkeypatch):
+    kept, original = [], Guard.keep
+
+    def keep(self, mean, state):
+        kept.append((state["step"], mean))
+        original(self, mean, state)
+
+    monkeypatch.setattr(Guard, "keep", keep)
+    several = {"stages": [{"kind": "fit", "epochs": 8}], "num_frames": 12}
+    list(make_fitting(**several).run())
+    whole = kept.copy()
+    assert [step for step, _ in whole] == [24, 48, 72, 96]
+    kept.clear()
+    store, asked = CheckpointStore(tmp_path, "s", "d"), iter(range(1000))
+    with pytest.raises(InterruptedEncodeError):
+        list(make_fitting(store=store, **several).run(lambda: next(asked) >= 35))
+    list(make_fitting(store=store, **several).run())
+    assert kept == whole
 
 
 def test_pruned_weights_stay_zero_to_the_end():

@@ -35,6 +35,15 @@ class Guard:
         """Remember a state as good."""
         self._mean, self._good = mean, copy.deepcopy(state)
 
+    def memory(self) -> dict[str, Any]:
+        """All that a later run needs to judge as this one would."""
+        return {"good": self._good, "mean": self._mean, "num_recoveries": self.num_recoveries}
+
+    def remember(self, memory: dict[str, Any]) -> None:
+        """Inverse of `memory`."""
+        self._good, self._mean = memory["good"], memory["mean"]
+        self.num_recoveries = memory["num_recoveries"]
+
     def recall(self) -> dict[str, Any]:
         """A copy of the last good state."""
         self.num_recoveries += 1

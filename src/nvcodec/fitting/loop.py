@@ -168,15 +168,26 @@ class Fitting:
         # One frame after the other is as hard as it is; only a mean over all frames can jump.
         watches_jumps = stage.turns(len(self.frames)) is None
         guard = Guard(self._fitted_state(number, first_step, optimizers), watches_jumps)
-        look_every = max(CHECK_EVERY, self.batches.steps_per_epoch)
+        per_epoch = self.batches.steps_per_epoch
+        look_every = -(-CHECK_EVERY // per_epoch) * per_epoch
         clock = _Clock(self.elapsed_s)
         loss, step = math.nan, first_step
         total, count = torch.zeros((), device=self.frames.device), 0
+        if stored is not None:
+            guard.remember(stored["guard"])
+            total, count = total + stored["loss_total"], stored["loss_count"]
+
+        def save() -> None:
+            if self.store is not None:
+                so_far = {"loss_total": float(total), "loss_count": count, "guard": guard.memory()}
+                state = self._fitted_state(number, step, optimizers)
+                self.store.save(state | so_far | {"elapsed_s": clock.elapsed_s})
+
         progress = pace.progress(number, step, clock.elapsed_s)
         while progress < 1:
             if should_stop():
                 if self._is_finite():  # otherwise the state before is the one to go on from
-                    self._save(number, step, optimizers, clock.elapsed_s)
+                    save()
                 raise InterruptedEncodeError("stopped on request; everything up to here is saved")
             tensor = self._step(number, step, progress, optimizers)
             step += 1
@@ -211,7 +222,7 @@ class Fitting:
                     self.estimated_bits, self.coded_bits,
                 )  # fmt: skip
             if to_save:
-                self._save(number, step, optimizers, clock.elapsed_s)
+                save()
                 clock.restart("checkpoint")
         stage.finish(self.state)
         self.elapsed_s = clock.elapsed_s
@@ -381,13 +392,6 @@ class Fitting:
             "parameters": self.state.representation.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in optimizers],
         }
-
-    def _save(
-        self, number: int, step: int, optimizers: Sequence[torch.optim.Optimizer], elapsed_s: float
-    ) -> None:
-        if self.store is not None:
-            state = self._fitted_state(number, step, optimizers)
-            self.store.save(state | {"elapsed_s": elapsed_s})
 
     def _go_back(
         self,
