@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from nvcodec.allocator import keep_freed_memory
 from nvcodec.coding.parameters import ParameterSet
 from nvcodec.coding.schemes import load_scheme
+from nvcodec.coding.schemes._base import Scheme
 from nvcodec.container.header import DEFAULT_LIMITS, Head, Limits
 from nvcodec.container.payloads import CodedSegment
 from nvcodec.container.reader import NvcReader
@@ -47,6 +48,8 @@ Precision = Literal["fp16", "bf16", "fp32"]
 
 BAND_BYTES = 1 << 30
 """Memory for the activations of what is rendered at a time."""
+MARGINS = 1.5
+"""Rows that a band computes, margins included, over those it gives; about."""
 
 
 def select_device(name: str) -> torch.device:
@@ -89,25 +92,31 @@ def representation_config(head: Head) -> RepresentationConfig:
         raise MalformedError(f"HEAD, representation {first['loc']}: {first['msg']}") from error
 
 
-def memory_bytes(config: RepresentationConfig, shape: VideoShape) -> int:
-    """Estimate for decoding: parameters, their integers, and activations, in bands if it can be."""
-    activations = 8 * config.activations_per_frame(shape)
-    if config.has_patches:
-        activations = min(activations, BAND_BYTES)
-    return 12 * config.num_parameters(shape) + activations
+def memory_bytes(representation: Representation[Any], scheme: Scheme[Any]) -> int:
+    """Estimate for decoding: parameters and their integers, and activations of a frame or band.
+
+    Values of the representation are not looked at; it may be on the `meta` device.
+    """
+    config, shape = representation.config, representation.shape
+    activations: int = 8 * config.activations_per_frame(shape)
+    band = band_height(representation)
+    if band is not None:
+        share = min(1.0, MARGINS * band / representation.canvas[0])
+        activations = round(share * activations) + 4 * config.activations_per_band(shape)
+    return scheme.memory_bytes(representation.parameter_specs()) + activations
 
 
 def band_height(representation: Representation[Any]) -> int | None:
     """Rows to render at a time; None for whole frames, which are faster where they fit.
 
-    A band of b rows also computes its margins, for which half a band is reckoned.
+    A band also computes its margins. Where no band is low enough the lowest is taken.
     """
     config, shape = representation.config, representation.shape
     needed = 8 * config.activations_per_frame(shape)
     if needed <= BAND_BYTES:
         return None
     heights, _ = representation.patch_sizes()
-    fitting = [h for h in heights if 1.5 * needed * h / heights[-1] <= BAND_BYTES]
+    fitting = [h for h in heights if MARGINS * needed * h / heights[-1] <= BAND_BYTES]
     return max(fitting, default=heights[0])
 
 
@@ -118,17 +127,30 @@ def build_checked(head: Head, num_frames: int, limits: Limits) -> Representation
         BitstreamError: unknown kind, fields that do not fit together, or above the limits.
     """
     config, shape = representation_config(head), segment_shape(head, num_frames)
-    for what, seen, allowed in (
-        ("parameters", config.num_parameters(shape), limits.parameters),
-        ("multiply-adds a frame", config.macs_per_frame(shape), limits.macs_per_frame),
-        ("bytes of memory", memory_bytes(config, shape), limits.memory_bytes),
-    ):
-        limits.check("HEAD, representation", what, seen, allowed)
+    where = "HEAD, representation"
+    limits.check(where, "parameters", config.num_parameters(shape), limits.parameters)
+    limits.check(
+        where, "multiply-adds a frame", config.macs_per_frame(shape), limits.macs_per_frame
+    )
     try:
         with torch.device("meta"):
-            return build(config, shape)
+            representation = build(config, shape)
     except ValueError as error:
-        raise MalformedError(f"HEAD, representation: {error}") from error
+        raise MalformedError(f"{where}: {error}") from error
+    needed = memory_bytes(representation, _scheme(head))
+    limits.check(where, "bytes of memory", needed, limits.memory_bytes)
+    return representation
+
+
+def _scheme(head: Head) -> Scheme[Any]:
+    try:
+        return load_scheme(head.scheme)
+    except KeyError as error:
+        raise UnsupportedVersionError(
+            f"HEAD: {error.args[0]}; the file needs a newer nvc"
+        ) from error
+    except ValueError as error:
+        raise MalformedError(f"HEAD, scheme: {error}") from error
 
 
 def unpack_segment(
@@ -139,15 +161,7 @@ def unpack_segment(
     Raises:
         BitstreamError: the sections do not hold what the header announces.
     """
-    try:
-        scheme = load_scheme(head.scheme)
-    except KeyError as error:
-        raise UnsupportedVersionError(
-            f"HEAD: {error.args[0]}; the file needs a newer nvc"
-        ) from error
-    except ValueError as error:
-        raise MalformedError(f"HEAD, scheme: {error}") from error
-    parameters = scheme.unpack(segment.sections, representation.parameter_specs())
+    parameters = _scheme(head).unpack(segment.sections, representation.parameter_specs())
     if parameters.digest() != segment.digest:
         raise ChecksumError(
             f"segment {segment.number}: the decoded integers do not match their hash"

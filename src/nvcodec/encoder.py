@@ -348,9 +348,8 @@ class _Encoding:
 
     def _announce(self, head: Head, number: int, segment: Segment, is_resumed: bool) -> None:
         """Say what is to be expected, and refuse what no decoder would take."""
-        build_checked(head, segment.num_frames, self.settings.limits)
-        config = self.preset.representation_config
-        shape = segment_shape(head, segment.num_frames)
+        representation = build_checked(head, segment.num_frames, self.settings.limits)
+        config, shape = representation.config, representation.shape
         self.on_event(
             SegmentStarted(
                 number=number,
@@ -360,7 +359,7 @@ class _Encoding:
                 macs_per_frame=config.macs_per_frame(shape),
                 predicted_bytes=predicted_bytes(self.preset, shape),
                 memory_bytes=predicted_memory_bytes(
-                    self.preset, shape, self.video.info.frame_bytes
+                    self.preset, representation, self.video.info.frame_bytes
                 ),
                 is_resumed=is_resumed,
             )

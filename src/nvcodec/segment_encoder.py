@@ -22,6 +22,7 @@ from nvcodec.fitting.settings import FittingConfig
 from nvcodec.fitting.stages import load_stage
 from nvcodec.presets import Preset
 from nvcodec.representations import build
+from nvcodec.representations._base import Representation
 from nvcodec.video.info import VideoShape
 
 BITS_PER_SPARSE_PARAMETER = 1.5  # weightstep-mlp-two-stage
@@ -119,17 +120,21 @@ def predicted_bytes(preset: Preset, shape: VideoShape) -> int:
     return round((num_bits + num_sparse * BITS_PER_SPARSE_PARAMETER) / 8)
 
 
-def predicted_memory_bytes(preset: Preset, shape: VideoShape, frame_bytes: int) -> int:
+def predicted_memory_bytes(
+    preset: Preset, representation: Representation[Any], frame_bytes: int
+) -> int:
     """Memory that fitting takes: parameters with their moments, activations, pixels and frames.
 
     Args:
-        preset: with a resolved representation.
-        shape: of the segment's pixels.
+        preset: what is to be fitted.
+        representation: of the segment, with values or without.
         frame_bytes: size of one frame in the samples of its source.
     """
-    config, fitting = preset.representation_config, preset.fitting
+    config, shape, fitting = representation.config, representation.shape, preset.fitting
     batch = 1 if fitting.get("patch_size") else fitting.get("batch_size", 1)
     activations = 10 * batch * config.activations_per_frame(shape) * 4
     pixels = shape.height * shape.width * shape.channels + frame_bytes
-    state = memory_bytes(config, shape) + 8 * config.num_parameters(shape)
-    return state + activations + shape.num_frames * pixels
+    decoding = memory_bytes(representation, load_scheme(preset.scheme))
+    moments = 8 * config.num_parameters(shape)
+    total: int = decoding + moments + activations + shape.num_frames * pixels
+    return total

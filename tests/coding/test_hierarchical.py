@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from nvcodec.coding.lattice import GridTensor, LayerTensor
+from nvcodec.coding.lattice import GridTensor, LayerTensor, grid_step_values, step_values
 from nvcodec.coding.parameters import Parameter, ParameterSpec, Role
 from nvcodec.coding.schemes import load_scheme
+from nvcodec.container.header import DEFAULT_LIMITS
 from nvcodec.errors import LimitError, MalformedError
 
 NETWORK = [
@@ -213,13 +214,39 @@ def test_side_information_is_checked():
         scheme.quantize([Parameter(parameter.spec, parameter.values * np.float32(np.inf))])
 
 
-@pytest.mark.parametrize(
-    "shape", [(1, 1, 1, 1 << 24), (1 << 26, 1, 1, 2)], ids=["weights", "memory"]
-)
-def test_huge_context_models_are_refused_before_allocation(shape):
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("means", [(1.0, 1.0), (0.4, -0.4)])
+def test_grids_far_from_zero_cost_no_escapes(means, shared):
+    scheme = load_scheme({"kind": "hierarchical", "context_shared": shared})
+    noise = np.random.default_rng(0).normal(size=(8, 16, 16, 2))
+    spec = ParameterSpec("g", noise.shape, Role.GRID)
+    values = (np.array(means) + 0.01 * noise).astype(np.float32)
+    sections = scheme.pack(scheme.quantize([Parameter(spec, values)]))
+    assert 8 * sum(map(len, sections.values())) < 9 * values.size
+
+
+def test_huge_context_models_are_refused_before_allocation():
     scheme = load_scheme({"kind": "hierarchical", "context_kernels": [7, 7]})
     with pytest.raises(LimitError, match="context models"):
-        scheme.unpack({}, [ParameterSpec("g", shape, Role.GRID)])
+        scheme.unpack({}, [ParameterSpec("g", (1, 1, 1, 1 << 24), Role.GRID)])
+
+
+def test_the_memory_of_context_models_is_told():
+    spec = ParameterSpec("g", (1 << 16, 1, 1, 2), Role.GRID)
+    plain, context = (
+        load_scheme({"kind": "hierarchical", "context_kernels": [7, 7], "context": is_on})
+        for is_on in (False, True)
+    )
+    assert context.memory_bytes([spec]) > 20 * plain.memory_bytes([spec])
+    long = ParameterSpec("g", (1 << 26, 1, 1, 2), Role.GRID)
+    assert context.memory_bytes([long]) > DEFAULT_LIMITS.memory_bytes
+
+
+def test_bin_widths_of_a_block_that_is_larger_than_its_grid():
+    step = np.arange(6, dtype=np.int32).reshape(1, 1, 3, 2)
+    values = grid_step_values(step, (1, 4, 5, 2), (1 << 40, 1 << 40, 2))
+    assert values.shape == (1, 4, 5, 2)
+    assert np.array_equal(values[0, 3], step_values(step[0, 0])[[0, 0, 1, 1, 2]])
 
 
 def test_bad_indices_are_malformed():

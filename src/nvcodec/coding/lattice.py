@@ -230,6 +230,6 @@ def grid_step_values(
     if step.shape[:3] == (1, 1, 1):
         return values
     for axis, (n, b) in enumerate(zip(shape[:3], block, strict=True)):
-        values = np.repeat(values, b, axis=axis)
+        values = np.repeat(values, min(n, b), axis=axis)
         values = values[(slice(None),) * axis + (slice(n),)]
     return values

@@ -68,7 +68,7 @@ class Limits:
     """Payload of one chunk that is neither HEAD nor indx, in bytes."""
     head_bytes: int = 2**20
     """HEAD, deflated and inflated, in bytes."""
-    memory_bytes: int = 2**32
+    memory_bytes: int = 2**33  # NVRC S4 with 600 frames in one segment: 6 GiB, mostly contexts
     """Memory for decoding, in bytes; checked by the decoder against its own estimate."""
     macs_per_frame: int = 10**13
     """Multiply-adds to render one frame; checked by the decoder."""

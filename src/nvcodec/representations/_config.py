@@ -45,3 +45,7 @@ class RepresentationConfig(Settings, abc.ABC):
     @abc.abstractmethod
     def activations_per_frame(self, shape: VideoShape) -> int:
         """Values held at once while one frame is rendered, at most; for memory estimates."""
+
+    def activations_per_band(self, shape: VideoShape) -> int:
+        """Those of them that every band needs whole, however low it is."""
+        return 0

@@ -42,7 +42,7 @@ class HinervConfig(RepresentationConfig):
         1, ge=1, le=8192, description="channels are halved every stage, down to this"
     )
     grid_frames: int | None = Field(
-        None, ge=1, description="T_grid: knots in time of the first base grid"
+        None, ge=1, le=1 << 24, description="T_grid: knots in time of the first base grid"
     )
     grid_channels: int = Field(ge=1, le=4096, description="channels of the first base grid")
     grid_levels: int = Field(
@@ -54,7 +54,7 @@ class HinervConfig(RepresentationConfig):
         "thw: a 3-D stem a level, then interpolation, then the sum (NVRC)",
     )
     local_frames: int | None = Field(
-        None, ge=1, description="T_local: knots in time of the first local grid"
+        None, ge=1, le=1 << 24, description="T_local: knots in time of the first local grid"
     )
     local_channels: int = Field(
         ge=1, le=4096, description="channels of the first local grid of the first stage"
@@ -164,6 +164,12 @@ class HinervConfig(RepresentationConfig):
             width = 2 * stage.channels_in + (stage.expansion + 2) * stage.channels_out
             largest = max(largest, rows * columns * width)
         return largest
+
+    def activations_per_band(self, shape: VideoShape) -> int:
+        """Features of the whole frame at base size: what is read from grids, or stems' sums."""
+        rows, columns = self.base_size(shape.height, shape.width)
+        read = self.grid_channels * ((1 << self.grid_levels) - 1)
+        return rows * columns * (read if self.grid_halving == "t" else 4 * self.channels)
 
     def _stem_weights(self) -> int:
         axes = 2 if self.grid_halving == "t" else 3

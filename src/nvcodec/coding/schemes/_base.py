@@ -20,6 +20,8 @@ class SchemeConfig(Settings):
 
 
 ConfigT = TypeVar("ConfigT", bound=SchemeConfig)
+BYTES_PER_VALUE = 26
+"""Of a value while it is decoded: its integer, bin width, mean and spread, and the half float."""
 
 
 class Scheme(abc.ABC, Generic[ConfigT]):
@@ -44,6 +46,10 @@ class Scheme(abc.ABC, Generic[ConfigT]):
     def group_bits(self, parameters: ParameterSet) -> dict[str, float]:
         """Ideal code length in bits of groups of tensors, where the scheme can tell."""
         return {}
+
+    def memory_bytes(self, specs: Sequence[ParameterSpec]) -> int:
+        """Memory that `unpack` may need for these tensors, about."""
+        return BYTES_PER_VALUE * sum(spec.num_values for spec in specs)
 
     @abc.abstractmethod
     def unpack(self, sections: Mapping[str, bytes], specs: Sequence[ParameterSpec]) -> ParameterSet:

@@ -14,7 +14,9 @@ class HierarchicalConfig(SchemeConfig):
     """Settings of the scheme; the switches at the end are NVRC's ablations V1, V2 and V4."""
 
     kind: Literal["hierarchical"] = "hierarchical"
-    share: int = Field(default=128, ge=1, description="values that a side vector's entry serves")
+    share: int = Field(
+        default=128, ge=1, le=1 << 24, description="values that a side vector's entry serves"
+    )
     context_kernels: tuple[Kernel, ...] = Field(
         default=(5, 1, 1), min_length=1, max_length=4, description="cubic kernel of each layer, odd"
     )

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from nvcodec.coding.context import ContextNetwork, layer_shapes
+from nvcodec.coding.context import BIAS_LIMIT, HIDDEN_BITS, ContextNetwork, layer_shapes
 from nvcodec.coding.lattice import (
     LOG_LIMIT,
     MAX_STEP,
@@ -124,7 +124,13 @@ def grid_defaults(values: NDArray[np.float32], config: HierarchicalConfig) -> Si
     num_channels = values.shape[3]
     log2_step = _default_log2_step(values, config.bits)
     bins = np.rint(values.astype(np.float64).reshape(-1, num_channels) * 2.0**-log2_step)
+    if config.context and config.context_shared:
+        bins = bins.reshape(-1, 1)
     mean = bins.mean(axis=0)
+    if config.context:
+        # As far as a bias reaches; the spread is that around the mean as it will be.
+        limit = BIAS_LIMIT >> HIDDEN_BITS
+        mean = np.clip(np.rint(mean), -limit, limit)
     log2_sigma = np.log2(np.square(bins - mean).mean(axis=0) + 4.0**_MIN_LOG2_SPREAD) / 2
     shapes = grid_side_shapes(values.shape, config)
     side = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
@@ -132,8 +138,6 @@ def grid_defaults(values: NDArray[np.float32], config: HierarchicalConfig) -> Si
     if not config.context:
         side["log2_sigma"][:], side["mean"][:] = log2_sigma, mean
         return side
-    if config.context_shared:
-        mean, log2_sigma = mean.mean(keepdims=True), log2_sigma.max(keepdims=True)
     last = side[f"context_bias_{len(config.context_kernels) - 1}"]
     last[:, 0], last[:, 1] = mean, log2_sigma
     return side

@@ -76,8 +76,6 @@ from nvcodec.errors import LimitError
 
 TAGS = ("GRID", "LAYR", "QSCL", "ENTP")
 MAX_CONTEXT_WEIGHTS = 1 << 24
-MAX_CONTEXT_BYTES = 1 << 33
-"""Memory that the context models of one segment may need."""
 
 TensorT = TypeVar("TensorT", GridTensor, LayerTensor)
 
@@ -185,24 +183,26 @@ class Hierarchical(Scheme[HierarchicalConfig]):
             [next(next_grid) if _is_grid(spec) else next(next_layer) for spec in specs]
         )
 
+    def memory_bytes(self, specs: Sequence[ParameterSpec]) -> int:
+        """Values, and what context models gather."""
+        num_bytes = super().memory_bytes(specs)
+        if self.config.context:
+            kernels, width = self.config.context_kernels, self.config.context_width
+            for spec in filter(_is_grid, specs):
+                blocks = Blocks(spec.shape, self.config.block)
+                num_bytes += Predictor.num_bytes(kernels, width, blocks)
+        return num_bytes
+
     def _check_size(self, specs: Sequence[ParameterSpec]) -> None:
-        """Refuse context models that would not fit into memory, before anything is allocated."""
+        """Refuse context models of absurd size, before anything is allocated."""
         if not self.config.context:
             return
-        num_weights = num_bytes = 0
-        for spec in filter(_is_grid, specs):
-            shapes = network_shapes(spec.shape[3], self.config)
-            num_weights += sum(map(math.prod, shapes))
-            blocks = Blocks(spec.shape, self.config.block)
-            num_bytes += Predictor.num_bytes(
-                self.config.context_kernels, self.config.context_width, blocks
+        shapes = [network_shapes(s.shape[3], self.config) for s in specs if _is_grid(s)]
+        seen = sum(math.prod(shape) for of in shapes for shape in of)
+        if seen > MAX_CONTEXT_WEIGHTS:
+            raise LimitError(
+                f"context models: {seen:,} weights, at most {MAX_CONTEXT_WEIGHTS:,} allowed"
             )
-        for seen, limit, what in (
-            (num_weights, MAX_CONTEXT_WEIGHTS, "weights"),
-            (num_bytes, MAX_CONTEXT_BYTES, "bytes of memory"),
-        ):
-            if seen > limit:
-                raise LimitError(f"context models: {seen:,} {what}, at most {limit:,} allowed")
 
 
 def _is_grid(spec: ParameterSpec) -> bool:
