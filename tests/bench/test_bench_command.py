@@ -119,7 +119,7 @@ def test_a_failed_point_is_recorded_and_the_run_goes_on(tmp_path, call):
     done = call(*words)
     assert done.code == 1
     first, second = lines(out)
-    assert (first["status"], second["codec"]) == ("failed", "x265")
+    assert (first["status"], second["codec"]) == ("failed", "x265 ultrafast")
     assert "exit code" in first["error"]
     assert "x264  crf 30: failed" in done.stderr
     call(*words)
@@ -237,6 +237,16 @@ def test_killed_and_started_again(clip, tmp_path, number):
     )  # fmt: skip
     assert again.returncode == 0
     assert lines(out) == stored
+
+
+def test_what_is_unfinished_stays(clip, tmp_path, call):
+    kept = tmp_path / "work" / "another-point" / "out.nvc.job"
+    kept.mkdir(parents=True)
+    words = ["bench", clip, "--baselines", "x264", "--rates", "x264=40,40", "--no-report"]
+    assert call(*words, "--out", tmp_path, "--jobs", "2").code == 0
+    assert len(lines(tmp_path)) == 1  # asked for twice
+    assert [path.name for path in (tmp_path / "work").iterdir()] == ["another-point"]
+    assert kept.exists()
 
 
 @pytest.mark.parametrize(

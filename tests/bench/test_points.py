@@ -40,7 +40,10 @@ def test_intra_periods(source, name, one_intra, each_second):
 
 def test_rates_and_speeds_of_a_baseline(source):
     coders = list(baseline_coders(["x265", "vvenc"], {"x265": [30]}, {"vvenc": "slow"}))
-    assert [(c.codec, c.point) for c in coders[:2]] == [("x265", "crf 30"), ("vvenc", "qp 24")]
+    assert [(c.codec, c.point) for c in coders[:2]] == [
+        ("x265", "crf 30"),
+        ("vvenc slow", "qp 24"),
+    ]
     assert coders[0].shown(source) == (
         "ffmpeg -nostdin -hide_banner -v error -y -i file:clip.y4m -c:v libx265 -preset veryslow "
         "-tune psnr -crf 30 -x265-params info=0:keyint=-1:frame-threads=1:log-level=error "
@@ -74,6 +77,13 @@ def test_a_preset_with_options_of_its_own(source):
     assert coder.point == "tiny.toml --set stages.0.epochs=3 --seed 7"
     assert '"epochs":3' in coder.identity()
     assert coder.guess_s(source.seen) > 0
+
+
+@pytest.mark.parametrize("lmbda", ["--lmbda 5", "--lmbda=5"])
+def test_an_own_lmbda_stays_alone(lmbda):
+    (coder,) = nvc_coders([f"{TINY_NVRC} {lmbda}"], ["--seed=3"], [10, 20], "auto")
+    assert coder.preset.stages[-1]["lmbda"] == 5
+    assert coder.words[1:] == (*lmbda.split(), "--seed=3")
 
 
 def test_lmbdas_go_to_presets_that_have_one():

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 
 import pytest
 from bench_helpers import curve, record
@@ -27,6 +28,21 @@ def test_curves_and_their_average(records):
     assert average.values("psnr_rgb_db") == curves[0].values("psnr_rgb_db")
     assert average.points[0].quality["ms_ssim_rgb"] == pytest.approx(15.23, abs=0.01)  # dB
     assert "ms_ssim_y" not in average.points[0].quality
+
+
+def test_ms_ssim_is_averaged_before_the_logarithm(records):
+    for number, stored in enumerate(records):
+        stored["quality"]["ms_ssim_rgb"] = 0.99 if number < 8 else 0.92
+    average = measured_curves(records)[4]
+    mean_db = -10 * math.log10(1 - (0.99 + 0.92) / 2)
+    assert average.points[0].quality["ms_ssim_rgb"] == pytest.approx(mean_db)
+
+
+def test_of_two_clips_of_one_name_the_last_counts(records):
+    records[-1]["input_digest"] = "another"
+    curves = measured_curves(records)
+    assert [len(c.points) for c in curves if c.sequence == "one"] == [4, 4]
+    assert [(c.codec, len(c.points)) for c in curves if c.sequence == "two"] == [("nvc", 1)]
 
 
 def test_an_average_needs_the_point_on_every_sequence(records):

@@ -73,9 +73,9 @@ class Children:
                 self._running.discard(process)
             elapsed_s = time.monotonic() - started
             reader.join()
-            if self.is_stopped:
-                raise InterruptedEncodeError("stopped")
             if process.returncode != 0:
+                if self.is_stopped:
+                    raise InterruptedEncodeError("stopped")
                 errors.seek(0)
                 raise PointError(_failure(process.returncode, errors.read()))
         return Ran(elapsed_s, peak)

@@ -132,12 +132,15 @@ def published_curves(published: Published) -> Iterator[Curve]:
 def measured_curves(records: Iterable[Record]) -> list[Curve]:
     """Curves of the finished points, then the averages where there is more than one sequence.
 
-    Of several points of one name, such as before and after a change of a preset, the last counts.
+    Of several points of one name, such as before and after a change of a preset, the last counts,
+    and of several clips of one name the one measured last.
     """
+    records = [record for record in records if record["status"] == "done"]
+    inputs = {record["sequence"]: record["input_digest"] for record in records}
     found: dict[tuple[str, str], dict[str, Point]] = {}
     kinds: dict[str, Kind] = {}
     for record in records:
-        if record["status"] != "done":
+        if record["input_digest"] != inputs[record["sequence"]]:
             continue
         kinds[record["codec"]] = record["kind"]
         point = Point(record["point"], record["rate_bpp"], _qualities(record["quality"]), record)
@@ -166,7 +169,13 @@ def _averages(curves: Sequence[Curve]) -> Iterator[Curve]:
 def _mean(name: str, points: Sequence[Point]) -> Point:
     metrics = [m for m in points[0].quality if all(m in point.quality for point in points)]
     count = len(points)
-    quality = {m: sum(point.quality[m] for point in points) / count for m in metrics}
+    quality = {}
+    for metric in metrics:
+        values = [point.quality[metric] for point in points]
+        if metric.startswith("ms_ssim"):  # papers average before they take the logarithm
+            quality[metric] = _to_db(sum(1 - 10 ** (-value / 10) for value in values) / count)
+        else:
+            quality[metric] = sum(values) / count
     return Point(name, sum(point.rate_bpp for point in points) / count, quality, {})
 
 
@@ -177,10 +186,14 @@ def _qualities(measured: Mapping[str, Any]) -> dict[str, float]:
     if planes and measured.get("psnr_yuv_db") is not None:
         values["psnr_y_db"] = planes[0]
     return {
-        name: -10 * math.log10(max(1 - value, 1e-10)) if name.startswith("ms_ssim") else value
+        name: _to_db(value) if name.startswith("ms_ssim") else value
         for name, value in values.items()
         if value is not None
     }
+
+
+def _to_db(ms_ssim: float) -> float:
+    return -10 * math.log10(max(1 - ms_ssim, 1e-10))
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def versions(coder: Coder) -> dict[str, Any]:
     """Versions of everything that had a part in a point, and nvcodec's git commit."""
     found = {"nvcodec": __version__, "ffmpeg": _ffmpeg()}
     if isinstance(coder, BaselineCoder):
-        found[coder.codec] = encoder_version(coder.codec)
+        found[coder.name] = encoder_version(coder.name)
     names = ["torch", "constriction"] if isinstance(coder, NvcCoder) else []
     found |= {name: importlib.metadata.version(name) for name in names}
     return {"versions": found, "commit": _commit()}

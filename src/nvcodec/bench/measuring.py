@@ -106,7 +106,7 @@ def measure(source: Source, decoded: Path, work: Path, picture: Path | None = No
     by_ffmpeg = None
     if info.chroma not in (Chroma.RGB, Chroma.GRAY):
         scores = vmaf(source.y4m, rounded)
-        by_ffmpeg = psnr_rgb_ffmpeg_db(source.y4m, decoded, info.width, info.height)
+        by_ffmpeg = psnr_rgb_ffmpeg_db(source.y4m, rounded, info.width, info.height)
     rounded.unlink(missing_ok=True)
     return Measured(
         {

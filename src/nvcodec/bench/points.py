@@ -107,12 +107,18 @@ def _join(words: Sequence[str]) -> str:
 class BaselineCoder(Coder):
     """A baseline at one rate."""
 
-    codec: str
+    name: str
     baseline: Baseline
     rate: int
     speed: str
     is_intra_each_second: bool = False
     """One intra frame a second, instead of one in all."""
+
+    @property
+    def codec(self) -> str:  # type: ignore[override]
+        """Its name, and what of its settings is not its own: `x265 ultrafast`."""
+        speed = "" if self.speed == self.baseline.speed else f" {self.speed}"
+        return self.name + speed + " intra 1s" * self.is_intra_each_second
 
     @property
     def point(self) -> str:
@@ -190,21 +196,19 @@ class NvcCoder(Coder):
             "parameters": config.num_parameters(shape),
             "gmac_per_frame": config.macs_per_frame(shape) / 1e9,
             "samples": head.color,
-            "seed": int(self._option("--seed") or 0),
+            "seed": _options(self.words[1:]).seed,
             "bytes_by_kind": dict(sizes),
         }
 
     def guess_s(self, seen: Survey) -> float:
         """See `Coder`."""
-        color = self._option("--color") or self.preset.color
+        wanted = _options(self.words[1:]).color
+        color = self.preset.color if wanted in (None, "auto") else wanted
         size = seen.info.height, seen.info.width
         shape = VideoShape.of_samples(color, seen.num_frames, *size)
         macs = self.preset.representation_config.macs_per_frame(shape)
         epochs = sum(int(stage.get("epochs", 0)) for stage in self.preset.stages)
         return START_S + PASSES * epochs * seen.num_frames * macs / 1e9 / GMAC_PER_S
-
-    def _option(self, name: str) -> str | None:
-        return self.words[self.words.index(name) + 1] if name in self.words[:-1] else None
 
     def _device(self) -> list[str]:
         return [] if self.device == "auto" else ["--device", self.device]
@@ -260,13 +264,13 @@ def nvc_coders(
         first, *own = shlex.split(text) or [""]
         curve, _, name = first.rpartition("=")
         words = [*own, *common]
-        preset = _read(name, words)
+        preset, options = _read(name, words)
         has_lmbda = any("lmbda" in stage for stage in preset.stages)
-        several = (lmbdas or preset.lmbdas) if has_lmbda and "--lmbda" not in words else []
+        several = (lmbdas or preset.lmbdas) if has_lmbda and options.lmbda is None else []
         for extra in [["--lmbda", f"{lmbda:g}"] for lmbda in several] or [[]]:
             chosen = (*words, *extra)
             yield NvcCoder(
-                curve or family(name), _read(name, chosen), (name, *chosen), device=device
+                curve or family(name), _read(name, chosen)[0], (name, *chosen), device=device
             )
 
 
@@ -281,11 +285,18 @@ class _Options(argparse.ArgumentParser):
         raise PresetError(f"options of a preset: {message}")
 
 
-def _read(name: str, words: Sequence[str]) -> Preset:
-    """The preset as `nvc encode` will read it."""
+def _options(words: Sequence[str]) -> argparse.Namespace:
+    """Those options of `nvc encode` that matter here."""
     parser = _Options(add_help=False, allow_abbrev=False)
     parser.add_argument("--set", action="append", default=[])
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--lmbda", type=float)
-    known, _ = parser.parse_known_args(list(words))
-    return read_preset(name, known.set, known.epochs, known.lmbda)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--color")
+    return parser.parse_known_args(list(words))[0]
+
+
+def _read(name: str, words: Sequence[str]) -> tuple[Preset, argparse.Namespace]:
+    """The preset as `nvc encode` will read it, and the options."""
+    options = _options(words)
+    return read_preset(name, options.set, options.epochs, options.lmbda), options

@@ -27,7 +27,12 @@ from nvcodec.bench.measuring import save_source_picture, write_y4m
 from nvcodec.bench.points import BaselineCoder, Coder, Source
 from nvcodec.bench.results import Record, Results
 from nvcodec.bench.steps import Step, make_point
-from nvcodec.errors import InterruptedEncodeError, NvcError, OutputError, ToolMissingError
+from nvcodec.errors import (
+    InterruptedEncodeError,
+    NvcError,
+    OutputError,
+    ToolMissingError,
+)
 from nvcodec.video import VideoWarning
 
 TICK_S = 0.5
@@ -85,13 +90,16 @@ def plan(
 ) -> Plan:
     """What there is to do for these clips and coders, given the stored points."""
     missing, finished = _missing(coders), {r["key"] for r in records if r["status"] == "done"}
-    jobs, num_done = [], 0
+    jobs, num_done, planned = [], 0, set()
     for clip, seen in clips:
         source = Source(clip, seen, out / "work" / f"{clip.name}-{seen.digest[:8]}.y4m")
         for coder in coders:
-            if coder.codec in missing and isinstance(coder, BaselineCoder):
+            if isinstance(coder, BaselineCoder) and coder.name in missing:
                 continue
             key = _key(source, coder)
+            if key in planned:
+                continue
+            planned.add(key)
             if key in finished:
                 num_done += 1
             else:
@@ -101,7 +109,7 @@ def plan(
 
 def _missing(coders: Sequence[Coder]) -> dict[str, str]:
     missing = {}
-    for name in dict.fromkeys(c.codec for c in coders if isinstance(c, BaselineCoder)):
+    for name in dict.fromkeys(c.name for c in coders if isinstance(c, BaselineCoder)):
         try:
             facts.encoder_version(name)
         except ToolMissingError as error:
@@ -165,7 +173,8 @@ class Run:
                     for future in done:
                         record = future.result()
                         self.results.append(record)
-                        shutil.rmtree(self.out / "work" / record["key"], ignore_errors=True)
+                        if record["status"] == "done":
+                            shutil.rmtree(self.out / "work" / record["key"], ignore_errors=True)
                         yield record
                     on_status(self.status())
                     if should_stop():
@@ -174,8 +183,8 @@ class Run:
                 pool.shutdown(wait=False, cancel_futures=True)
                 self._children.stop()
                 raise
-        with contextlib.suppress(OSError):
-            shutil.rmtree(self.out / "work")
+        with contextlib.suppress(OSError):  # others' unfinished points stay
+            (self.out / "work").rmdir()
 
     def status(self) -> Status:
         """Where the run stands."""

@@ -96,7 +96,7 @@ def silence_stdout() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def command_line(without: str = "") -> str:
+def command_line(without: str | None = None) -> str:
     """The command as it was typed, near enough to run it again."""
     return shlex.join(["nvc", *(word for word in sys.argv[1:] if word != without)])
 
