@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from nvcodec import __version__
+from nvcodec.coding.schemes import load_scheme
 from nvcodec.container.header import Head
 from nvcodec.container.payloads import CodedSegment
 from nvcodec.container.reader import NvcReader
@@ -48,7 +49,6 @@ from nvcodec.errors import (
     VideoError,
 )
 from nvcodec.fitting.checkpoints import CheckpointStore
-from nvcodec.fitting.loop import FitRecord
 from nvcodec.job import (
     Job,
     check_apart,
@@ -63,7 +63,7 @@ from nvcodec.presets import Preset, PresetColor
 from nvcodec.representations import build
 from nvcodec.segment_encoder import encode_segment, predicted_bytes, predicted_memory_bytes
 from nvcodec.segments import Segment, plan_segments
-from nvcodec.time_budget import CODING_S, TimeBudget, measuring_s
+from nvcodec.time_budget import TimeBudget, measuring_s
 from nvcodec.video import VideoReader, open_videos
 from nvcodec.video.color import (
     luma_weights,
@@ -233,7 +233,7 @@ class _Encoding:
         assert self.job is not None
         stored = self.job.finished(number, input_digest)
         self.fit_s += stored["fit_s"]
-        self._spent_before(stored["fit_s"])
+        self._spent_before(stored["spent_s"])
         self.meter.restore(stored["quality"])
         return bytes.fromhex(stored["digest"])
 
@@ -276,13 +276,6 @@ class _Encoding:
                 self.job.folder, f"segment-{number}", self.job.digest(input_digest, number)
             )
         self._announce(head, number, segment, store is not None and store.exists)
-        fitted_s = 0.0
-
-        def on_record(record: FitRecord) -> None:
-            nonlocal fitted_s
-            fitted_s = record.elapsed_s
-            self.on_event(SegmentFitting(number, record))
-
         encoded = encode_segment(
             self._pixels(planes),
             self.preset,
@@ -293,11 +286,12 @@ class _Encoding:
             initial_values=self._values_before(number),
             time_limit_s=self._time_limit_s(head, segment, planes[0]),
             should_stop=self.should_stop,
-            on_record=on_record,
+            on_record=lambda record: self.on_event(SegmentFitting(number, record)),
         )
         this_run_s = time.monotonic() - started
-        self._spent_before(max(0.0, fitted_s - this_run_s))
-        fit_s = max(fitted_s, this_run_s)
+        before_s = max(0.0, encoded.fit_s - this_run_s)
+        self._spent_before(before_s)
+        fit_s = max(encoded.fit_s, this_run_s)
         self.fit_s += fit_s
         coded = CodedSegment(number, first_frame, len(planes), encoded.sections, encoded.digest)
         meter = QualityMeter(self.video.info)
@@ -309,8 +303,16 @@ class _Encoding:
             if self.job is not None:
                 self.job.keep_values(number, encoded.values)
         if self.job is not None:
-            measured = {"fit_s": fit_s, "quality": meter.state(), "digest": encoded.digest.hex()}
-            self.job.finish(number, input_digest, measured)
+            self.job.finish(
+                number,
+                input_digest,
+                {
+                    "fit_s": fit_s,
+                    "spent_s": before_s + time.monotonic() - started,
+                    "quality": meter.state(),
+                    "digest": encoded.digest.hex(),
+                },
+            )
         writer.write_segment(first_frame, len(planes), encoded.sections, encoded.digest)
         if store is not None:
             store.clear()
@@ -340,11 +342,10 @@ class _Encoding:
                 f"or allow segments longer than {segment.num_frames} with --segment-frames"
             )
         share_s = self.budget.share_s(segment, count or segment.stop)
-        if not self.settings.verify:
-            return share_s - CODING_S
         shape = segment_shape(head, segment.num_frames)
         representation = build(self.preset.representation_config, shape).to(self.device)
-        return share_s - measuring_s(representation, segment.num_frames, frame, self.video.info)
+        scheme, verify = load_scheme(self.preset.scheme), self.settings.verify
+        return share_s - measuring_s(representation, scheme, frame, self.video.info, verify=verify)
 
     def _announce(self, head: Head, number: int, segment: Segment, is_resumed: bool) -> None:
         """Say what is to be expected, and refuse what no decoder would take."""

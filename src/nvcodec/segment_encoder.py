@@ -35,6 +35,8 @@ class EncodedSegment(NamedTuple):
     digest: bytes
     values: Mapping[str, NDArray[np.float16]]
     """Parameters as a decoder will have them."""
+    fit_s: float
+    """Time that fitting took, in all runs."""
 
 
 def encode_segment(
@@ -103,7 +105,7 @@ def encode_segment(
     for record in fitting.run(should_stop):
         on_record(record)
     coded = scheme.quantize(fitting.parameters())
-    return EncodedSegment(scheme.pack(coded), coded.digest(), coded.dequantize())
+    return EncodedSegment(scheme.pack(coded), coded.digest(), coded.dequantize(), fitting.elapsed_s)
 
 
 def predicted_bytes(preset: Preset, shape: VideoShape) -> int:

@@ -6,13 +6,17 @@ from typing import Any
 
 import torch
 
+from nvcodec.coding.parameters import Parameter
+from nvcodec.coding.schemes._base import Scheme
 from nvcodec.decoder import band_height
+from nvcodec.fitting.loop import EVALUATION_FRAMES
 from nvcodec.metrics.quality import QualityMeter
 from nvcodec.representations._base import Representation
 from nvcodec.segments import Segment
 from nvcodec.video.info import Planes, VideoInfo
 
-CODING_S = 0.5
+START_S = 0.3
+"""For reading, writing, and whatever else is quick."""
 
 
 @dataclass
@@ -31,14 +35,33 @@ class TimeBudget:
 
 
 def measuring_s(
-    representation: Representation[Any], num_frames: int, frame: Planes, info: VideoInfo
+    representation: Representation[Any],
+    scheme: Scheme[Any],
+    frame: Planes,
+    info: VideoInfo,
+    *,
+    verify: bool,
 ) -> float:
-    """Time that coding, decoding and measuring a segment will take, going by one frame of noise."""
+    """Time that follows a fitting: its last evaluation, coding, and decoding and measuring if so.
+
+    Goes by coding the values as they are, and by rendering one frame.
+    """
+    started = time.monotonic()
+    parameters = dict(representation.named_parameters())
+    values = [
+        Parameter(spec, parameters[spec.name].detach().float().cpu().numpy())
+        for spec in representation.parameter_specs()
+    ]
+    scheme.pack(scheme.quantize(values))
+    coding_s = time.monotonic() - started
     first = torch.zeros(1, dtype=torch.int64, device=next(representation.parameters()).device)
     for _ in range(2):  # the first time takes longer
         started = time.monotonic()
         with torch.inference_mode():
             representation.render(first, band_height(representation)).cpu()
+        render_s = time.monotonic() - started
         QualityMeter(info).add(frame, frame)
         frame_s = time.monotonic() - started
-    return CODING_S + frame_s * num_frames
+    count = representation.shape.num_frames
+    evaluation_s = coding_s + render_s * min(EVALUATION_FRAMES, count)
+    return START_S + evaluation_s + coding_s + verify * (coding_s + frame_s * count)

@@ -196,12 +196,15 @@ class Fitting:
             progress = pace.progress(number, step, clock.elapsed_s)
             last = progress >= 1
             to_save = not last and clock.is_due("checkpoint", CHECKPOINT_INTERVAL_S)
-            to_evaluate = last or clock.is_due("evaluation", self._evaluation_interval)
+            # A time that is given leaves none for an evaluation at the end of every stage.
+            is_end = last and (isinstance(pace, StepPace) or number + 1 == len(self.stages))
+            to_evaluate = is_end or clock.is_due("evaluation", self._evaluation_interval)
             is_epoch = step % look_every == 0
-            if step % CHECK_EVERY == 1 or is_epoch or to_save or to_evaluate:
+            is_kept = is_epoch or to_save or to_evaluate or last
+            if step % CHECK_EVERY == 1 or is_kept:
                 loss, mean = float(tensor), float(total) / count
                 is_lost = not math.isfinite(mean) or (is_epoch and guard.is_astray(mean))
-                if is_lost or ((is_epoch or to_save or to_evaluate) and not self._is_finite()):
+                if is_lost or (is_kept and not self._is_finite()):
                     step = self._go_back(guard, stage, step, mean, optimizers)
                     progress = pace.progress(number, step, clock.elapsed_s)
                     total, count = torch.zeros_like(total), 0
