@@ -93,8 +93,9 @@ class RateDistortion(Stage[RateDistortionConfig]):
             side = {name: torch.from_numpy(array).to(values) for name, array in start.items()}
             log2_step = self._start_step(values)
             if spec.name in twin.grids:
+                narrower = float(side["log2_step"].mean()) - log2_step
                 side["log2_step"].fill_(log2_step)
-                _start_network(side, scheme.config.context_kernels)
+                _start_network(side, scheme.config.context_kernels, narrower)
             else:
                 side["log2_step_rows"].zero_()
                 side["log2_step_columns"].fill_(log2_step)
@@ -192,9 +193,16 @@ class RateDistortion(Stage[RateDistortionConfig]):
         return state.scheme
 
 
-def _start_network(side: dict[str, Tensor], kernels: tuple[int, ...]) -> None:
-    """Random context weights, always the same: a network of zeros would never learn."""
+def _start_network(side: dict[str, Tensor], kernels: tuple[int, ...], narrower: float) -> None:
+    """Random context weights, always the same: a network of zeros would never learn.
+
+    Means and spreads are in bins, which are 2^`narrower` times as many as they were.
+    """
     generator = torch.Generator().manual_seed(0)
+    last = side.get(f"context_bias_{len(kernels) - 1}")
+    mean, log2_sigma = (side["mean"], side["log2_sigma"]) if last is None else last.unbind(-1)
+    mean.mul_(2.0**narrower)
+    log2_sigma.add_(narrower)
     for i in range(len(kernels) - 1):
         weight = side.get(f"context_weight_{i}")
         if weight is not None:
