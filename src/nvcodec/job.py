@@ -256,6 +256,8 @@ class Job:
         try:
             with path.with_suffix(".tmp").open("wb") as file:
                 np.savez(file, **values)  # type: ignore[arg-type]
+                file.flush()
+                os.fsync(file.fileno())
             path.with_suffix(".tmp").replace(path)
             for old in self.folder.glob("segment-*.npz"):
                 # The one before is needed until the job has this one among its finished segments.
