@@ -103,6 +103,15 @@ def test_a_checkpoint_of_another_job_is_refused(tmp_path):
         list(make_fitting(store=CheckpointStore(tmp_path, "s", "two")).run())
 
 
+def test_a_checkpoint_of_another_version_is_refused(tmp_path, monkeypatch):
+    store = CheckpointStore(tmp_path, "s", "d")
+    monkeypatch.setattr("nvcodec.fitting.checkpoints.FORMAT", 1)
+    store.save({"step": 1})
+    monkeypatch.undo()
+    with pytest.raises(ResumeError, match="another version"):
+        store.load()
+
+
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path):
     store = CheckpointStore(tmp_path, "s", "d")
     store.save({"step": 1})

@@ -11,6 +11,9 @@ import torch
 from nvcodec.disk import sync_folder
 from nvcodec.errors import OutputError, ResumeError
 
+FORMAT = 2
+"""Changes with what a state holds."""
+
 
 class CheckpointStore:
     """`NAME.ckpt` and the one before it, `NAME.ckpt.1`, in a folder that exists.
@@ -37,7 +40,7 @@ class CheckpointStore:
             still there.
         """
         content = io.BytesIO()
-        torch.save({"digest": self.digest, **state}, content)
+        torch.save({"format": FORMAT, "digest": self.digest, **state}, content)
         part = self.path.with_suffix(".tmp")
         try:
             with part.open("wb") as file:
@@ -55,7 +58,8 @@ class CheckpointStore:
         """The newest readable generation, on the CPU; None when nothing is stored.
 
         Raises:
-            ResumeError: the state belongs to other settings, frames or seed, or cannot be read.
+            ResumeError: the state belongs to other settings, frames or seed, or to another version,
+            or cannot be read.
         """
         torn = None
         for path in (self.path, self.previous):
@@ -66,6 +70,10 @@ class CheckpointStore:
             except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
                 torn = f"{path}: {error}"  # the generation before is tried
                 continue
+            if state.get("format") != FORMAT:
+                raise ResumeError(
+                    f"{path}: of another version of nvc; --restart throws the stored job away"
+                )
             if state.get("digest") != self.digest:
                 raise ResumeError(
                     f"{path}: belongs to other settings or another input; "
