@@ -6,11 +6,11 @@ Nothing of `fitting` is reachable from here: a decoder that cannot see the train
 a training option.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Literal, Self
+from typing import Any, BinaryIO, Literal, Self, TypeVar
 
 import numpy as np
 import torch
@@ -44,6 +44,7 @@ from nvcodec.video.color import (
 )
 from nvcodec.video.info import Chroma, Planes, VideoInfo, VideoShape
 
+T = TypeVar("T")
 Precision = Literal["fp16", "bf16", "fp32"]
 
 BAND_BYTES = 1 << 30
@@ -81,15 +82,7 @@ def representation_config(head: Head) -> RepresentationConfig:
         UnsupportedVersionError: its kind is unknown here.
         MalformedError: a field of it is not as the format says.
     """
-    try:
-        return load_config(head.representation)
-    except KeyError as error:
-        raise UnsupportedVersionError(
-            f"HEAD: {error.args[0]}; the file needs a newer nvc"
-        ) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise MalformedError(f"HEAD, representation {first['loc']}: {first['msg']}") from error
+    return _loaded("representation", load_config, head.representation)
 
 
 def memory_bytes(representation: Representation[Any], scheme: Scheme[Any]) -> int:
@@ -143,14 +136,22 @@ def build_checked(head: Head, num_frames: int, limits: Limits) -> Representation
 
 
 def _scheme(head: Head) -> Scheme[Any]:
+    return _loaded("scheme", load_scheme, head.scheme)
+
+
+def _loaded(part: str, load: Callable[[Mapping[str, Any]], T], table: Mapping[str, Any]) -> T:
+    """What a table of HEAD describes."""
     try:
-        return load_scheme(head.scheme)
+        return load(table)
     except KeyError as error:
         raise UnsupportedVersionError(
             f"HEAD: {error.args[0]}; the file needs a newer nvc"
         ) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise MalformedError(f"HEAD, {part} {first['loc']}: {first['msg']}") from error
     except ValueError as error:
-        raise MalformedError(f"HEAD, scheme: {error}") from error
+        raise MalformedError(f"HEAD, {part}: {error}") from error
 
 
 def unpack_segment(

@@ -264,13 +264,13 @@ def nvc_coders(
         first, *own = shlex.split(text) or [""]
         curve, _, name = first.rpartition("=")
         words = [*own, *common]
-        preset, options = _read(name, words)
+        preset = _read(name, words)
         has_lmbda = any("lmbda" in stage for stage in preset.stages)
-        several = (lmbdas or preset.lmbdas) if has_lmbda and options.lmbda is None else []
+        several = (lmbdas or preset.lmbdas) if has_lmbda and _options(words).lmbda is None else []
         for extra in [["--lmbda", f"{lmbda:g}"] for lmbda in several] or [[]]:
             chosen = (*words, *extra)
             yield NvcCoder(
-                curve or family(name), _read(name, chosen)[0], (name, *chosen), device=device
+                curve or family(name), _read(name, chosen), (name, *chosen), device=device
             )
 
 
@@ -296,7 +296,7 @@ def _options(words: Sequence[str]) -> argparse.Namespace:
     return parser.parse_known_args(list(words))[0]
 
 
-def _read(name: str, words: Sequence[str]) -> tuple[Preset, argparse.Namespace]:
-    """The preset as `nvc encode` will read it, and the options."""
+def _read(name: str, words: Sequence[str]) -> Preset:
+    """The preset as `nvc encode` will read it."""
     options = _options(words)
-    return read_preset(name, options.set, options.epochs, options.lmbda), options
+    return read_preset(name, options.set, options.epochs, options.lmbda)

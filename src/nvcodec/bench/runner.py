@@ -27,12 +27,7 @@ from nvcodec.bench.measuring import save_source_picture, write_y4m
 from nvcodec.bench.points import BaselineCoder, Coder, Source
 from nvcodec.bench.results import Record, Results
 from nvcodec.bench.steps import Step, make_point
-from nvcodec.errors import (
-    InterruptedEncodeError,
-    NvcError,
-    OutputError,
-    ToolMissingError,
-)
+from nvcodec.errors import InterruptedEncodeError, NvcError, OutputError, ToolMissingError
 from nvcodec.video import VideoWarning
 
 TICK_S = 0.5

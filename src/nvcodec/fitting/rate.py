@@ -21,6 +21,7 @@ from nvcodec.coding.context import (
     HIDDEN_BITS,
     NUM_OUTPUTS,
     VALUE_LIMIT,
+    Blocks,
     weight_exponent,
 )
 from nvcodec.coding.gaussian import MAX_SIGMA, MIN_SIGMA
@@ -167,9 +168,8 @@ class GridTwin:
     def __init__(self, spec: ParameterSpec, config: HierarchicalConfig) -> None:
         self.shape = spec.shape
         self.config = config
-        sizes = spec.shape[:3]
-        self.block = [min(n, b) for n, b in zip(sizes, config.block, strict=True)]
-        self.counts = [-(-n // b) for n, b in zip(sizes, self.block, strict=True)]
+        blocks = Blocks(spec.shape, config.block)
+        self.block, self.counts = blocks.block, blocks.counts
 
     def bin_widths(self, side: SideTensors) -> Tensor:
         """Bin widths, broadcastable to the grid."""

@@ -95,7 +95,7 @@ class RateDistortion(Stage[RateDistortionConfig]):
             if spec.name in twin.grids:
                 narrower = float(side["log2_step"].mean()) - log2_step
                 side["log2_step"].fill_(log2_step)
-                _start_network(side, scheme.config.context_kernels, narrower)
+                _start_grid(side, scheme.config.context_kernels, narrower)
             else:
                 side["log2_step_rows"].zero_()
                 side["log2_step_columns"].fill_(log2_step)
@@ -193,10 +193,10 @@ class RateDistortion(Stage[RateDistortionConfig]):
         return state.scheme
 
 
-def _start_network(side: dict[str, Tensor], kernels: tuple[int, ...], narrower: float) -> None:
-    """Random context weights, always the same: a network of zeros would never learn.
+def _start_grid(side: dict[str, Tensor], kernels: tuple[int, ...], narrower: float) -> None:
+    """A grid's side information for bins that are narrower by 2^`narrower`.
 
-    Means and spreads are in bins, which are 2^`narrower` times as many as they were.
+    Random context weights, always the same: a network of zeros would never learn.
     """
     generator = torch.Generator().manual_seed(0)
     last = side.get(f"context_bias_{len(kernels) - 1}")
