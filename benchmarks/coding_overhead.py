@@ -13,7 +13,7 @@ import numpy as np
 from nvcodec.coding.parameters import QuantizedTensor
 from nvcodec.container.header import DEFAULT_LIMITS
 from nvcodec.container.reader import NvcReader
-from nvcodec.decoder import build_checked, unpack_segment
+from nvcodec.segment_decoder import build_checked, unpack_segment
 
 
 def entropy_bits(values: np.ndarray) -> float:

@@ -28,8 +28,8 @@ import torch
 from gpu_measurements import all_points
 from gpu_measurements.work import Point, Work, find_clip
 from nvcodec import __version__
-from nvcodec.decoder import select_device
 from nvcodec.errors import InterruptedEncodeError
+from nvcodec.segment_decoder import select_device
 
 HERE = Path(__file__).resolve().parent
 MORE_TO_DO = 75  # EX_TEMPFAIL

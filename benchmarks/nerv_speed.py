@@ -25,10 +25,11 @@ from encode_points import nvc
 from nerv_pipeline import write_file
 from nvcodec.coding.parameters import Parameter
 from nvcodec.coding.schemes import load_scheme
-from nvcodec.decoder import Decoder, SegmentDecoder, select_device
+from nvcodec.decoder import Decoder
 from nvcodec.presets import Preset, load_preset
 from nvcodec.representations import build
 from nvcodec.representations._base import Patches
+from nvcodec.segment_decoder import SegmentDecoder, select_device
 from nvcodec.video import Chroma, VideoInfo
 from nvcodec.video.info import VideoShape
 from result_lines import circumstances, store

@@ -24,7 +24,6 @@ import torch
 
 from nvcodec import __version__
 from nvcodec.coding.schemes import load_scheme
-from nvcodec.decoder import select_device
 from nvcodec.errors import InterruptedEncodeError
 from nvcodec.fitting.checkpoints import CheckpointStore
 from nvcodec.fitting.loop import Fitting
@@ -32,6 +31,7 @@ from nvcodec.fitting.settings import FittingConfig
 from nvcodec.fitting.stages import load_stage
 from nvcodec.presets import Preset, load_preset
 from nvcodec.representations import build
+from nvcodec.segment_decoder import select_device
 from nvcodec.video import open_video
 from nvcodec.video.color import planes_to_rgb
 from nvcodec.video.info import VideoShape

@@ -113,7 +113,8 @@ import json, sys, torch
 torch.set_num_threads(int(sys.argv[2]))
 torch.backends.mkldnn.enabled = sys.argv[3] == "True"
 from nvcodec.container.header import DEFAULT_LIMITS
-from nvcodec.decoder import Decoder, build_checked, unpack_segment
+from nvcodec.decoder import Decoder
+from nvcodec.segment_decoder import build_checked, unpack_segment
 with Decoder(sys.argv[1], device="cpu", precision="fp32") as decoder:
     digests = []
     for _, segment in decoder.segments():

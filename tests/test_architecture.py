@@ -29,10 +29,11 @@ ALLOWED = {
     "container": HELPERS | {"video"},
     "representations": LOW,
     "fitting": FORMAT | {"representations"},
-    "decoder": FORMAT | {"metrics", "representations"},
+    "segment_decoder": FORMAT | {"metrics", "representations"},
+    "decoder": FORMAT | {"metrics", "representations", "segment_decoder"},
     "presets": FORMAT | {"metrics", "representations", "fitting"},
 }
-ALLOWED["job"] = ALLOWED["presets"] | {"decoder", "presets"}
+ALLOWED["job"] = ALLOWED["presets"] | {"decoder", "presets", "segment_decoder"}
 ALLOWED["encode_types"] = ALLOWED["segment_encoder"] = ALLOWED["time_budget"] = ALLOWED["job"]
 ALLOWED["encoder"] = ALLOWED["job"] | {"job", "encode_types", "segment_encoder", "time_budget"}
 ALLOWED["distributed"] = ALLOWED["bench"] = ALLOWED["encoder"] | {"encoder", "distributed"}

@@ -12,7 +12,8 @@ from typing import Any
 
 from gpu_measurements.work import Point, Work, run_nvc, seconds_each
 from nerv_speed import forward_fps, write_unfitted
-from nvcodec.decoder import Decoder, SegmentDecoder, build_checked, unpack_segment
+from nvcodec.decoder import Decoder
+from nvcodec.segment_decoder import SegmentDecoder, build_checked, unpack_segment
 
 SIZES = {"720p": (1280, 720), "1080p": (1920, 1080)}
 PRESETS = ("hinerv-xxs", "hinerv-s", "nvrc-s1", "nvrc-s2", "nerv-s")

@@ -25,12 +25,6 @@ from nvcodec.container.payloads import CodedSegment
 from nvcodec.container.reader import NvcReader
 from nvcodec.container.unfinished import part_path
 from nvcodec.container.writer import NvcWriter
-from nvcodec.decoder import (
-    SegmentDecoder,
-    build_checked,
-    segment_shape,
-    select_device,
-)
 from nvcodec.encode_types import (
     Color,
     EncodeReport,
@@ -61,6 +55,7 @@ from nvcodec.job import (
 from nvcodec.metrics.quality import QualityMeter
 from nvcodec.presets import Preset, PresetColor
 from nvcodec.representations import build
+from nvcodec.segment_decoder import SegmentDecoder, build_checked, segment_shape, select_device
 from nvcodec.segment_encoder import encode_segment, predicted_bytes, predicted_memory_bytes
 from nvcodec.segments import Segment, plan_segments
 from nvcodec.time_budget import TimeBudget, measuring_s

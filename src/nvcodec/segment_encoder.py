@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from nvcodec.allocator import keep_freed_memory
 from nvcodec.coding.schemes import load_scheme
-from nvcodec.decoder import memory_bytes
 from nvcodec.errors import PresetError
 from nvcodec.fitting.checkpoints import CheckpointStore
 from nvcodec.fitting.loop import FitRecord, Fitting
@@ -23,6 +22,7 @@ from nvcodec.fitting.stages import load_stage
 from nvcodec.presets import Preset
 from nvcodec.representations import build
 from nvcodec.representations._base import Representation
+from nvcodec.segment_decoder import memory_bytes
 from nvcodec.video.info import VideoShape
 
 BITS_PER_SPARSE_PARAMETER = 1.5  # weightstep-mlp-two-stage

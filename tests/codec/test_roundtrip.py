@@ -23,9 +23,10 @@ from codec_helpers import (
 )
 from nvcodec.container.header import DEFAULT_LIMITS
 from nvcodec.container.reader import NvcReader
-from nvcodec.decoder import Decoder, SegmentDecoder, build_checked, unpack_segment
+from nvcodec.decoder import Decoder
 from nvcodec.errors import UnsupportedVideoError, VideoError
 from nvcodec.presets import load_preset, preset_text
+from nvcodec.segment_decoder import SegmentDecoder, build_checked, unpack_segment
 from nvcodec.segment_encoder import encode_segment
 from nvcodec.video import VideoWarning, open_video
 from nvcodec.video.color import planes_to_rgb

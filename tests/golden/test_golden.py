@@ -11,7 +11,8 @@ import pytest
 
 import nvcodec
 from nvcodec.container.header import DEFAULT_LIMITS
-from nvcodec.decoder import Decoder, build_checked, unpack_segment
+from nvcodec.decoder import Decoder
+from nvcodec.segment_decoder import build_checked, unpack_segment
 
 FOLDER = Path(__file__).parent
 

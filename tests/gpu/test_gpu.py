@@ -9,7 +9,7 @@ import torch
 from codec_helpers import TINY, TINY_NERV, TINY_NVRC
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.container.reader import NvcReader
-from nvcodec.decoder import Decoder, build_checked, unpack_segment
+from nvcodec.decoder import Decoder
 from nvcodec.encode_types import EncodeSettings
 from nvcodec.encoder import encode
 from nvcodec.errors import InterruptedEncodeError
@@ -20,6 +20,7 @@ from nvcodec.metrics.quality import QualityMeter
 from nvcodec.presets import load_preset
 from nvcodec.representations import build, load_config
 from nvcodec.representations._base import Patches
+from nvcodec.segment_decoder import build_checked, unpack_segment
 from nvcodec.video import open_video
 from nvcodec.video.info import VideoShape
 

@@ -5,12 +5,12 @@ import torch
 
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.container.header import DEFAULT_LIMITS
-from nvcodec.decoder import memory_bytes
 from nvcodec.presets import load_preset, preset_names
 from nvcodec.representations import build, load_config
 from nvcodec.representations._base import Patches
 from nvcodec.representations._hinerv_config import plan_paddings
 from nvcodec.representations._strides import plan_strides
+from nvcodec.segment_decoder import memory_bytes
 from nvcodec.video.info import VideoShape
 
 BUNNY = VideoShape(132, 720, 1280, 3)

@@ -7,13 +7,13 @@ import torch
 import torch.nn.functional as F
 
 from nvcodec.coding.schemes import load_scheme
-from nvcodec.decoder import BAND_BYTES, band_height, memory_bytes
 from nvcodec.presets import load_preset
 from nvcodec.representations import build, load_config
 from nvcodec.representations._base import Patches
 from nvcodec.representations._nerv_config import plan_paddings, transposed_kernel
 from nvcodec.representations._strides import plan_strides
 from nvcodec.representations.nerv import positional_embedding
+from nvcodec.segment_decoder import BAND_BYTES, band_height, memory_bytes
 from nvcodec.video.info import VideoShape
 
 BUNNY = VideoShape(132, 720, 1280, 3)

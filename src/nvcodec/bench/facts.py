@@ -56,7 +56,7 @@ def device_name(coder: Coder) -> str:
         return "cpu"
     import torch
 
-    from nvcodec.decoder import select_device
+    from nvcodec.segment_decoder import select_device
 
     device = select_device(coder.device)
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

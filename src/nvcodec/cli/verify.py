@@ -39,7 +39,8 @@ def verify(
     size, geometry = options.picture_size(scale), options.raw_geometry(raw)
     for path in (source, *(against or ())):
         options.check_source(path)
-    from nvcodec.decoder import Decoder, build_checked, unpack_segment
+    from nvcodec.decoder import Decoder
+    from nvcodec.segment_decoder import build_checked, unpack_segment
     from nvcodec.video import open_videos
 
     num_segments = num_frames = 0
