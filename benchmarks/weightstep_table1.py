@@ -10,8 +10,9 @@ Experiments (`--only`, all by default):
     anew      every frame's network coded anew: what steps must beat
     length    encoding and decoding time against the number of frames
     capacity  wider and narrower networks
-    sines     SIREN against Fourier features, at equal parameters and equal steps
-    skips     long skip connections against none, at equal parameters and equal steps
+    sines     one frame: SIREN against Fourier features, at equal parameters and equal time
+    families  one frame: the MLP against the CNN, likewise
+    skips     one frame: long skip connections against none, likewise
 
 Every point is a `nvc encode` in a process of its own, measured by `nvc verify` in another; one JSON
 line each. Points that OUT holds are skipped: the same command continues. DVC and VCII have no
@@ -23,7 +24,7 @@ import argparse
 import itertools
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,18 +35,28 @@ from nvcodec.processes import run
 from nvcodec.video import create_video, open_video
 from result_lines import store, stored
 
-LAMBDAS = (8000, 32000, 128000)
+LAMBDAS = (1000, 4000, 16000)
 FAMILIES = {
-    "mlp": {"full": "coin-mlp", "width": "width", "widths": (20, 28, 40), "full_widths": (40, 80)},
+    "mlp": {
+        "full": "coin-mlp",
+        "width": "width",
+        "widths": (20, 28, 40),
+        "full_widths": (40, 80),
+        "anew_epochs": 460,
+    },
     "cnn": {
         "full": "image-cnn",
         "width": "channels",
         "widths": (6, 8, 12),
         "full_widths": (12, 20),
+        "anew_epochs": 1750,
     },
 }
 MODES = ("two-stage", "single-stage")
-EXPERIMENTS = ("table1", "dct", "anew", "length", "capacity", "sines", "skips")
+ANEW = "--segment-frames 1 --set fitting.warm_start=true"
+"""Every frame begins with the network of the one before: better than all epochs from nothing."""
+ONE_FRAME = "--frames 0:1 --max-time 40s"
+EXPERIMENTS = ("table1", "dct", "anew", "length", "capacity", "sines", "families", "skips")
 
 
 class Point(NamedTuple):
@@ -56,33 +67,38 @@ class Point(NamedTuple):
     words: str
 
 
-def points(num_frames: int) -> Iterator[Point]:
+def points(num_frames: int, lmbdas: Sequence[float]) -> Iterator[Point]:
     """Every encoding of all experiments."""
+    middle = lmbdas[len(lmbdas) // 2]
     everything = f"--frames 0:{num_frames}"
     for family, of in FAMILIES.items():
         base = f"representation.base.{of['width']}"
         for mode in MODES:
             preset = f"weightstep-{family}-{mode}"
-            for lmbda in LAMBDAS:
-                words = f"--lmbda {lmbda} {everything}"
+            for lmbda in lmbdas:
+                words = f"--lmbda {lmbda:g} {everything}"
                 yield Point("table1", f"{family}/{mode}", f"-p {preset} {words}")
                 yield Point("dct", f"{family}/{mode}/dct", f"-p {preset}-dct {words}")
             for frames in length_steps(num_frames):
-                words = f"-p {preset} --lmbda {LAMBDAS[1]} --frames 0:{frames}"
+                words = f"-p {preset} --lmbda {middle:g} --frames 0:{frames}"
                 yield Point("length", f"{family}/{mode}", words)
             for width in of["widths"]:
-                words = f"--set {base}={width} --lmbda {LAMBDAS[1]} {everything}"
+                words = f"--set {base}={width} --lmbda {middle:g} {everything}"
                 yield Point("capacity", f"{family}/{mode}/{width}", f"-p {preset} {words}")
         for width in of["full_widths"]:
             words = f"-p {of['full']} --set representation.{of['width']}={width} {everything}"
             yield Point("table1", f"{family}/full", words)
         for width in of["widths"]:
-            words = f"--set {base}={width} --segment-frames 1 {everything}"
+            words = f"--set {base}={width} {ANEW} --epochs {of['anew_epochs']} {everything}"
             yield Point("anew", f"{family}/anew", f"-p weightstep-{family}-two-stage {words}")
-    # One frame's network, 2,600 parameters either way.
-    anchor = f"-p weightstep-mlp-two-stage --frames 0:{num_frames} --segment-frames 1"
-    yield Point("sines", "siren", anchor)
-    for sigma in (2.0, 4.0, 8.0):
+    yield from anchors()
+
+
+def anchors() -> Iterator[Point]:
+    """Networks for one frame, at equal time."""
+    mlp, cnn = (f"-p weightstep-{family}-two-stage {ONE_FRAME}" for family in FAMILIES)
+    yield Point("sines", "siren", mlp)  # 2,607 parameters
+    for sigma in (2.0, 4.0, 8.0):  # 2,603
         fourier = (
             "--set representation.base.activation=relu --set representation.base.width=25 "
             "--set representation.base.layers=3 --set representation.base.features=24 "
@@ -90,12 +106,12 @@ def points(num_frames: int) -> Iterator[Point]:
             "--set fitting.optimizer.matrix_learning_rate=0.05 "
             "--set fitting.optimizer.learning_rate=5e-3"
         )
-        yield Point("sines", f"fourier/{sigma:g}", f"{anchor} {fourier}")
-    # 5,700 parameters with skips, 5,500 without.
-    anchor = anchor.replace("mlp", "cnn")
-    yield Point("skips", "skips", anchor)
+        yield Point("sines", f"fourier/{sigma:g}", f"{mlp} {fourier}")
+    yield Point("families", "mlp", f"{mlp} --set representation.base.width=42")
+    yield Point("families", "cnn", cnn)
+    yield Point("skips", "skips", cnn)
     without = "--set representation.base.skip_channels=0 --set representation.base.channels=9"
-    yield Point("skips", "none", f"{anchor} {without}")
+    yield Point("skips", "none", f"{cnn} {without}")
 
 
 def length_steps(num_frames: int) -> list[int]:
@@ -221,6 +237,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=EXPERIMENTS, default=EXPERIMENTS)
     parser.add_argument("--techniques", nargs="+", metavar="NAME", help="only these: mlp/anew ...")
     parser.add_argument("--num-frames", type=int, default=30)
+    parser.add_argument("--lmbdas", type=float, nargs="+", default=LAMBDAS)
     parser.add_argument("--scale", metavar="WxH")
     parser.add_argument("--words", default="", help="more words for every `nvc encode`")
     parser.add_argument("--report", action="store_true")
@@ -229,7 +246,7 @@ def main() -> None:
     args = parser.parse_args()
     more = (f" --scale {args.scale}" if args.scale else "") + f" {args.words}".rstrip()
     for clip in args.clips:
-        for point in points(args.num_frames):
+        for point in points(args.num_frames, args.lmbdas):
             wanted = args.techniques is None or point.name in args.techniques
             if point.experiment in args.only and wanted:
                 measure_point(clip, point._replace(words=point.words + more), args.out)

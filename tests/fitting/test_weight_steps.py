@@ -1,5 +1,7 @@
 """Weight steps: closed loop, turns, stopping at any step, and what the gates are for."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from nvcodec.fitting.checkpoints import CheckpointStore
 from nvcodec.fitting.loop import Fitting
 from nvcodec.fitting.settings import FittingConfig, LossConfig, OptimizerConfig
 from nvcodec.fitting.stages import load_stage
+from nvcodec.fitting.stages.weight_steps import sensitivity
 from nvcodec.representations import build, load_config
 from nvcodec.video.info import VideoShape
 
@@ -172,3 +175,31 @@ def test_a_segment_of_one_frame_is_its_anchor(mode):
 def test_it_needs_its_representation_and_its_scheme():
     with pytest.raises(ValueError, match="scheme kind arithmetic"):
         list(make([STEPS], scheme={"kind": "raw_fp16"}).run())
+
+
+def test_sensitivity_of_the_last_layer_is_that_of_the_hand():
+    """Samples are sigmoid(w a + b): a bias that moves by e moves them by e s (1 - s)."""
+    network = make([STEPS]).state.representation
+    samples = network.anchor.render(torch.tensor([0]))
+    slopes = samples * (1 - samples)
+    names = [name for name, _ in network.anchor.named_parameters()]
+    # Of three biases each moves its own channel: of the mean over channels a third.
+    expected = float(slopes.detach().square().mean()) / 3
+    seen = sensitivity(network, names.index("layers.2.bias"))
+    assert seen == pytest.approx(expected, rel=1e-3)
+
+
+def test_bins_are_as_narrow_as_a_layer_is_sensitive():
+    widths = {}
+    for lmbda in (1e6, 4e6):
+        fitting = make([{**STEPS, "lmbda": lmbda, "mode": "single_stage"}])
+        fitting.stages[0].prepare(fitting.state)
+        side = fitting.state.side
+        widths[lmbda] = [float(side[f"width.{i}"].detach()) for i in range(6)]
+    network = fitting.state.representation
+    for number, (wide, half) in enumerate(zip(widths[1e6], widths[4e6], strict=True)):
+        # Where the slopes of distortion and rate meet, three times as wide.
+        pays = 1e6 * sensitivity(network, number) * (wide / 3) ** 2 / 6
+        costs = 1 / (math.log(2) * 16 * 20)
+        assert pays == pytest.approx(costs, rel=0.15)  # widths are rounded up
+        assert half == pytest.approx(wide / 2, rel=0.07)

@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
+from torch.func import functional_call
 
 from nvcodec.coding.parameters import Parameter, QuantizedTensor
 from nvcodec.coding.quantizer import symbol_range
@@ -31,7 +32,12 @@ from nvcodec.fitting.gates import (
 from nvcodec.fitting.relaxations import straight_through, symmetric_dequantized
 from nvcodec.fitting.settings import LossConfig
 from nvcodec.fitting.stages._base import FitState, Stage, StageConfig, Turn
+from nvcodec.representations._base import Patches
 from nvcodec.representations.weightstep import ANCHOR, Weightstep
+
+NUM_CHANGES = 4
+SMALL_CHANGE = 1e-3
+"""Of an entry, over its layer's RMS."""
 
 
 class WeightStepsConfig(StageConfig):
@@ -46,8 +52,10 @@ class WeightStepsConfig(StageConfig):
     bits_per_change: float = Field(
         5.0, gt=0, description="what an entry that changes is reckoned to cost"
     )
-    width_to_rms: float = Field(
-        0.05, gt=0, description="bin width of a layer's steps over the RMS of its anchor"
+    coarseness: float = Field(
+        3.0,
+        gt=0,
+        description="bin widths over those at which another bit a change costs what it saves",
     )
     drop_rate: float = Field(
         0.5, gt=0, lt=1, description="share of gates that is closed at the start; Louizos et al."
@@ -109,9 +117,8 @@ class WeightSteps(Stage[WeightStepsConfig]):
                     fixed.copy_(torch.from_numpy(tensor.dequantize()))
                 if isinstance(tensor, QuantizedTensor):
                     side[tensor.spec.name] = torch.from_numpy(tensor.quant_scale).to(fixed)
-        for i, (anchor, steps) in enumerate(_layers(network)):
-            rms = float(anchor.detach().square().mean().sqrt())
-            width = _coarse(self.config.width_to_rms * (rms or 1.0), mantissa_bits)
+        for i, steps in enumerate(network.steps):
+            width = _coarse(self._bin_width(state, i), mantissa_bits)
             shape = steps.shape[1:] if self._in_turn else steps.shape
             side[f"width.{i}"] = torch.full((1,) * steps.ndim, width, device=steps.device)
             side[f"unit.{i}"] = torch.zeros(shape, device=steps.device)
@@ -119,6 +126,19 @@ class WeightSteps(Stage[WeightStepsConfig]):
         side["frame"] = torch.zeros((), device=steps.device)
         state.side = {name: tensor.requires_grad_() for name, tensor in side.items()}
         self._reset(state, 0)
+
+    def _bin_width(self, state: FitState, number: int) -> float:
+        """Of one layer's steps: w with d/dw (lmbda S w^2 / 12 - log2(w) / N) = 0, times coarseness.
+
+        S is how much a change of one entry, squared, adds to the distortion, N the pixels of a
+        frame. Layers differ a thousandfold: a sine network's first layer turns every phase.
+        """
+        network = _network(state)
+        num_pixels = state.num_pixels / network.shape.num_frames
+        per_width = self.config.lmbda * sensitivity(network, number) * num_pixels * math.log(2) / 6
+        anchor = list(network.anchor.parameters())[number]
+        widest = float(anchor.detach().square().mean().sqrt()) or 1.0
+        return min(widest, self.config.coarseness / math.sqrt(max(per_width, 1e-30)))
 
     def values(
         self, state: FitState, progress: float, generator: torch.Generator
@@ -205,6 +225,26 @@ class WeightSteps(Stage[WeightStepsConfig]):
                     tensor.copy_(start)
 
 
+@torch.no_grad()
+def sensitivity(network: Weightstep, number: int) -> float:
+    """Mean over a layer's entries of the squared change of samples, by that of the entry squared.
+
+    From small random changes of all its entries at once: a Gauss-Newton estimate of the curvature.
+    """
+    values: dict[str, Tensor] = dict(network.anchor.named_parameters())
+    name, anchor = list(values.items())[number]
+    patches = Patches.frames(torch.zeros(1, dtype=torch.long, device=anchor.device))
+    before = functional_call(network.anchor, values, (patches,))
+    size = SMALL_CHANGE * (float(anchor.square().mean().sqrt()) or 1.0)
+    generator = torch.Generator().manual_seed(number)
+    total = 0.0
+    for _ in range(NUM_CHANGES):
+        signs = torch.randint(0, 2, anchor.shape, generator=generator).to(anchor) * 2 - 1
+        after = functional_call(network.anchor, {**values, name: anchor + size * signs}, (patches,))
+        total += float((after - before).square().mean())
+    return total / (NUM_CHANGES * size**2 * anchor.numel())
+
+
 def _network(state: FitState) -> Weightstep:
     network = state.representation
     if not isinstance(network, Weightstep):
@@ -232,7 +272,3 @@ def _coarse(width: float, mantissa_bits: int) -> float:
     mantissa, exponent = math.frexp(max(width, 2.0**-14))  # in [0.5, 1)
     unit = 2 << mantissa_bits
     return math.ldexp(math.ceil(mantissa * unit) / unit, exponent)
-
-
-def _layers(network: Weightstep) -> list[tuple[Tensor, Tensor]]:
-    return list(zip(network.anchor.parameters(), network.steps, strict=True))
