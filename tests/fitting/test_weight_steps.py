@@ -152,7 +152,7 @@ def test_under_a_time_limit_frames_share_the_time(num_frames):
     list(fitting.run())
     assert decoded(fitting)[2].render(torch.tensor([num_frames - 1])).shape == (1, 16, 20, 3)
     if num_frames > 1:
-        assert fitting.state.side["frame"] == 3
+        assert fitting.state.side["turn"] == 3
 
 
 def test_less_weight_on_the_distortion_means_fewer_changes():
@@ -185,8 +185,8 @@ def test_sensitivity_of_the_last_layer_is_that_of_the_hand():
     names = [name for name, _ in network.anchor.named_parameters()]
     # Of three biases each moves its own channel: of the mean over channels a third.
     expected = float(slopes.detach().square().mean()) / 3
-    seen = sensitivity(network, names.index("layers.2.bias"))
-    assert seen == pytest.approx(expected, rel=1e-3)
+    seen = sensitivity(network, names.index("layers.2.bias"), "rgb")
+    assert seen == pytest.approx(expected, rel=1e-3)  # 16 rows: all of them
 
 
 def test_bins_are_as_narrow_as_a_layer_is_sensitive():
@@ -199,7 +199,33 @@ def test_bins_are_as_narrow_as_a_layer_is_sensitive():
     network = fitting.state.representation
     for number, (wide, half) in enumerate(zip(widths[1e6], widths[4e6], strict=True)):
         # Where the slopes of distortion and rate meet, three times as wide.
-        pays = 1e6 * sensitivity(network, number) * (wide / 3) ** 2 / 6
+        pays = 1e6 * sensitivity(network, number, "rgb") * (wide / 3) ** 2 / 6
         costs = 1 / (math.log(2) * 16 * 20)
         assert pays == pytest.approx(costs, rel=0.15)  # widths are rounded up
         assert half == pytest.approx(wide / 2, rel=0.07)
+
+
+def test_a_single_stage_ends_with_bins_for_the_anchor_it_fitted():
+    fitting = make([{**STEPS, "mode": "single_stage", "lmbda": 1e6, "epochs": 60}])
+    list(fitting.run())
+    widths = [float(fitting.state.side[f"width.{i}"].detach()) for i in range(6)]
+    again = make([{**STEPS, "mode": "single_stage", "lmbda": 1e6}])
+    again.state.representation.load_state_dict(fitting.state.representation.state_dict())
+    again.stages[0].prepare(again.state)
+    for i, width in enumerate(widths):
+        assert width == pytest.approx(float(again.state.side[f"width.{i}"].detach()), rel=0.15)
+
+
+def test_steps_of_a_segment_before_do_not_remain():
+    fitting = make([*ANCHOR, STEPS], time_limit_s=1e-3)
+    with torch.no_grad():
+        for steps in fitting.state.representation.steps:
+            steps.fill_(0.25)
+    list(fitting.run())
+    assert not any(steps[1:].any() for steps in fitting.state.representation.steps)
+
+
+def test_the_cosine_domain_has_a_widest_layer():
+    table = {"kind": "weightstep", "base": {**BASE, "width": 600}, "domain": "dct"}
+    with pytest.raises(ValueError, match="a layer of 600 channels, allowed: up to 512"):
+        load_config(table)

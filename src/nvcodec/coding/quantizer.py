@@ -79,6 +79,11 @@ def symmetric_quant_scale(
     width = np.float32(2) * peak / np.float32((1 << bits) - 1)
     filler = width.max() if width.max() > 0 else np.float32(1)
     width = np.where(width > 0, width, filler)
+    return rounded_up(width, mantissa_bits)
+
+
+def rounded_up(width: NDArray[np.float32], mantissa_bits: int) -> NDArray[np.float16]:
+    """Smallest positive float16 not below `width`, of so many bits of mantissa."""
     half = width.astype(np.float16)
     index = half.view(np.uint16).astype(np.int64) + (half.astype(np.float32) < width)
     unit = 1 << (HALF_MANTISSA_BITS - mantissa_bits)

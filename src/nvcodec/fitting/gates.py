@@ -9,6 +9,8 @@ import math
 import torch
 from torch import Tensor
 
+from nvcodec.fitting.relaxations import bounded
+
 BETA = 2 / 3
 GAMMA = -0.1
 ZETA = 1.1
@@ -32,7 +34,7 @@ def sampled_gates(log_alpha: Tensor, generator: torch.Generator) -> Tensor:
 
 def gates_at(u: Tensor, log_alpha: Tensor) -> Tensor:
     """Gates for uniform numbers `u` in (0, 1)."""
-    log_alpha = log_alpha.clamp(MIN_LOG_ALPHA, MAX_LOG_ALPHA)
+    log_alpha = bounded(log_alpha, MIN_LOG_ALPHA, MAX_LOG_ALPHA)
     s = torch.sigmoid((u.log() - (1 - u).log() + log_alpha) / BETA)
     return (s * (ZETA - GAMMA) + GAMMA).clamp(0, 1)
 

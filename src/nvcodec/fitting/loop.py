@@ -91,7 +91,7 @@ class Fitting:
         """
         if config.patch_size is not None:
             representation.check_patch_size(config.patch_size)
-        self.state = FitState(representation, scheme, num_pixels(frames, color))
+        self.state = FitState(representation, scheme, num_pixels(frames, color), color)
         self.frames = frames
         self.stages = stages
         self.scheme = scheme

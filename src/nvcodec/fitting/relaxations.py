@@ -12,15 +12,15 @@ def symmetric_dequantized(values: Tensor, bits: int, mantissa_bits: int) -> Tens
     The rounding of values has no gradient; the bin width has, through the largest weight.
 
     Source: HiNeRV, section 3.6, and its repository for the bin width. Differs: bin widths are
-    rounded up to `mantissa_bits`, as they are stored.
+    rounded up to half floats of `mantissa_bits`, as they are stored.
     """
     axis = quant_axis(tuple(values.shape))
     largest = values.abs().amax() if axis is None else values.abs().amax(dim=axis, keepdim=True)
-    width = 2 * largest / (2**bits - 1) + 1e-6
+    width = 2 * largest / (2**bits - 1)
     with torch.no_grad():
-        mantissa, exponent = torch.frexp(width)  # mantissa in [0.5, 1)
-        unit = 2 ** (mantissa_bits + 1)
-        correction = torch.ldexp((mantissa * unit).ceil() / unit, exponent) - width
+        exponent = torch.frexp(width).exponent.clamp(min=-13)  # of subnormal half floats
+        unit = torch.ldexp(torch.ones_like(width), exponent - 1 - mantissa_bits)
+        correction = (width / unit).ceil().clamp(min=1) * unit - width
     width = width + correction
     symbols = (values.detach() / width.detach()).round().clamp(*symbol_range(bits))
     dequantized: Tensor = symbols * width

@@ -54,6 +54,11 @@ class CoinMlpConfig(RepresentationConfig):
         """Values that the first layer sees for a pixel."""
         return 2 * self.features or len(self.axes)
 
+    @property
+    def widest_layer(self) -> int:
+        """Most inputs or outputs of a layer."""
+        return max(self.num_inputs, self.width)
+
     def num_parameters(self, shape: VideoShape) -> int:
         """Weights and biases of every layer."""
         return self._num_weights(shape) + self.layers * self.width + shape.channels

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 MATRIX_BITS = 14
+MAX_SIDE = 512
 GRID = 2.0**24
 """Half floats are multiples of 1 / GRID."""
 _BITS = 60  # fraction of the integers that the matrix is made from
@@ -35,6 +36,7 @@ def _cosine(numerator: int, denominator: int) -> int:
 @functools.lru_cache(maxsize=32)
 def cosine_matrix(side: int) -> NDArray[np.float64]:
     """Orthonormal DCT-II, (frequency, position), in multiples of 2^-14; its transpose goes back."""
+    assert 0 < side <= MAX_SIDE, side
     quarter = [_cosine(k, 2 * side) for k in range(side + 1)]  # angles pi k / (2 side)
     half = quarter + [-value for value in quarter[-2::-1]]
     circle = half + half[-2:0:-1]  # 4 side angles

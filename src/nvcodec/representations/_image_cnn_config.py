@@ -41,6 +41,11 @@ class ImageCnnConfig(RepresentationConfig):
         inputs = [self.noise_channels] + [self.channels] * (self.scales - 1)
         return [ScalePlan(n, self.channels + self.skip_channels) for n in inputs]
 
+    @property
+    def widest_layer(self) -> int:
+        """Most inputs or outputs of a layer."""
+        return max(self.noise_channels, self.channels + self.skip_channels)
+
     def num_parameters(self, shape: VideoShape) -> int:
         """Weights and biases."""
         total = sum(map(sum, self._scale_weights()))
@@ -57,9 +62,9 @@ class ImageCnnConfig(RepresentationConfig):
         return total
 
     def activations_per_frame(self, shape: VideoShape) -> int:
-        """What the skip connections keep, and input and output of the last stage."""
+        """What the skip connections keep, input and output of the last stage; noise as integers."""
         height, width = self.canvas_size(shape.height, shape.width)
-        kept = self.noise_channels + 2 * self.channels
+        kept = 4 * self.noise_channels + 2 * self.channels
         return height * width * (kept + 2 * self.channels + self.skip_channels)
 
     def _scale_weights(self) -> list[tuple[int, int, int]]:

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from nvcodec.representations._coin_mlp_config import CoinMlpConfig
 from nvcodec.representations._config import RepresentationConfig
+from nvcodec.representations._cosine_transform import MAX_SIDE
 from nvcodec.representations._image_cnn_config import ImageCnnConfig
 from nvcodec.video.info import VideoShape
 
@@ -22,9 +23,12 @@ class WeightstepConfig(RepresentationConfig):
     )
 
     @model_validator(mode="after")
-    def _one_frame(self) -> Self:
+    def _fits_steps(self) -> Self:
         if isinstance(self.base, CoinMlpConfig) and self.base.axes != "yx":
             raise ValueError(f"base, axes {self.base.axes}: allowed is yx, steps stand for time")
+        widest = self.base.widest_layer
+        if self.domain == "dct" and widest > MAX_SIDE:
+            raise ValueError(f"domain dct: a layer of {widest} channels, allowed: up to {MAX_SIDE}")
         return self
 
     @property

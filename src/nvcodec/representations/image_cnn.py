@@ -98,7 +98,7 @@ class ImageCnn(Representation[ImageCnnConfig]):
         }
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=1)
 def fixed_noise(seed: int, channels: int, height: int, width: int) -> Tensor:
     """Uniform noise of variance 1, float32 (channels, height, width)."""
     return torch.from_numpy(_noise.uniform((channels, height, width), seed)) * 12**0.5

@@ -50,6 +50,8 @@ class Weightstep(Representation[WeightstepConfig]):
 
     def weights(self, t: int) -> dict[str, Tensor]:
         """theta_t, float32, by the base's names."""
+        if t == 0:
+            return dict(self.anchor.named_parameters())
         states = {}
         for (name, theta_0), steps in zip(self.anchor.named_parameters(), self.steps, strict=True):
             total = steps[:t].double().sum(dim=0)

@@ -52,6 +52,8 @@ class FitState:
     scheme: Scheme[Any]
     num_pixels: int = 1
     """Of the video, all frames together; rates are counted per pixel."""
+    color: str = "rgb"
+    """What samples are: `rgb`, `yuv`, `yuv420` or `gray`."""
     masks: dict[str, Tensor] = field(default_factory=dict)
     """Float tensors of ones and zeros, by parameter name; absent when nothing was pruned."""
     side: dict[str, Tensor] = field(default_factory=dict)

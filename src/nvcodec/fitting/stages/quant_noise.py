@@ -7,6 +7,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from nvcodec.coding.parameters import Role
 from nvcodec.fitting.relaxations import symmetric_dequantized
 from nvcodec.fitting.stages._base import FitState, Stage, StageConfig
 
@@ -37,10 +38,10 @@ class QuantNoise(Stage[QuantNoiseConfig]):
     def values(
         self, state: FitState, progress: float, generator: torch.Generator
     ) -> Mapping[str, Tensor]:
-        """Parameters with noise on every tensor of two or more axes."""
-        values = {}
+        """Parameters with noise on every tensor of two or more axes; weight steps come later."""
+        values, roles = {}, state.representation.parameter_roles()
         for name, p in state.masked().items():
-            if p.ndim < 2 or not p.numel():
+            if p.ndim < 2 or not p.numel() or roles[name] is Role.DELTA:
                 values[name] = p
                 continue
             noisy = (
