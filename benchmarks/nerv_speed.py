@@ -55,6 +55,7 @@ def forward_fps(decoder: SegmentDecoder, num_frames: int, passes: int) -> float:
     indices = [Patches.frames(torch.tensor([t], device=device)) for t in range(num_frames)]
     with (
         torch.inference_mode(),
+        torch.backends.cudnn.flags(enabled=True, allow_tf32=False, deterministic=True),
         torch.autocast(device.type, dtype, enabled=dtype is not None),
     ):
         decoder.representation(indices[0])

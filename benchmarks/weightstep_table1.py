@@ -22,7 +22,9 @@ labelled as published.
 
 import argparse
 import itertools
+import re
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -33,7 +35,7 @@ from nvcodec.bench.baselines import load_baseline
 from nvcodec.metrics.quality import QualityMeter
 from nvcodec.processes import run
 from nvcodec.video import create_video, open_video
-from result_lines import store, stored
+from result_lines import circumstances, store, stored
 
 LAMBDAS = (1000, 4000, 16000)
 FAMILIES = {
@@ -108,8 +110,9 @@ def anchors() -> Iterator[Point]:
         )
         yield Point("sines", f"fourier/{sigma:g}", f"{mlp} {fourier}")
     yield Point("families", "mlp", f"{mlp} --set representation.base.width=42")
-    yield Point("families", "cnn", cnn)
-    yield Point("skips", "skips", cnn)
+    bits = "--set scheme.bits=8 --set stages.1.bits=8"  # as many as the MLP's
+    yield Point("families", "cnn", f"{cnn} {bits}")
+    yield Point("skips", "skips", cnn)  # 5,691 parameters; 5,529 without, the nearest there is
     without = "--set representation.base.skip_channels=0 --set representation.base.channels=9"
     yield Point("skips", "none", f"{cnn} {without}")
 
@@ -144,52 +147,67 @@ def measure_conventional(clip: str, codec: str, crf: int, frames: slice, scale: 
         ):
             for planes in video:
                 copy.write(planes)
+        started = time.monotonic()
         run(baseline.encode_command(source, coded, crf))
+        encode_s = time.monotonic() - started
         with open_video(source) as video, open_video(coded) as decoded:
             meter = QualityMeter(video.info)
             for reference, planes in zip(video, decoded, strict=True):
                 meter.add(reference, planes)
             num_pixels = meter.num_frames * video.info.width * video.info.height
         size_bytes = coded.stat().st_size
-    options = " ".join(["-c:v", baseline.encoder, *baseline.options(crf, baseline.speed, None)])
     return {
-        "name": f"table1 {codec}",
-        "clip": Path(clip).name,
-        "command": f"ffmpeg {options} --frames 0:{frames.stop} --scale {scale}",
         "size_bytes": size_bytes,
         "rate_bpp": 8 * size_bytes / num_pixels,
         "quality": {"psnr_rgb_db": meter.quality().psnr_rgb_db},
+        "encode_s": encode_s,
+        **circumstances(),
     }
 
 
 def measure_conventionals(clip: str, num_frames: int, scale: str | None, out: Path) -> None:
     """The points that `out` does not hold yet."""
     done = {(line["clip"], line["command"]) for line in stored(out)}
+    source = f"--frames 0:{num_frames}" + (f" --scale {scale}" if scale else "")
     for codec in ("x264", "x265"):
-        for crf in load_baseline(codec).rates:
-            line = measure_conventional(clip, codec, crf, slice(0, num_frames), scale)
-            if (line["clip"], line["command"]) not in done:
-                store(line, out)
+        baseline = load_baseline(codec)
+        for crf in baseline.rates:
+            options = " ".join(baseline.options(crf, baseline.speed, None))
+            key = {"clip": Path(clip).name, "command": f"ffmpeg {options} {source}"}
+            if tuple(key.values()) not in done:
+                measured = measure_conventional(clip, codec, crf, slice(0, num_frames), scale)
+                store({"name": f"table1 {codec}", **key, **measured}, out)
 
 
 def bytes_at(curve: list[tuple[float, int]], psnr_db: float) -> float | None:
-    """Bytes of a curve of (PSNR, bytes) at one quality, between its points; None outside them."""
+    """Bytes of a curve of (PSNR, bytes) at one quality; None outside its points.
+
+    Between points the logarithm of bytes is linear in decibels.
+    """
     curve = sorted(curve)
     for (low, fewer), (high, more) in itertools.pairwise(curve):
         if low <= psnr_db <= high:
-            return fewer + (more - fewer) * (psnr_db - low) / max(high - low, 1e-9)
+            return fewer * (more / fewer) ** ((psnr_db - low) / max(high - low, 1e-9))
     return None
+
+
+def source_of(line: dict) -> str:
+    """A clip, the frames of it and their size."""
+    options = re.findall(r"--(?:frames|scale) (\S+)", line["command"])
+    return " ".join([line["clip"], *sorted(options)])
 
 
 def report(lines: list[dict]) -> None:
     """Every point, and steps against networks coded anew at equal quality."""
     curves: dict[tuple[str, str], list[tuple[float, int]]] = defaultdict(list)
-    print(f"{'clip':28} {'technique':34} {'bytes':>9} {'PSNR':>6} {'enc s':>7} {'dec s':>6}")
-    for line in sorted(lines, key=lambda line: (line["clip"], line["name"], line["size_bytes"])):
+    print(f"{'clip':44} {'technique':34} {'bytes':>9} {'PSNR':>6} {'enc s':>7} {'dec s':>6}")
+    for line in sorted(lines, key=lambda line: (source_of(line), line["name"], line["size_bytes"])):
         psnr_db = line["quality"]["psnr_rgb_db"]
-        curves[line["clip"], line["name"]].append((psnr_db, line["size_bytes"]))
+        curves[source_of(line), line["name"]].append((psnr_db, line["size_bytes"]))
         times = f"{line.get('encode_s', 0):7.0f} {line.get('decode_s', 0):6.1f}"
-        print(f"{line['clip']:28} {line['name']:34} {line['size_bytes']:9,} {psnr_db:6.2f} {times}")
+        print(
+            f"{source_of(line):44} {line['name']:34} {line['size_bytes']:9,} {psnr_db:6.2f} {times}"
+        )
     for (clip, name), curve in sorted(curves.items()):
         experiment, _, technique = name.partition(" ")
         anew = curves.get((clip, f"anew {technique.split('/')[0]}/anew"))
@@ -206,12 +224,13 @@ def plot(lines: list[dict], published: list[dict], target: Path) -> None:
     """Rate-distortion curves of Table 1, one picture a clip."""
     import matplotlib.pyplot as plt
 
-    clips = sorted({line["clip"] for line in lines})
+    lines = [line for line in lines if line["name"].startswith("table1 ")]
+    clips = sorted({source_of(line) for line in lines})
     figure, axes = plt.subplots(1, len(clips), figsize=(7 * len(clips), 5), squeeze=False)
     for axis, clip in zip(axes[0], clips, strict=True):
         curves = defaultdict(list)
         for line in lines:
-            if line["clip"] == clip and line["name"].startswith("table1 "):
+            if source_of(line) == clip:
                 curve = curves[line["name"].removeprefix("table1 ")]
                 curve.append((line["rate_bpp"], line["quality"]["psnr_rgb_db"]))
         for line in published:

@@ -25,7 +25,7 @@ from nvcodec.representations._base import Representation
 from nvcodec.segment_decoder import memory_bytes
 from nvcodec.video.info import VideoShape
 
-BITS_PER_SPARSE_PARAMETER = 1.5  # weightstep-mlp-two-stage
+BITS_PER_SPARSE_PARAMETER = 1.2  # weightstep-mlp-two-stage
 
 
 class EncodedSegment(NamedTuple):
