@@ -141,7 +141,7 @@ class WeightSteps(Stage[WeightStepsConfig]):
         """Bin widths for the anchor as it is; steps stay what they are.
 
         Of a layer's steps: w with d/dw (lmbda S w^2 / 12 - log2(w) / N) = 0, times coarseness,
-        where S is how much a change of one entry, squared, adds to the distortion, and N the pixels
+        where S is the distortion that a change of one entry adds, by its square, and N the pixels
         of a frame. Layers differ a thousandfold: a sine network's first layer turns every phase.
         """
         network, config = _network(state), self.config
