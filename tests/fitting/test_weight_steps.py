@@ -12,9 +12,9 @@ from nvcodec.coding.schemes import load_scheme
 from nvcodec.errors import InterruptedEncodeError
 from nvcodec.fitting.checkpoints import CheckpointStore
 from nvcodec.fitting.loop import Fitting
+from nvcodec.fitting.sensitivity import tensor_sensitivity
 from nvcodec.fitting.settings import FittingConfig, LossConfig, OptimizerConfig
 from nvcodec.fitting.stages import load_stage
-from nvcodec.fitting.stages.weight_steps import sensitivity
 from nvcodec.representations import build, load_config
 from nvcodec.video.info import VideoShape
 
@@ -182,10 +182,10 @@ def test_sensitivity_of_the_last_layer_is_that_of_the_hand():
     network = make([STEPS]).state.representation
     samples = network.anchor.render(torch.tensor([0]))
     slopes = samples * (1 - samples)
-    names = [name for name, _ in network.anchor.named_parameters()]
+    values = dict(network.anchor.named_parameters())
     # Of three biases each moves its own channel: of the mean over channels a third.
     expected = float(slopes.detach().square().mean()) / 3
-    seen = sensitivity(network, names.index("layers.2.bias"), "rgb")
+    seen = tensor_sensitivity(network.anchor, values, "layers.2.bias", "rgb")
     assert seen == pytest.approx(expected, rel=1e-3)  # 16 rows: all of them
 
 
@@ -197,9 +197,11 @@ def test_bins_are_as_narrow_as_a_layer_is_sensitive():
         side = fitting.state.side
         widths[lmbda] = [float(side[f"width.{i}"].detach()) for i in range(6)]
     network = fitting.state.representation
-    for number, (wide, half) in enumerate(zip(widths[1e6], widths[4e6], strict=True)):
+    values = dict(network.anchor.named_parameters())
+    for name, wide, half in zip(values, widths[1e6], widths[4e6], strict=True):
         # Where the slopes of distortion and rate meet, three times as wide.
-        pays = 1e6 * sensitivity(network, number, "rgb") * (wide / 3) ** 2 / 6
+        sensitivity = tensor_sensitivity(network.anchor, values, name, "rgb")
+        pays = 1e6 * sensitivity * (wide / 3) ** 2 / 6
         costs = 1 / (math.log(2) * 16 * 20)
         assert pays == pytest.approx(costs, rel=0.15)  # widths are rounded up
         assert half == pytest.approx(wide / 2, rel=0.07)

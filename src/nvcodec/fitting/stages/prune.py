@@ -4,7 +4,9 @@ from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
+from torch import Tensor
 
+from nvcodec.fitting.sensitivity import entry_sensitivities
 from nvcodec.fitting.stages._base import FitState, Stage, StageConfig
 
 
@@ -16,6 +18,10 @@ class PruneConfig(StageConfig):
     ratio_of: Literal["all", "prunable"] = Field(
         "all", description="what the share counts: all parameters, or those that may be taken"
     )
+    score: Literal["magnitude", "sensitivity"] = Field(
+        "magnitude",
+        description="of a weight: |w| / P^lambda, or how much the picture would change without it",
+    )
     size_exponent: float = Field(0.5, ge=0, le=2, description="lambda in the score |w| / P^lambda")
 
 
@@ -26,6 +32,10 @@ class Prune(Stage[PruneConfig]):
     grids and biases too. Source: HiNeRV, section 3.6; the small constant and the share of all as in
     its repository. With lambda 0 this is plain magnitude, and with the share of what is prunable
     that of NeRV (Eq. 3).
+
+    Differs with the score `sensitivity`: |w| times the root of its squared slopes, as in optimal
+    brain damage (LeCun et al. 1989, Eq. 3). Networks that Muon has fitted have weights of like size
+    in all layers, so that size alone says little.
     """
 
     Config: ClassVar[type[StageConfig]] = PruneConfig
@@ -34,11 +44,12 @@ class Prune(Stage[PruneConfig]):
         """Choose one threshold over all prunable weights, and drop what lies below it."""
         parameters = dict(state.representation.named_parameters())
         names = state.representation.prunable_parameters()
-        scores = []
-        for name in names:
-            weights = parameters[name].detach()
-            kept = state.masks[name].sum() if name in state.masks else torch.tensor(weights.numel())
-            scores.append(weights.abs() / (float(kept) ** self.config.size_exponent + 1e-6))
+        if self.config.score == "sensitivity":
+            values = state.masked()
+            slopes = entry_sensitivities(state.representation, values, names)
+            scores = [values[name].detach().abs() * slopes[name].sqrt() for name in names]
+        else:
+            scores = [self._sizes(parameters[name], state.masks.get(name)) for name in names]
         order = torch.cat([s.flatten() for s in scores]).sort(stable=True).indices
         counted = names if self.config.ratio_of == "prunable" else list(parameters)
         wanted = round(self.config.ratio * sum(parameters[name].numel() for name in counted))
@@ -48,3 +59,9 @@ class Prune(Stage[PruneConfig]):
         for name, score in zip(names, scores, strict=True):
             state.masks[name] = keep[first : first + score.numel()].view_as(score)
             first += score.numel()
+
+    def _sizes(self, weights: Tensor, mask: Tensor | None) -> Tensor:
+        """|w| / P^lambda of a tensor."""
+        kept = weights.numel() if mask is None else float(mask.sum())
+        sizes: Tensor = weights.detach().abs() / (kept**self.config.size_exponent + 1e-6)
+        return sizes

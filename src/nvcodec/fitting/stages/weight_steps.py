@@ -11,14 +11,13 @@ Source: weight-step paper, section 3.3.
 
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
-from torch.func import functional_call
 
 from nvcodec.coding.parameters import Parameter, QuantizedTensor
 from nvcodec.coding.quantizer import rounded_up, symbol_range
@@ -29,19 +28,14 @@ from nvcodec.fitting.gates import (
     settled_gates,
     start_log_alpha,
 )
-from nvcodec.fitting.losses import mean_error
 from nvcodec.fitting.relaxations import straight_through, symmetric_dequantized
+from nvcodec.fitting.sensitivity import tensor_sensitivity
 from nvcodec.fitting.settings import LossConfig
 from nvcodec.fitting.stages._base import FitState, Stage, StageConfig, Turn
-from nvcodec.representations._base import Patches, Representation
 from nvcodec.representations.weightstep import ANCHOR, Weightstep
 
 NUM_MEASUREMENTS = 20
 """Of bin widths, over a single stage."""
-NUM_CHANGES = 4
-NUM_ROWS = 64
-SMALL_CHANGE = 1e-3
-"""Of an entry, over its layer's RMS."""
 
 
 class WeightStepsConfig(StageConfig):
@@ -147,8 +141,9 @@ class WeightSteps(Stage[WeightStepsConfig]):
         network, config = _network(state), self.config
         num_pixels = state.num_pixels / network.shape.num_frames
         mantissa_bits = _scheme(state).config.quant_scale_mantissa_bits
-        for i, anchor in enumerate(network.anchor.parameters()):
-            slope = config.lmbda * sensitivity(network, i, state.color) / 6
+        values = dict(network.anchor.named_parameters())
+        for i, (name, anchor) in enumerate(values.items()):
+            slope = config.lmbda / 6 * tensor_sensitivity(network.anchor, values, name, state.color)
             ideal = 1 / math.sqrt(max(slope * num_pixels * math.log(2), 1e-30))
             widest = float(anchor.square().mean().sqrt()) or 1.0
             width = np.array([min(config.coarseness * ideal, widest)], np.float32)
@@ -239,37 +234,6 @@ class WeightSteps(Stage[WeightStepsConfig]):
                 elif name.startswith("gate."):
                     start = start_log_alpha(tensor.cpu(), self.config.drop_rate, generator)
                     tensor.copy_(start)
-
-
-@torch.no_grad()
-def sensitivity(network: Weightstep, number: int, color: str) -> float:
-    """Squared error that a change of one entry of a layer makes, by its square: mean over entries.
-
-    From small random changes of all entries at once: a Gauss-Newton estimate of the curvature.
-    """
-    values: dict[str, Tensor] = dict(network.anchor.named_parameters())
-    name, anchor = list(values.items())[number]
-    patches = _sample(network.anchor, anchor.device)
-    before = functional_call(network.anchor, values, (patches,))
-    size = SMALL_CHANGE * (float(anchor.square().mean().sqrt()) or 1.0)
-    generator = torch.Generator().manual_seed(number)
-    total = 0.0
-    for _ in range(NUM_CHANGES):
-        signs = torch.randint(0, 2, anchor.shape, generator=generator).to(anchor) * 2 - 1
-        after = functional_call(network.anchor, {**values, name: anchor + size * signs}, (patches,))
-        total += float(mean_error((after - before).square(), color))
-    return total / (NUM_CHANGES * size**2 * anchor.numel())
-
-
-def _sample(anchor: Representation[Any], device: torch.device) -> Patches:
-    """Rows from all over the frame where single rows can be had, else the whole."""
-    heights, _ = anchor.patch_sizes()
-    height, width = anchor.canvas
-    zeros = torch.zeros(min(height, NUM_ROWS), dtype=torch.long, device=device)
-    if 1 not in heights:
-        return Patches.frames(zeros[:1])
-    rows = torch.arange(len(zeros), device=device) * height // len(zeros)
-    return Patches(zeros, rows, zeros, (1, width))
 
 
 def _network(state: FitState) -> Weightstep:

@@ -1,0 +1,77 @@
+"""Curvature by small changes and by slopes: one quantity, and what pruning does with it."""
+
+import pytest
+import torch
+from torch.func import functional_call
+
+from nvcodec.coding.schemes import load_scheme
+from nvcodec.fitting.sensitivity import entry_sensitivities, spread_bands, tensor_sensitivity
+from nvcodec.fitting.stages import load_stage
+from nvcodec.fitting.stages._base import FitState
+from nvcodec.representations import build, load_config
+from nvcodec.representations._base import Patches
+from nvcodec.video.info import VideoShape
+
+NERV = {
+    "kind": "nerv", "embedding_length": 8, "stem_width": 16, "channels": 8, "min_channels": 8,
+    "num_blocks": 2, "base_rows": 8,
+}  # fmt: skip
+SIREN = {"kind": "coin_mlp", "axes": "yx", "width": 16, "layers": 2}
+
+
+def network(table, num_frames=1, height=32, width=48):
+    torch.manual_seed(0)
+    return build(load_config(table), VideoShape(num_frames, height, width, 3))
+
+
+def test_slopes_and_small_changes_agree():
+    siren = network(SIREN)
+    values = dict(siren.named_parameters())
+    by_entry = entry_sensitivities(siren, values, list(values))
+    ratios = [
+        float(by_entry[name].mean()) / tensor_sensitivity(siren, values, name, "rgb")
+        for name in ("layers.0.weight", "layers.1.weight", "layers.2.weight")
+    ]
+    assert max(ratios) < 2 * min(ratios)
+
+
+def test_one_entry_by_hand():
+    """The last bias of three: its channel's slopes alone."""
+    siren = network(SIREN)
+    values = {name: p.detach().requires_grad_() for name, p in siren.named_parameters()}
+    patches = spread_bands(siren, 0)
+    before = functional_call(siren, values, (patches,)).detach()
+    expected = float((before * (1 - before)).square().mean()) / 3
+    assert tensor_sensitivity(siren, values, "layers.2.bias", "rgb") == pytest.approx(
+        expected, rel=1e-3
+    )
+
+
+@pytest.mark.parametrize("height", [5, 32, 200])
+def test_bands_lie_inside_and_all_over_the_frame(height):
+    bands = spread_bands(network(SIREN, height=height), 0)
+    assert bands.size == (1, 48)
+    assert len(bands.y) == len(set(bands.y.tolist())) <= 2 * 64
+    assert int(bands.y.max()) < height
+    assert int(bands.y.max()) >= height - 1 - height // 64
+
+
+def test_whole_frames_where_there_are_no_bands():
+    assert spread_bands(network({"kind": "image_cnn", "channels": 4}), 0).size is None
+
+
+def test_pruning_by_sensitivity_changes_the_picture_less():
+    changes = {}
+    for score in ("magnitude", "sensitivity"):
+        nerv = network(NERV, num_frames=4)
+        patches = Patches.frames(torch.arange(4))
+        before = nerv(patches).detach()
+        state = FitState(nerv, load_scheme({"kind": "huffman"}))
+        table = {"kind": "prune", "epochs": 1, "ratio": 0.4, "ratio_of": "prunable", "score": score}
+        load_stage(table).prepare(state)
+        names = nerv.prunable_parameters()
+        kept = sum(float(state.masks[name].sum()) for name in names)
+        assert kept == pytest.approx(0.6 * sum(state.masks[n].numel() for n in names), abs=1)
+        after = functional_call(nerv, state.masked(), (patches,)).detach()
+        changes[score] = float((after - before).square().mean())
+    assert changes["sensitivity"] < 0.5 * changes["magnitude"]
