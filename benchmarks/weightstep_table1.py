@@ -55,6 +55,7 @@ FAMILIES = {
     },
 }
 MODES = ("two-stage", "single-stage")
+TOLERANCE_DB = 0.2
 ANEW = "--segment-frames 1 --set fitting.warm_start=true"
 """Every frame begins with the network of the one before: better than all epochs from nothing."""
 ONE_FRAME = "--frames 0:1 --max-time 40s"
@@ -182,13 +183,15 @@ def measure_conventionals(clip: str, num_frames: int, scale: str | None, out: Pa
 def bytes_at(curve: list[tuple[float, int]], psnr_db: float) -> float | None:
     """Bytes of a curve of (PSNR, bytes) at one quality; None outside its points.
 
-    Between points the logarithm of bytes is linear in decibels.
+    Between points the logarithm of bytes is linear in decibels; up to `TOLERANCE_DB` above the last
+    one its bytes are taken, which are too few.
     """
     curve = sorted(curve)
     for (low, fewer), (high, more) in itertools.pairwise(curve):
         if low <= psnr_db <= high:
             return fewer * (more / fewer) ** ((psnr_db - low) / max(high - low, 1e-9))
-    return None
+    best_db, most = curve[-1]
+    return most if best_db <= psnr_db <= best_db + TOLERANCE_DB else None
 
 
 def source_of(line: dict) -> str:

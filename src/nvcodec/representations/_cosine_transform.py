@@ -2,7 +2,7 @@
 
 Entries are multiples of 2^-14. On values that are multiples of 2^-24, as half floats and their sums
 are, every product and every partial sum is exact in float64 while magnitudes stay below 64 for
-sides up to 512; the result is rounded to that grid again. So neither threads nor devices matter.
+sides up to 512, the largest allowed; the result is rounded to that grid again. So neither threads nor devices matter.
 """
 
 import functools
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 MATRIX_BITS = 14
-MAX_SIDE = 512
 GRID = 2.0**24
 """Half floats are multiples of 1 / GRID."""
 _BITS = 60  # fraction of the integers that the matrix is made from
@@ -36,7 +35,6 @@ def _cosine(numerator: int, denominator: int) -> int:
 @functools.lru_cache(maxsize=32)
 def cosine_matrix(side: int) -> NDArray[np.float64]:
     """Orthonormal DCT-II, (frequency, position), in multiples of 2^-14; its transpose goes back."""
-    assert 0 < side <= MAX_SIDE, side
     quarter = [_cosine(k, 2 * side) for k in range(side + 1)]  # angles pi k / (2 side)
     half = quarter + [-value for value in quarter[-2::-1]]
     circle = half + half[-2:0:-1]  # 4 side angles

@@ -6,9 +6,11 @@ from pydantic import Field, model_validator
 
 from nvcodec.representations._coin_mlp_config import CoinMlpConfig
 from nvcodec.representations._config import RepresentationConfig
-from nvcodec.representations._cosine_transform import MAX_SIDE
 from nvcodec.representations._image_cnn_config import ImageCnnConfig
 from nvcodec.video.info import VideoShape
+
+MAX_COSINE_SIDE = 512
+"""Up to here the transform is exact; see `_cosine_transform`."""
 
 
 class WeightstepConfig(RepresentationConfig):
@@ -27,8 +29,10 @@ class WeightstepConfig(RepresentationConfig):
         if isinstance(self.base, CoinMlpConfig) and self.base.axes != "yx":
             raise ValueError(f"base, axes {self.base.axes}: allowed is yx, steps stand for time")
         widest = self.base.widest_layer
-        if self.domain == "dct" and widest > MAX_SIDE:
-            raise ValueError(f"domain dct: a layer of {widest} channels, allowed: up to {MAX_SIDE}")
+        if self.domain == "dct" and widest > MAX_COSINE_SIDE:
+            raise ValueError(
+                f"domain dct: a layer of {widest} channels, allowed: up to {MAX_COSINE_SIDE}"
+            )
         return self
 
     @property
