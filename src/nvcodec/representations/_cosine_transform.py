@@ -2,7 +2,8 @@
 
 Entries are multiples of 2^-14. On values that are multiples of 2^-24, as half floats and their sums
 are, every product and every partial sum is exact in float64 while magnitudes stay below 64 for
-sides up to 512, the largest allowed; the result is rounded to that grid again. So neither threads nor devices matter.
+sides up to 512, the largest allowed; the result is rounded to that grid again. So neither threads
+nor devices matter.
 """
 
 import functools
