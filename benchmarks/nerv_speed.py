@@ -50,14 +50,10 @@ def write_unfitted(path: Path, preset: Preset, size: tuple[int, int], num_frames
 
 def forward_fps(decoder: SegmentDecoder, num_frames: int, passes: int) -> float:
     """Frames a second of the network alone."""
-    device, dtype = decoder.device, decoder.dtype
+    device = decoder.device
     wait = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     indices = [Patches.frames(torch.tensor([t], device=device)) for t in range(num_frames)]
-    with (
-        torch.inference_mode(),
-        torch.backends.cudnn.flags(enabled=True, allow_tf32=False, deterministic=True),
-        torch.autocast(device.type, dtype, enabled=dtype is not None),
-    ):
+    with decoder.inference():
         decoder.representation(indices[0])
         wait()
         started = time.monotonic()

@@ -4,7 +4,8 @@ HEAD --build_checked--> representation without values
 sections --unpack_segment--> integers --> values --SegmentDecoder--> pixels, planes
 """
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -183,18 +184,24 @@ class SegmentDecoder:
         self.dtype = _arithmetic(precision, device)
         self.band_height = band_height(representation)
 
-    def pixels(self, t: int) -> NDArray[np.uint8]:
-        """Frame `t` of the segment as the representation gives it, rounded to 8 bits.
-
-        uint8 (H, W, C) in what `head.color` names: RGB, YUV 4:4:4, packed 4:2:0, or grey.
-        """
-        indices = torch.tensor([t], device=self.device)
+    @contextlib.contextmanager
+    def inference(self) -> Iterator[None]:
+        """The arithmetic in which the representation is to be called."""
         # TF32 is off in float32: it would keep 10 bits of the 24 promised.
         with (
             torch.inference_mode(),
             torch.backends.cudnn.flags(enabled=True, allow_tf32=False, deterministic=True),
             torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None),
         ):
+            yield
+
+    def pixels(self, t: int) -> NDArray[np.uint8]:
+        """Frame `t` of the segment as the representation gives it, rounded to 8 bits.
+
+        uint8 (H, W, C) in what `head.color` names: RGB, YUV 4:4:4, packed 4:2:0, or grey.
+        """
+        indices = torch.tensor([t], device=self.device)
+        with self.inference():
             output = self.representation.render(indices, self.band_height)[0].float()
             rounded = (output.nan_to_num(0.0).clamp(0, 1) * 255).round().to(torch.uint8)
         return rounded.cpu().numpy()

@@ -12,7 +12,7 @@ from nvcodec.coding.schemes import load_scheme
 from nvcodec.errors import InterruptedEncodeError
 from nvcodec.fitting.checkpoints import CheckpointStore
 from nvcodec.fitting.loop import Fitting
-from nvcodec.fitting.sensitivity import tensor_sensitivity
+from nvcodec.fitting.sensitivity import tensor_sensitivities
 from nvcodec.fitting.settings import FittingConfig, LossConfig, OptimizerConfig
 from nvcodec.fitting.stages import load_stage
 from nvcodec.representations import build, load_config
@@ -185,7 +185,7 @@ def test_sensitivity_of_the_last_layer_is_that_of_the_hand():
     values = dict(network.anchor.named_parameters())
     # Of three biases each moves its own channel: of the mean over channels a third.
     expected = float(slopes.detach().square().mean()) / 3
-    seen = tensor_sensitivity(network.anchor, values, "layers.2.bias", "rgb")
+    seen = tensor_sensitivities(network.anchor, values, "rgb")["layers.2.bias"]
     assert seen == pytest.approx(expected, rel=1e-3)  # 16 rows: all of them
 
 
@@ -198,10 +198,10 @@ def test_bins_are_as_narrow_as_a_layer_is_sensitive():
         widths[lmbda] = [float(side[f"width.{i}"].detach()) for i in range(6)]
     network = fitting.state.representation
     values = dict(network.anchor.named_parameters())
+    sensitivities = tensor_sensitivities(network.anchor, values, "rgb")
     for name, wide, half in zip(values, widths[1e6], widths[4e6], strict=True):
         # Where the slopes of distortion and rate meet, three times as wide.
-        sensitivity = tensor_sensitivity(network.anchor, values, name, "rgb")
-        pays = 1e6 * sensitivity * (wide / 3) ** 2 / 6
+        pays = 1e6 * sensitivities[name] * (wide / 3) ** 2 / 6
         costs = 1 / (math.log(2) * 16 * 20)
         assert pays == pytest.approx(costs, rel=0.15)  # widths are rounded up
         assert half == pytest.approx(wide / 2, rel=0.07)

@@ -35,26 +35,28 @@ def spread_bands(network: Representation, t: int) -> Patches:  # type: ignore[ty
 
 
 @torch.no_grad()
-def tensor_sensitivity(
+def tensor_sensitivities(
     network: Representation,  # type: ignore[type-arg]
     values: Mapping[str, Tensor],
-    name: str,
     color: str,
-) -> float:
+) -> dict[str, float]:
     """Squared error that a change of an entry of a tensor makes, by its square: mean over entries.
 
     From small changes of all its entries at once, up or down at random, in the first frame.
     """
-    tensor, patches = values[name], spread_bands(network, 0)
+    patches = spread_bands(network, 0)
     before = functional_call(network, dict(values), (patches,))
-    size = SMALL_CHANGE * (float(tensor.square().mean().sqrt()) or 1.0)
-    generator = torch.Generator().manual_seed(0)
-    total = 0.0
-    for _ in range(NUM_DRAWS):
-        changed = {**values, name: tensor + size * _signs(tensor, generator)}
-        after = functional_call(network, changed, (patches,))
-        total += float(mean_error((after - before).square(), color))
-    return total / (NUM_DRAWS * size**2 * tensor.numel())
+    sensitivities = {}
+    for name, tensor in values.items():
+        size = SMALL_CHANGE * (float(tensor.square().mean().sqrt()) or 1.0)
+        generator = torch.Generator().manual_seed(0)
+        total = 0.0
+        for _ in range(NUM_DRAWS):
+            changed = {**values, name: tensor + size * _signs(tensor, generator)}
+            after = functional_call(network, changed, (patches,))
+            total += float(mean_error((after - before).square(), color))
+        sensitivities[name] = total / (NUM_DRAWS * size**2 * tensor.numel())
+    return sensitivities
 
 
 def entry_sensitivities(

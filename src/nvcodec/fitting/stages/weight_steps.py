@@ -29,7 +29,7 @@ from nvcodec.fitting.gates import (
     start_log_alpha,
 )
 from nvcodec.fitting.relaxations import straight_through, symmetric_dequantized
-from nvcodec.fitting.sensitivity import tensor_sensitivity
+from nvcodec.fitting.sensitivity import tensor_sensitivities
 from nvcodec.fitting.settings import LossConfig
 from nvcodec.fitting.stages._base import FitState, Stage, StageConfig, Turn
 from nvcodec.representations.weightstep import ANCHOR, Weightstep
@@ -142,8 +142,9 @@ class WeightSteps(Stage[WeightStepsConfig]):
         num_pixels = state.num_pixels / network.shape.num_frames
         mantissa_bits = _scheme(state).config.quant_scale_mantissa_bits
         values = dict(network.anchor.named_parameters())
+        sensitivities = tensor_sensitivities(network.anchor, values, state.color)
         for i, (name, anchor) in enumerate(values.items()):
-            slope = config.lmbda / 6 * tensor_sensitivity(network.anchor, values, name, state.color)
+            slope = config.lmbda / 6 * sensitivities[name]
             ideal = 1 / math.sqrt(max(slope * num_pixels * math.log(2), 1e-30))
             widest = float(anchor.square().mean().sqrt()) or 1.0
             width = np.array([min(config.coarseness * ideal, widest)], np.float32)
