@@ -29,8 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import nvcodec
-from nvcodec.coding.context import taps
-from nvcodec.coding.gaussian import (
+from nvcodec.coding.hierarchical.context import taps
+from nvcodec.coding.hierarchical.gaussian import (
     MIN_SIGMA,
     GaussianCoder,
     GaussianDecoder,

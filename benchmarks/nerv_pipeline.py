@@ -27,12 +27,12 @@ from nvcodec.coding.parameters import AffineTensor, ParameterSet
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.container.header import Head
 from nvcodec.container.writer import NvcWriter
+from nvcodec.fitting.config import FittingConfig
 from nvcodec.fitting.loop import Fitting
-from nvcodec.fitting.settings import FittingConfig
 from nvcodec.fitting.stages import load_stage
 from nvcodec.presets import Preset, load_preset
 from nvcodec.representations import build
-from nvcodec.representations._base import Patches
+from nvcodec.representations.representation import Patches
 from nvcodec.video import VideoInfo, open_video
 from nvcodec.video.color import planes_to_rgb
 from nvcodec.video.info import VideoShape

@@ -28,7 +28,7 @@ from nvcodec.coding.schemes import load_scheme
 from nvcodec.decoder import Decoder
 from nvcodec.presets import Preset, load_preset
 from nvcodec.representations import build
-from nvcodec.representations._base import Patches
+from nvcodec.representations.representation import Patches
 from nvcodec.segment_decoder import SegmentDecoder, select_device
 from nvcodec.video import Chroma, VideoInfo
 from nvcodec.video.info import VideoShape

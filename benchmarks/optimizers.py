@@ -24,13 +24,13 @@ from clip_samples import samples
 from nvcodec.coding.parameters import Role
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.fitting import loop
+from nvcodec.fitting.config import FittingConfig
 from nvcodec.fitting.losses import mean_error
 from nvcodec.fitting.optimizers import MIN_MATRIX_SIDE, Muon
-from nvcodec.fitting.settings import FittingConfig
 from nvcodec.fitting.stages import load_stage
 from nvcodec.presets import load_preset
 from nvcodec.representations import VideoShape, build
-from nvcodec.representations._base import Patches
+from nvcodec.representations.representation import Patches
 from result_lines import circumstances, store, stored
 
 

@@ -26,8 +26,8 @@ from nvcodec import __version__
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.errors import InterruptedEncodeError
 from nvcodec.fitting.checkpoints import CheckpointStore
+from nvcodec.fitting.config import FittingConfig
 from nvcodec.fitting.loop import Fitting
-from nvcodec.fitting.settings import FittingConfig
 from nvcodec.fitting.stages import load_stage
 from nvcodec.presets import Preset, load_preset
 from nvcodec.representations import build

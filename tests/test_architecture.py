@@ -10,14 +10,14 @@ from codec_helpers import ROOT, python
 
 SOURCE = ROOT / "src"
 
-HELPERS = {"errors", "settings", "registry", "segments", "processes", "disk", "allocator"}
+HELPERS = {"errors", "config", "registry", "segments", "processes", "disk", "allocator"}
 LOW = HELPERS | {"video", "coding"}
 FORMAT = LOW | {"coding.schemes", "container"}
 # Each group, and what it may import besides itself.
 ALLOWED = {
     "errors": set(),
     "allocator": set(),
-    "settings": set(),
+    "config": set(),
     "registry": {"errors"},
     "segments": {"errors"},
     "processes": {"errors"},
@@ -82,6 +82,19 @@ def test_nobody_imports_upwards():
             if target not in ("", group) and target not in ALLOWED[group]:
                 upward.append(f"{module} imports {imported}")
     assert not upward
+
+
+def test_nobody_imports_what_another_folder_keeps_private():
+    found = []
+    for folder in (SOURCE, ROOT / "tests", ROOT / "benchmarks"):
+        for path in sorted(folder.rglob("*.py")):
+            own = ".".join(path.parent.relative_to(SOURCE).parts) if folder == SOURCE else ""
+            for imported in imports_of(path, path.name):
+                place, _, name = imported.rpartition(".")
+                is_private = any(p.startswith("_") for p in imported.split("."))
+                if is_private and not name.startswith("__") and (not own or place != own):
+                    found.append(f"{path.relative_to(ROOT)} imports {imported}")
+    assert not found
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from gpu_measurements.steps import (
 )
 from gpu_measurements.work import Point, Work
 from nvcodec.representations import build
-from nvcodec.representations._base import Patches
+from nvcodec.representations.representation import Patches
 
 PRESETS = ("hinerv-xxs", "hinerv-s", "nvrc-s1", "paper/hinerv-bunny-xxs")
 NUM_STEPS, TOP, NAME_LENGTH = 10, 15, 120

@@ -18,8 +18,8 @@ import torch
 from gpu_measurements.work import Point, Work, seconds_each
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.errors import FitMemoryError, InterruptedEncodeError
+from nvcodec.fitting.config import FittingConfig
 from nvcodec.fitting.loop import Fitting, FittingWarning
-from nvcodec.fitting.settings import FittingConfig
 from nvcodec.fitting.stages import load_stage
 from nvcodec.presets import Preset
 from nvcodec.representations import build

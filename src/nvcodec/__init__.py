@@ -53,7 +53,7 @@ def encode(
         lmbda: weight of the distortion, for presets with rate-distortion fitting.
         should_stop: asked often; True saves the state and raises `InterruptedEncodeError`.
         on_event: told of progress.
-        **settings: fields of `encode_types.EncodeSettings`: `frames=slice(0, 32)`,
+        **settings: fields of `encode_types.EncodeOptions`: `frames=slice(0, 32)`,
             `scale=(320, 180)`, `segment_frames`, `color`, `seed`, `device`, `overwrite` and others.
 
     Returns:
@@ -63,11 +63,11 @@ def encode(
         NvcError: see `errors`.
         TypeError: a setting that does not exist.
     """
-    from nvcodec.encode_types import EncodeSettings
+    from nvcodec.encode_types import EncodeOptions
     from nvcodec.encoder import encode as encode_video
     from nvcodec.presets import load_preset
 
-    chosen = EncodeSettings(**settings)
+    chosen = EncodeOptions(**settings)
     if isinstance(preset, str):
         preset = load_preset(preset, overrides, epochs, lmbda)
     elif overrides or epochs is not None or lmbda is not None:

@@ -15,8 +15,8 @@ from typing import BinaryIO, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from nvcodec.container.chunk_payloads import CodedSegment
 from nvcodec.container.header import DEFAULT_LIMITS, Head, Limits
-from nvcodec.container.payloads import CodedSegment
 from nvcodec.container.reader import NvcReader
 from nvcodec.errors import (
     ChecksumError,

@@ -18,7 +18,7 @@ DEFAULT_SEGMENT_FRAMES = 600
 
 
 @dataclass(frozen=True)
-class EncodeSettings:
+class EncodeOptions:
     """How to encode, besides the preset.
 
     `frames` picks a range of the source, `scale` is (width, height), `frame_rate` replaces the

@@ -20,15 +20,15 @@ from numpy.typing import NDArray
 
 from nvcodec import __version__
 from nvcodec.coding.schemes import load_scheme
+from nvcodec.container.chunk_payloads import CodedSegment
 from nvcodec.container.header import Head
-from nvcodec.container.payloads import CodedSegment
 from nvcodec.container.reader import NvcReader
 from nvcodec.container.unfinished import part_path
 from nvcodec.container.writer import NvcWriter
 from nvcodec.encode_types import (
     Color,
+    EncodeOptions,
     EncodeReport,
-    EncodeSettings,
     Event,
     SegmentFitting,
     SegmentStarted,
@@ -76,7 +76,7 @@ def encode(
     source: str | Path | BinaryIO | Sequence[str | Path],
     target: str | Path | BinaryIO,
     preset: Preset,
-    settings: EncodeSettings | None = None,
+    settings: EncodeOptions | None = None,
     *,
     should_stop: Callable[[], bool] = lambda: False,
     on_event: Callable[[Event], None] = lambda event: None,
@@ -95,7 +95,7 @@ def encode(
     Raises:
         NvcError: see `errors`; the message says what, where, what was seen and what is allowed.
     """
-    settings = settings or EncodeSettings()
+    settings = settings or EncodeOptions()
     sources = (
         list(source) if isinstance(source, Sequence) and not isinstance(source, str) else [source]
     )
@@ -128,7 +128,7 @@ class _Encoding:
         target: str | Path | BinaryIO,
         path: Path | None,
         preset: Preset,
-        settings: EncodeSettings,
+        settings: EncodeOptions,
         device: torch.device,
         should_stop: Callable[[], bool],
         on_event: Callable[[Event], None],

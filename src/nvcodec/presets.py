@@ -16,10 +16,10 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from nvcodec import registry
+from nvcodec.config import Config
 from nvcodec.errors import PresetError
 from nvcodec.representations import load_config
-from nvcodec.representations._config import RepresentationConfig
-from nvcodec.settings import Settings
+from nvcodec.representations.config import RepresentationConfig
 
 
 def presets_folder() -> Path:
@@ -39,7 +39,7 @@ def preset_names() -> list[str]:
 PresetColor = Literal["rgb", "yuv", "yuv420"]
 
 
-class Preset(Settings):
+class Preset(Config):
     """A validated pipeline; its tables are in resolved form."""
 
     name: str = Field(description="as users write it")
@@ -95,7 +95,7 @@ def read_preset(
         PresetError: anything that cannot be used, with its path and the nearest known name.
     """
     from nvcodec.coding.schemes import load_scheme
-    from nvcodec.fitting.settings import FittingConfig
+    from nvcodec.fitting.config import FittingConfig
 
     try:
         table = tomllib.loads(preset_text(name))
@@ -114,7 +114,7 @@ def read_preset(
             raise PresetError(
                 f"preset {name}, stages.{number}: kind {kind!r} is unknown{_nearest(kind, known)}"
             )
-    loaders: dict[str, Callable[[Mapping[str, Any]], Settings]] = {
+    loaders: dict[str, Callable[[Mapping[str, Any]], Config]] = {
         "representation": load_config,
         "fitting": FittingConfig.model_validate,
         "scheme": lambda fields: load_scheme(fields).config,
@@ -171,7 +171,7 @@ def load_preset(
 def _resolved(
     name: str,
     part: str,
-    load: Callable[[Mapping[str, Any]], Settings],
+    load: Callable[[Mapping[str, Any]], Config],
     fields: Mapping[str, Any],
 ) -> dict[str, Any]:
     """A table with every field checked and written out."""
@@ -243,19 +243,19 @@ def _explain(error: ValidationError) -> str:
 
 def _field_names(error: ValidationError) -> Iterator[str]:
     """Fields of the model that a validation error is about, and of the models in its fields."""
-    pending = [c for c in _all_settings(Settings) if c.__name__ == error.title]
+    pending = [c for c in _all_configs(Config) if c.__name__ == error.title]
     while pending:
         model = pending.pop()
         for name, field in model.model_fields.items():
             yield name
-            if isinstance(field.annotation, type) and issubclass(field.annotation, Settings):
+            if isinstance(field.annotation, type) and issubclass(field.annotation, Config):
                 pending.append(field.annotation)
 
 
-def _all_settings(base: type[Settings]) -> Iterator[type[Settings]]:
+def _all_configs(base: type[Config]) -> Iterator[type[Config]]:
     for child in base.__subclasses__():
         yield child
-        yield from _all_settings(child)
+        yield from _all_configs(child)
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:

@@ -15,10 +15,10 @@ from pydantic import ValidationError
 
 from nvcodec.allocator import keep_freed_memory
 from nvcodec.coding.parameters import ParameterSet
+from nvcodec.coding.scheme import Scheme
 from nvcodec.coding.schemes import load_scheme
-from nvcodec.coding.schemes._base import Scheme
+from nvcodec.container.chunk_payloads import CodedSegment
 from nvcodec.container.header import DEFAULT_LIMITS, Head, Limits
-from nvcodec.container.payloads import CodedSegment
 from nvcodec.errors import (
     ChecksumError,
     MalformedError,
@@ -26,8 +26,8 @@ from nvcodec.errors import (
     VideoError,
 )
 from nvcodec.representations import build, load_config
-from nvcodec.representations._base import Representation
-from nvcodec.representations._config import RepresentationConfig
+from nvcodec.representations.config import RepresentationConfig
+from nvcodec.representations.representation import Representation
 from nvcodec.video.color import (
     packed_to_planes,
     planes_to_rgb,

@@ -16,12 +16,12 @@ from nvcodec.allocator import keep_freed_memory
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.errors import PresetError
 from nvcodec.fitting.checkpoints import CheckpointStore
+from nvcodec.fitting.config import FittingConfig
 from nvcodec.fitting.loop import FitRecord, Fitting
-from nvcodec.fitting.settings import FittingConfig
 from nvcodec.fitting.stages import load_stage
 from nvcodec.presets import Preset
 from nvcodec.representations import build
-from nvcodec.representations._base import Representation
+from nvcodec.representations.representation import Representation
 from nvcodec.segment_decoder import memory_bytes
 from nvcodec.video.info import VideoShape
 

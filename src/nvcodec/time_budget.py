@@ -7,10 +7,10 @@ from typing import Any
 import torch
 
 from nvcodec.coding.parameters import Parameter
-from nvcodec.coding.schemes._base import Scheme
+from nvcodec.coding.scheme import Scheme
 from nvcodec.fitting.loop import EVALUATION_FRAMES
 from nvcodec.metrics.quality import QualityMeter
-from nvcodec.representations._base import Representation
+from nvcodec.representations.representation import Representation
 from nvcodec.segment_decoder import band_height
 from nvcodec.segments import Segment
 from nvcodec.video.info import Planes, VideoInfo

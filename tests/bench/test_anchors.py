@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from nvcodec.bench.datasets import Clip, ClipSettings, survey
+from nvcodec.bench.datasets import SequenceOptions, VideoSequence, survey
 from nvcodec.bench.measuring import write_y4m
 from nvcodec.bench.points import Source, baseline_coders
 from nvcodec.metrics.ffmpeg_rgb import psnr_rgb_ffmpeg_db
@@ -25,7 +25,7 @@ def ivf_overhead(num_frames: int) -> int:
 def sources(clips, tmp_path_factory):
     found = {}
     for name in ("bigbuckbunny.mp4", "tractor_800x540.mkv"):
-        clip = Clip(name.partition(".")[0], clips / name, ClipSettings())
+        clip = VideoSequence(name.partition(".")[0], clips / name, SequenceOptions())
         found[clip.name] = Source(clip, survey(clip), tmp_path_factory.mktemp("y4m") / "in.y4m")
         write_y4m(found[clip.name])
     return found

@@ -130,10 +130,11 @@ def test_a_missing_encoder_is_reported(tmp_path, clip, call, monkeypatch):
     def missing(self):
         raise ToolMissingError("libaom-av1: not in this ffmpeg")
 
-    monkeypatch.setattr(Aom, "version", missing)
-    from nvcodec.bench import facts
+    from nvcodec.bench import provenance
 
-    facts.encoder_version.cache_clear()
+    monkeypatch.setattr(Aom, "version", missing)
+
+    provenance.encoder_version.cache_clear()
     words = [
         "bench",
         clip,
@@ -166,7 +167,7 @@ def test_pictures_as_a_source_and_several_jobs(tmp_path, call):
 
 def test_a_finished_encoding_is_not_redone(clip, tmp_path, call, monkeypatch):
     """The run ends between encoding and measuring."""
-    from nvcodec.bench import steps
+    from nvcodec.bench import point_work
     from nvcodec.errors import InterruptedEncodeError
 
     def stop(*_):
@@ -174,7 +175,7 @@ def test_a_finished_encoding_is_not_redone(clip, tmp_path, call, monkeypatch):
 
     words = ["bench", clip, "--baselines", "x264", "--rates", "x264=30", "--out", tmp_path]
     with monkeypatch.context() as patch:
-        patch.setattr(steps, "measure", stop)
+        patch.setattr(point_work, "measure", stop)
         assert call(*words, "--no-report").code == 130
     (stored,) = tmp_path.glob("work/*/encoded.json")
     stored.write_text('{"elapsed_s": 1234.5, "peak_bytes": 7}')

@@ -5,18 +5,18 @@ import pytest
 
 from codec_helpers import moving_frames, video_info, write_video, write_y4m
 from nvcodec.bench.datasets import (
-    Clip,
-    ClipSettings,
+    SequenceOptions,
+    VideoSequence,
     check_known,
     datasets_folder,
-    find_clips,
+    find_sequences,
     load_dataset,
     survey,
 )
 from nvcodec.errors import PresetError, VideoError
 from nvcodec.video import VideoWarning
 
-ALL = ClipSettings()
+ALL = SequenceOptions()
 
 
 @pytest.fixture
@@ -31,11 +31,11 @@ def uvg(tmp_path):
 
 
 def names(paths, settings=ALL, dataset=None):
-    return [clip.name for clip in find_clips([str(path) for path in paths], settings, dataset)]
+    return [clip.name for clip in find_sequences([str(path) for path in paths], settings, dataset)]
 
 
 def test_a_folder_of_raw_files(uvg):
-    clips = list(find_clips([str(uvg)], ALL))
+    clips = list(find_sequences([str(uvg)], ALL))
     assert [clip.path.name.partition("_")[0] for clip in clips] == [
         "Beauty",
         "ReadySteadyGo",
@@ -62,7 +62,7 @@ def test_a_data_set_names_its_sequences_and_knows_their_pitfalls(uvg, tmp_path):
     (tmp_path / "small.toml").write_text(text)
     dataset = load_dataset(str(tmp_path / "small.toml"))
     with pytest.warns(VideoWarning, match=r"Jockey: not found; no file is called Jockey\*"):
-        (clip,) = find_clips([str(uvg)], ALL, dataset)
+        (clip,) = find_sequences([str(uvg)], ALL, dataset)
     assert clip.name == "ReadySetGo"
     with pytest.warns(VideoWarning) as said:
         check_known(clip, survey(clip), dataset)
@@ -94,7 +94,7 @@ def test_pictures_are_one_clip_and_folders_of_them_are_several(tmp_path):
         write_video(tmp_path / name, info, moving_frames(info, 3))
     assert names([tmp_path / "one"]) == ["one"]
     assert names([tmp_path]) == ["one", "two"]
-    assert survey(Clip("one", tmp_path / "one", ALL)).num_frames == 3
+    assert survey(VideoSequence("one", tmp_path / "one", ALL)).num_frames == 3
 
 
 def test_wrong_geometry_is_refused_with_the_arithmetic(tmp_path):
@@ -127,9 +127,9 @@ def test_two_clips_of_one_name(tmp_path):
 
 def test_settings_choose_frames_and_size(tmp_path):
     path = write_y4m(tmp_path / "clip.y4m", num_frames=8)
-    settings = ClipSettings(slice(2, 5), (16, 16))
+    settings = SequenceOptions(slice(2, 5), (16, 16))
     assert settings.words() == ["--frames", "2:5", "--scale", "16x16"]
-    seen = survey(Clip("clip", path, settings))
+    seen = survey(VideoSequence("clip", path, settings))
     assert (seen.num_frames, seen.info.width) == (3, 16)
 
 
@@ -137,8 +137,8 @@ def test_the_digest_is_of_the_samples_not_of_the_file(tmp_path):
     info = video_info(32, 16)
     frames = moving_frames(info, 3)
     paths = [tmp_path / "a.y4m", tmp_path / "a_32x16_25fps.yuv"]
-    digests = {survey(Clip("a", write_video(p, info, frames), ALL)).digest for p in paths}
+    digests = {survey(VideoSequence("a", write_video(p, info, frames), ALL)).digest for p in paths}
     assert len(digests) == 1
     frames[1][0][0, 0] ^= np.uint8(1)
     other = write_video(tmp_path / "b.y4m", info, frames)
-    assert survey(Clip("b", other, ALL)).digest not in digests
+    assert survey(VideoSequence("b", other, ALL)).digest not in digests

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from codec_helpers import moving_frames, video_info, write_video
-from nvcodec.bench.datasets import Clip, ClipSettings, survey
+from nvcodec.bench.datasets import SequenceOptions, VideoSequence, survey
 from nvcodec.bench.measuring import measure, write_y4m
 from nvcodec.bench.points import Source
 from nvcodec.errors import VerificationError
@@ -12,7 +12,7 @@ from nvcodec.metrics.vmaf import has_vmaf
 
 
 def source_of(path, tmp_path):
-    clip = Clip("clip", path, ClipSettings())
+    clip = VideoSequence("clip", path, SequenceOptions())
     source = Source(clip, survey(clip), tmp_path / "source.y4m")
     write_y4m(source)
     return source

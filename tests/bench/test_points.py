@@ -4,7 +4,7 @@ import pytest
 
 from codec_helpers import TINY, TINY_NVRC, write_y4m
 from nvcodec.bench.baselines import baseline_names, load_baseline
-from nvcodec.bench.datasets import Clip, ClipSettings, survey
+from nvcodec.bench.datasets import SequenceOptions, VideoSequence, survey
 from nvcodec.bench.points import Source, baseline_coders, family, nvc_coders
 from nvcodec.errors import PresetError
 
@@ -12,7 +12,7 @@ from nvcodec.errors import PresetError
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
     path = write_y4m(tmp_path_factory.mktemp("points") / "clip.y4m")
-    clip = Clip("clip", path, ClipSettings(slice(0, 4)))
+    clip = VideoSequence("clip", path, SequenceOptions(slice(0, 4)))
     return Source(clip, survey(clip), path)
 
 

@@ -17,7 +17,7 @@ from codec_helpers import (
     write_y4m,
 )
 from nvcodec import encoder
-from nvcodec.encode_types import EncodeSettings, SegmentStarted
+from nvcodec.encode_types import EncodeOptions, SegmentStarted
 from nvcodec.encoder import encode
 from nvcodec.errors import InterruptedEncodeError, OutputError, UnsupportedVideoError, VideoError
 from nvcodec.presets import load_preset
@@ -29,7 +29,7 @@ def first_event(clip, target, preset, **settings):
     seen = []
     with pytest.raises(InterruptedEncodeError):
         encode(
-            clip, target, load_preset(preset), EncodeSettings(**settings),
+            clip, target, load_preset(preset), EncodeOptions(**settings),
             should_stop=lambda: bool(seen), on_event=seen.append,
         )  # fmt: skip
     assert isinstance(seen[0], SegmentStarted)
@@ -86,7 +86,7 @@ def test_a_time_instead_of_epochs(clip, tmp_path, call):
 
 def test_a_time_needs_to_know_how_much_is_to_come(clip, tmp_path):
     target = tmp_path / "x.nvc"
-    settings = EncodeSettings(max_time_s=1.0, segment_frames=4)
+    settings = EncodeOptions(max_time_s=1.0, segment_frames=4)
     with clip.open("rb") as stream, pytest.raises(VideoError, match=r"--max-time.*--frames"):
         encode(stream, target, load_preset(TINY_RAW), settings)
     assert not target.exists()
@@ -100,7 +100,7 @@ def test_a_matrix_without_a_conversion_is_refused_before_any_work(
     info = replace(info, color=replace(info.color, matrix=8))  # YCgCo
     video = VideoReader(info, iter(moving_frames(info, 2)), "clip", contextlib.ExitStack())
     monkeypatch.setattr(encoder, "open_videos", lambda *_, **__: video)
-    settings = EncodeSettings(color=color)
+    settings = EncodeOptions(color=color)
     with pytest.raises(UnsupportedVideoError, match="colour matrix 8"):
         encode(clip, tmp_path / "x.nvc", load_preset(TINY), settings, on_event=pytest.fail)
     assert not list(tmp_path.iterdir())
@@ -124,7 +124,7 @@ def test_an_output_is_never_its_source(tmp_path, call, monkeypatch):
         assert "is the source itself" in done.stderr
     with source.open("rb") as stream:
         with pytest.raises(OutputError, match="is the source itself"):
-            encode(stream, source, load_preset(TINY_RAW), EncodeSettings(overwrite=True))
+            encode(stream, source, load_preset(TINY_RAW), EncodeOptions(overwrite=True))
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(stream))
         assert call("encode", "-", "-o", source, "-p", TINY_RAW, "-y").code == 4
         assert call("decode", source, "-o", tmp_path / "soft.nvc", "-y").code == 4

@@ -16,7 +16,7 @@ from codec_helpers import (
     write_y4m,
 )
 from nvcodec.container.reader import NvcReader
-from nvcodec.encode_types import EncodeSettings, SegmentStarted
+from nvcodec.encode_types import EncodeOptions, SegmentStarted
 from nvcodec.encoder import encode
 from nvcodec.errors import InterruptedEncodeError, OutputError, PresetError, ResumeError
 from nvcodec.job import Job
@@ -42,7 +42,7 @@ def run(clip, target, preset=TINY, overrides=(), stop_after=10**9, **settings):
         if isinstance(event, SegmentStarted):
             started.append(event.number)
 
-    chosen = EncodeSettings(**{"segment_frames": 3, **settings})
+    chosen = EncodeOptions(**{"segment_frames": 3, **settings})
     loaded = load_preset(preset, overrides)
     encode(clip, target, loaded, chosen, should_stop=StopAfter(stop_after), on_event=note)
     return started
@@ -218,7 +218,7 @@ def test_quality_is_told_only_when_every_frame_was_measured(clip, tmp_path):
     target = tmp_path / "x.nvc"
     settings = {"segment_frames": 3}
     stop(clip, target, stop_after=45, verify=False)
-    report = encode(clip, target, load_preset(TINY), EncodeSettings(**settings))
+    report = encode(clip, target, load_preset(TINY), EncodeOptions(**settings))
     assert report.quality is None
     assert report.num_frames == 8
 
@@ -267,7 +267,7 @@ def test_two_at_once_do_not_disturb_each_other(clip, encoded, tmp_path):
             with pytest.raises(OutputError, match="another process is writing it"):
                 run(clip, target)
 
-    settings = EncodeSettings(segment_frames=3)
+    settings = EncodeOptions(segment_frames=3)
     encode(clip, target, load_preset(TINY), settings, on_event=start_another)
     assert target.read_bytes() == encoded.read_bytes()
 
@@ -278,7 +278,7 @@ def test_frames_that_come_without_their_number(tmp_path):
     path = write_video(tmp_path / "a.y4m", info, moving_frames(info, 4))
     with path.open("rb") as stream, (tmp_path / "a.nvc").open("wb") as out:
         frames = encode(
-            stream_only(stream), out, load_preset(TINY_RAW), EncodeSettings(segment_frames=3)
+            stream_only(stream), out, load_preset(TINY_RAW), EncodeOptions(segment_frames=3)
         )
     assert (frames.num_frames, frames.num_segments) == (4, 2)
 
@@ -309,7 +309,7 @@ def test_restart_leaves_a_running_encoding_alone(clip, encoded, tmp_path):
                 run(clip, target, restart=True)
             assert snapshot(tmp_path) == before
 
-    settings = EncodeSettings(segment_frames=3)
+    settings = EncodeOptions(segment_frames=3)
     encode(clip, target, load_preset(TINY), settings, on_event=restart_another)
     assert target.read_bytes() == encoded.read_bytes()
 

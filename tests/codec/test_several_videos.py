@@ -17,8 +17,8 @@ from codec_helpers import (
     video_info,
     write_y4m,
 )
+from nvcodec.container.chunk_payloads import pack_clips, parse_clips
 from nvcodec.container.header import DEFAULT_LIMITS
-from nvcodec.container.payloads import pack_clips, parse_clips
 from nvcodec.container.reader import NvcReader
 from nvcodec.container.writer import NvcWriter
 from nvcodec.encoder import encode

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nvcodec.coding.changes import ChangeModel
+from nvcodec.coding.change_model import ChangeModel
 from nvcodec.coding.parameters import Parameter, ParameterSet, ParameterSpec, QuantizedTensor, Role
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.errors import BitstreamError, MalformedError

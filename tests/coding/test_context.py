@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nvcodec.coding.context import (
+from nvcodec.coding.hierarchical.context import (
     MAX_EXPONENT,
     MIN_EXPONENT,
     Blocks,
@@ -20,8 +20,13 @@ from nvcodec.coding.context import (
     wavefronts,
     weight_exponent,
 )
-from nvcodec.coding.gaussian import MAX_SIGMA, MIN_SIGMA, GaussianDecoder, GaussianEncoder
-from nvcodec.coding.grids import code_grids
+from nvcodec.coding.hierarchical.gaussian import (
+    MAX_SIGMA,
+    MIN_SIGMA,
+    GaussianDecoder,
+    GaussianEncoder,
+)
+from nvcodec.coding.hierarchical.gaussian_runs import code_grids
 
 KERNELS = [(3, 1, 1), (5, 3, 1), (5, 1, 1), (3,), (3, 5, 3)]
 

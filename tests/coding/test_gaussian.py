@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nvcodec.coding.cdf import TOTAL
-from nvcodec.coding.gaussian import (
+from nvcodec.coding.hierarchical.gaussian import (
     MIN_SIGMA,
     NUM_SIGMAS,
     RESIDUAL_LIMIT,

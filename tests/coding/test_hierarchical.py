@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from nvcodec.coding.lattice import GridTensor, LayerTensor, grid_step_values, step_values
+from nvcodec.coding.hierarchical.lattice import (
+    GridTensor,
+    LayerTensor,
+    grid_step_values,
+    step_values,
+)
 from nvcodec.coding.parameters import Parameter, ParameterSpec, Role
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.container.header import DEFAULT_LIMITS

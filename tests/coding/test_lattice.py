@@ -3,7 +3,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from nvcodec.coding.lattice import (
+from nvcodec.coding.hierarchical.lattice import (
     MAX_STEP,
     MIN_STEP,
     AxisPair,

@@ -15,8 +15,8 @@ from nvcodec.coding.parameters import (
     QuantizedTensor,
     Role,
 )
+from nvcodec.coding.scheme import Scheme
 from nvcodec.coding.schemes import load_scheme
-from nvcodec.coding.schemes._base import Scheme
 from nvcodec.coding.schemes.arithmetic import Arithmetic
 from nvcodec.errors import MalformedError
 

@@ -4,9 +4,15 @@ import hashlib
 import io
 from typing import Any
 
+from nvcodec.container.chunk_payloads import (
+    SegmentInfo,
+    Totals,
+    pack_index,
+    pack_segment,
+    pack_totals,
+)
 from nvcodec.container.chunks import SIGNATURE, pack_chunk
 from nvcodec.container.header import Head
-from nvcodec.container.payloads import SegmentInfo, Totals, pack_index, pack_segment, pack_totals
 from nvcodec.container.writer import NvcWriter
 
 REPRESENTATION = {"kind": "nerv", "channels": 8, "upscale": [2, 2]}

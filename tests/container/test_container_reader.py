@@ -10,9 +10,9 @@ import zlib
 import pytest
 from nvc_samples import HEAD, Assembly, digest, make_head, sections, small_file
 
+from nvcodec.container.chunk_payloads import CodedSegment, pack_segment
 from nvcodec.container.chunks import SIGNATURE, ChunkHeader, pack_chunk
 from nvcodec.container.header import Limits
-from nvcodec.container.payloads import CodedSegment, pack_segment
 from nvcodec.container.reader import NvcReader, inspect
 from nvcodec.container.writer import NvcWriter
 from nvcodec.errors import (

@@ -11,13 +11,13 @@ from nvcodec.coding.schemes import load_scheme
 from nvcodec.errors import DivergedError, FitMemoryError, InterruptedEncodeError, ResumeError
 from nvcodec.fitting.batches import Batches
 from nvcodec.fitting.checkpoints import CheckpointStore
+from nvcodec.fitting.config import FittingConfig, OptimizerConfig
 from nvcodec.fitting.guard import Guard
 from nvcodec.fitting.loop import Fitting, FittingWarning
 from nvcodec.fitting.optimizers import orthogonalize
-from nvcodec.fitting.settings import FittingConfig, OptimizerConfig
 from nvcodec.fitting.stages import load_stage
 from nvcodec.representations import build, load_config
-from nvcodec.representations._base import Patches
+from nvcodec.representations.representation import Patches
 from nvcodec.video.info import VideoShape
 
 SHAPE = VideoShape(4, 16, 24, 3)

@@ -6,6 +6,7 @@ import torch
 from pytorch_msssim import ms_ssim as reference
 from pytorch_msssim import ssim as reference_ssim
 
+from nvcodec.fitting.config import LossConfig
 from nvcodec.fitting.losses import (
     distortion,
     luma_of_packed,
@@ -14,7 +15,6 @@ from nvcodec.fitting.losses import (
     num_scales,
     ssim,
 )
-from nvcodec.fitting.settings import LossConfig
 from nvcodec.video.color import planes_to_packed, planes_to_rgb
 from nvcodec.video.info import Chroma, VideoInfo
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nvcodec.fitting.pace import StepPace, TimePace
+from nvcodec.fitting.progress import StepPace, TimePace
 
 
 def test_steps():

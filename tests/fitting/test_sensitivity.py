@@ -6,10 +6,10 @@ from torch.func import functional_call
 
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.fitting.sensitivity import entry_sensitivities, spread_bands, tensor_sensitivities
+from nvcodec.fitting.stage import FitState
 from nvcodec.fitting.stages import load_stage
-from nvcodec.fitting.stages._base import FitState
 from nvcodec.representations import build, load_config
-from nvcodec.representations._base import Patches
+from nvcodec.representations.representation import Patches
 from nvcodec.video.info import VideoShape
 
 NERV = {

@@ -9,8 +9,8 @@ from nvcodec.coding.quantizer import quantize, symmetric_quant_scale
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.fitting.relaxations import symmetric_dequantized
 from nvcodec.fitting.schedules import cosine
+from nvcodec.fitting.stage import FitState
 from nvcodec.fitting.stages import load_stage
-from nvcodec.fitting.stages._base import FitState
 
 
 class TwoLayers(torch.nn.Module):

@@ -11,9 +11,9 @@ from nvcodec.coding.parameters import Role
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.errors import InterruptedEncodeError
 from nvcodec.fitting.checkpoints import CheckpointStore
+from nvcodec.fitting.config import FittingConfig, LossConfig, OptimizerConfig
 from nvcodec.fitting.loop import Fitting
 from nvcodec.fitting.sensitivity import tensor_sensitivities
-from nvcodec.fitting.settings import FittingConfig, LossConfig, OptimizerConfig
 from nvcodec.fitting.stages import load_stage
 from nvcodec.representations import build, load_config
 from nvcodec.video.info import VideoShape

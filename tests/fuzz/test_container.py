@@ -9,9 +9,7 @@ import time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nvcodec.container.chunks import SIGNATURE, ChunkHeader, Cursor, pack_chunk, pack_varint
-from nvcodec.container.header import DEFAULT_LIMITS, Head, Limits
-from nvcodec.container.payloads import (
+from nvcodec.container.chunk_payloads import (
     Totals,
     pack_segment,
     pack_totals,
@@ -19,6 +17,8 @@ from nvcodec.container.payloads import (
     parse_segment,
     parse_totals,
 )
+from nvcodec.container.chunks import SIGNATURE, ChunkHeader, Cursor, pack_chunk, pack_varint
+from nvcodec.container.header import DEFAULT_LIMITS, Head, Limits
 from nvcodec.container.reader import NvcReader
 from nvcodec.container.writer import NvcWriter
 from nvcodec.errors import BitstreamError

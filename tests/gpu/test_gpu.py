@@ -10,16 +10,16 @@ from codec_helpers import TINY, TINY_NERV, TINY_NVRC
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.container.reader import NvcReader
 from nvcodec.decoder import Decoder
-from nvcodec.encode_types import EncodeSettings
+from nvcodec.encode_types import EncodeOptions
 from nvcodec.encoder import encode
 from nvcodec.errors import InterruptedEncodeError
+from nvcodec.fitting.config import FittingConfig
 from nvcodec.fitting.loop import Fitting, FittingWarning
-from nvcodec.fitting.settings import FittingConfig
 from nvcodec.fitting.stages import load_stage
 from nvcodec.metrics.quality import QualityMeter
 from nvcodec.presets import load_preset
 from nvcodec.representations import build, load_config
-from nvcodec.representations._base import Patches
+from nvcodec.representations.representation import Patches
 from nvcodec.segment_decoder import build_checked, unpack_segment
 from nvcodec.video import open_video
 from nvcodec.video.info import VideoShape
@@ -69,7 +69,7 @@ def decoded_digests(path: Path, device: str) -> list[bytes]:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_both_decode_the_same_integers_and_near_pixels(tmp_path, clip, preset, encoder, decoder):
     path = tmp_path / "x.nvc"
-    report = encode(clip, path, load_preset(preset), EncodeSettings(device=encoder))
+    report = encode(clip, path, load_preset(preset), EncodeOptions(device=encoder))
     assert decoded_digests(path, encoder) == decoded_digests(path, decoder) == stored_digests(path)
     here, there = pixels(path, encoder, "fp32"), pixels(path, decoder, "fp32")
     assert np.abs(here - there).max() <= 1
@@ -84,7 +84,7 @@ def test_both_decode_the_same_integers_and_near_pixels(tmp_path, clip, preset, e
 def test_same_seed_same_bytes_on_a_gpu(tmp_path, clip, preset):
     files = [tmp_path / "a.nvc", tmp_path / "b.nvc"]
     for path in files:
-        encode(clip, path, load_preset(preset), EncodeSettings(device="cuda"))
+        encode(clip, path, load_preset(preset), EncodeOptions(device="cuda"))
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
@@ -96,11 +96,11 @@ def test_an_encoding_goes_on_on_another_device(tmp_path, clip, preset, first, se
     asked = iter(range(10_000))
     with pytest.raises(InterruptedEncodeError):
         encode(
-            clip, path, loaded, EncodeSettings(device=first),
+            clip, path, loaded, EncodeOptions(device=first),
             should_stop=lambda: next(asked) >= stop_after,
         )  # fmt: skip
-    encode(clip, path, loaded, EncodeSettings(device=second))
-    encode(clip, whole, loaded, EncodeSettings(device=second))
+    encode(clip, path, loaded, EncodeOptions(device=second))
+    encode(clip, whole, loaded, EncodeOptions(device=second))
     assert decoded_digests(path, first) == stored_digests(path)
     # The two were fitted with different arithmetic for a while: near, not equal.
     assert abs(psnr_db(path, clip, "cpu", "fp32") - psnr_db(whole, clip, "cpu", "fp32")) < 1

@@ -7,7 +7,7 @@ import torch
 from pydantic import ValidationError
 
 from nvcodec.representations import build, load_config
-from nvcodec.representations._base import Patches
+from nvcodec.representations.representation import Patches
 from nvcodec.video.info import VideoShape
 
 SHAPE = VideoShape(3, 10, 14, 3)

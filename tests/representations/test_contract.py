@@ -6,8 +6,8 @@ import torch
 from codec_helpers import whole_batch
 from nvcodec.coding.parameters import Parameter, Role
 from nvcodec.coding.schemes import load_scheme
+from nvcodec.fitting.config import FittingConfig
 from nvcodec.fitting.loop import Fitting
-from nvcodec.fitting.settings import FittingConfig
 from nvcodec.fitting.stages import load_stage
 from nvcodec.registry import names
 from nvcodec.representations import build, load_config
@@ -30,7 +30,7 @@ SMALL = {
 SHAPE = VideoShape(4, 18, 23, 3)
 
 
-@pytest.fixture(params=names("nvcodec.representations"))
+@pytest.fixture(params=names("nvcodec.representations.families"))
 def config(request):
     return load_config({"kind": request.param, **SMALL[request.param]})
 

@@ -7,9 +7,9 @@ from nvcodec.coding.schemes import load_scheme
 from nvcodec.container.header import DEFAULT_LIMITS
 from nvcodec.presets import load_preset, preset_names
 from nvcodec.representations import build, load_config
-from nvcodec.representations._base import Patches
-from nvcodec.representations._hinerv_config import plan_paddings
-from nvcodec.representations._strides import plan_strides
+from nvcodec.representations.configs.hinerv import plan_paddings
+from nvcodec.representations.representation import Patches
+from nvcodec.representations.strides import plan_strides
 from nvcodec.segment_decoder import memory_bytes
 from nvcodec.video.info import VideoShape
 

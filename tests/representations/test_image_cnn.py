@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from nvcodec.representations import build, load_config
-from nvcodec.representations.image_cnn import fixed_noise
+from nvcodec.representations.families.image_cnn import fixed_noise
 from nvcodec.video.info import VideoShape
 
 SHAPE = VideoShape(3, 18, 26, 3)

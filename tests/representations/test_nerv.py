@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.presets import load_preset
 from nvcodec.representations import build, load_config
-from nvcodec.representations._base import Patches
-from nvcodec.representations._nerv_config import plan_paddings, transposed_kernel
-from nvcodec.representations._strides import plan_strides
-from nvcodec.representations.nerv import positional_embedding
+from nvcodec.representations.configs.nerv import plan_paddings, transposed_kernel
+from nvcodec.representations.families.nerv import positional_embedding
+from nvcodec.representations.representation import Patches
+from nvcodec.representations.strides import plan_strides
 from nvcodec.segment_decoder import BAND_BYTES, band_height, memory_bytes
 from nvcodec.video.info import VideoShape
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from nvcodec.representations import _noise
-from nvcodec.representations._cosine_transform import cosine_matrix, inverse_cosine_transform
+from nvcodec.representations import noise
+from nvcodec.representations.cosine_transform import cosine_matrix, inverse_cosine_transform
 
 UNIFORM = [[25120, -4488], [-31036, 30859]]
 NORMAL = [104498, -23787, 57951]
@@ -16,21 +16,21 @@ HASH = "be784240a36b68fa"
 
 
 def test_noise_is_the_same_for_ever():
-    np.testing.assert_array_equal(_noise.uniform((2, 2), 0) * 65536, UNIFORM)
-    np.testing.assert_array_equal(_noise.normal((3,), 7) * 65536, NORMAL)
-    words = hashlib.sha256(_noise.uniform((1000,), 3).astype("<f4").tobytes()).hexdigest()
+    np.testing.assert_array_equal(noise.uniform((2, 2), 0) * 65536, UNIFORM)
+    np.testing.assert_array_equal(noise.normal((3,), 7) * 65536, NORMAL)
+    words = hashlib.sha256(noise.uniform((1000,), 3).astype("<f4").tobytes()).hexdigest()
     assert words.startswith(HASH)
 
 
 def test_noise_has_its_moments():
-    uniform, normal = _noise.uniform((100_000,), 1), _noise.normal((100_000,), 2)
+    uniform, normal = noise.uniform((100_000,), 1), noise.normal((100_000,), 2)
     assert -0.5 <= uniform.min() < uniform.max() < 0.5
     assert abs(uniform.mean()) < 5e-3
     assert uniform.var() == pytest.approx(1 / 12, rel=0.02)
     assert abs(normal.mean()) < 0.01
     assert normal.var() == pytest.approx(1, rel=0.02)
     assert np.mean(np.abs(normal) < 1) == pytest.approx(0.683, abs=0.01)
-    assert abs(np.corrcoef(_noise.uniform((9999,), 1), _noise.uniform((9999,), 2))[0, 1]) < 0.05
+    assert abs(np.corrcoef(noise.uniform((9999,), 1), noise.uniform((9999,), 2))[0, 1]) < 0.05
 
 
 def test_cosine_matrix_by_hand():

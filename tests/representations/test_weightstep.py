@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from nvcodec.coding.parameters import Role
 from nvcodec.representations import build, load_config
-from nvcodec.representations._base import Patches
+from nvcodec.representations.representation import Patches
 from nvcodec.video.info import VideoShape
 
 SHAPE = VideoShape(5, 10, 14, 3)

@@ -14,9 +14,9 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from nvcodec.bench.results import Record
+from nvcodec.config import Config
 from nvcodec.errors import PresetError
 from nvcodec.metrics.bdrate import Delta, delta, front
-from nvcodec.settings import Settings
 
 AVERAGE = "average"
 Kind = Literal["nvc", "baseline", "published"]
@@ -62,7 +62,7 @@ class Curve:
         return front(self.values(metric))
 
 
-class PublishedPoint(Settings):
+class PublishedPoint(Config):
     """A printed point."""
 
     name: str = ""
@@ -72,7 +72,7 @@ class PublishedPoint(Settings):
     ms_ssim_rgb: float | None = Field(None, ge=0, lt=1)
 
 
-class PublishedCurve(Settings):
+class PublishedCurve(Config):
     """A printed curve and where it is printed."""
 
     codec: str
@@ -81,7 +81,7 @@ class PublishedCurve(Settings):
     points: tuple[PublishedPoint, ...] = Field(min_length=1)
 
 
-class PrintedBdRate(Settings):
+class PrintedBdRate(Config):
     """A BD-rate that a paper prints."""
 
     anchor: str
@@ -92,7 +92,7 @@ class PrintedBdRate(Settings):
     note: str = Field("", description="why our number differs, where it does")
 
 
-class Published(Settings):
+class Published(Config):
     """A file of published curves."""
 
     title: str

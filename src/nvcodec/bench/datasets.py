@@ -21,8 +21,8 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
+from nvcodec.config import Config
 from nvcodec.errors import PresetError, VideoError
-from nvcodec.settings import Settings
 from nvcodec.video import RawGeometry, VideoInfo, VideoReader, VideoWarning, open_video
 from nvcodec.video.images import DECODERS
 from nvcodec.video.raw import RAW_SUFFIXES
@@ -30,7 +30,7 @@ from nvcodec.video.raw import RAW_SUFFIXES
 VIDEO_SUFFIXES = (".y4m", ".mp4", ".mkv", ".mov", ".webm", ".avi", ".264", ".265", *RAW_SUFFIXES)
 
 
-class KnownSequence(Settings):
+class KnownSequence(Config):
     """A sequence as its data set describes it."""
 
     name: str
@@ -39,7 +39,7 @@ class KnownSequence(Settings):
     note: str = Field("", description="a pitfall, said when the sequence is used")
 
 
-class Dataset(Settings):
+class Dataset(Config):
     """What is known of a data set."""
 
     title: str
@@ -48,7 +48,7 @@ class Dataset(Settings):
 
 
 @dataclass(frozen=True)
-class ClipSettings:
+class SequenceOptions:
     """What of every clip is used: a range of frames, a size (width, height)."""
 
     frames: slice | None = None
@@ -64,12 +64,12 @@ class ClipSettings:
 
 
 @dataclass(frozen=True)
-class Clip:
+class VideoSequence:
     """One sequence to be coded, and how much of it."""
 
     name: str
     path: Path
-    settings: ClipSettings
+    settings: SequenceOptions
 
     @property
     def label(self) -> str:
@@ -96,7 +96,7 @@ class Survey:
         return self.num_frames * self.info.width * self.info.height / 1e6
 
 
-def survey(clip: Clip) -> Survey:
+def survey(clip: VideoSequence) -> Survey:
     """Read a clip to its end; what there is to be said about it is left to those who code it.
 
     Raises:
@@ -144,9 +144,9 @@ def load_dataset(name: str) -> Dataset:
         raise PresetError(f"{path}: {where}: {first['msg']}") from error
 
 
-def find_clips(
-    paths: Sequence[str], settings: ClipSettings, dataset: Dataset | None = None
-) -> Iterator[Clip]:
+def find_sequences(
+    paths: Sequence[str], settings: SequenceOptions, dataset: Dataset | None = None
+) -> Iterator[VideoSequence]:
     """Every clip that the paths stand for.
 
     With a data set only its sequences, by their names there; one that is missing is warned of.
@@ -159,7 +159,7 @@ def find_clips(
     if dataset is not None:
         clips = list(_of_dataset(found, settings, dataset))
     else:
-        clips = [Clip(_stem(file), file, settings) for file in found]
+        clips = [VideoSequence(_stem(file), file, settings) for file in found]
     seen: dict[str, Path] = {}
     for clip in clips:
         if clip.name in seen:
@@ -171,7 +171,7 @@ def find_clips(
         raise VideoError(f"{', '.join(paths)}: no video there")
 
 
-def check_known(clip: Clip, seen: Survey, dataset: Dataset) -> None:
+def check_known(clip: VideoSequence, seen: Survey, dataset: Dataset) -> None:
     """Warn of what a data set says about a clip, and of another number of frames than it says."""
     known = next(k for k in dataset.sequences if k.name == clip.name)
     wanted = known.num_frames
@@ -205,14 +205,16 @@ def _stem(path: Path) -> str:
     return path.resolve().name if path.is_dir() else path.stem
 
 
-def _of_dataset(found: list[Path], settings: ClipSettings, dataset: Dataset) -> Iterator[Clip]:
+def _of_dataset(
+    found: list[Path], settings: SequenceOptions, dataset: Dataset
+) -> Iterator[VideoSequence]:
     for known in dataset.sequences:
         files = [file for file in found if fnmatch.fnmatch(file.name, known.pattern)]
         if not files:
             text = f"{known.name}: not found; no file is called {known.pattern}"
             warnings.warn(text, VideoWarning, stacklevel=2)
         for file in files:
-            yield Clip(known.name, file, settings)
+            yield VideoSequence(known.name, file, settings)
 
 
 def _check_raw(path: Path) -> None:

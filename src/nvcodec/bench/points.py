@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from nvcodec.bench.baselines import Baseline, load_baseline
-from nvcodec.bench.datasets import Clip, Survey
+from nvcodec.bench.datasets import Survey, VideoSequence
 from nvcodec.container.reader import inspect
 from nvcodec.errors import PresetError
 from nvcodec.presets import Preset, read_preset
@@ -37,13 +37,13 @@ START_S = 5.0
 class Source:
     """A clip that has been looked at, and the same frames as Y4M."""
 
-    clip: Clip
+    clip: VideoSequence
     seen: Survey
     y4m: Path
 
     def named(self) -> "Source":
         """The same without folders, for showing."""
-        clip = Clip(self.clip.name, Path(self.clip.path.name), self.clip.settings)
+        clip = VideoSequence(self.clip.name, Path(self.clip.path.name), self.clip.settings)
         return Source(clip, self.seen, Path(f"{self.clip.name}.y4m"))
 
 

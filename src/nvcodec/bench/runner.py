@@ -20,13 +20,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from nvcodec.bench import facts
+from nvcodec.bench import provenance
 from nvcodec.bench.children import Children
-from nvcodec.bench.datasets import Clip, Survey
+from nvcodec.bench.datasets import Survey, VideoSequence
 from nvcodec.bench.measuring import save_source_picture, write_y4m
+from nvcodec.bench.point_work import PointWork, make_point
 from nvcodec.bench.points import BaselineCoder, Coder, Source
 from nvcodec.bench.results import Record, Results
-from nvcodec.bench.steps import Step, make_point
 from nvcodec.errors import InterruptedEncodeError, NvcError, OutputError, ToolMissingError
 from nvcodec.video import VideoWarning
 
@@ -34,7 +34,7 @@ TICK_S = 0.5
 
 
 @dataclass(frozen=True)
-class Job:
+class Todo:
     """One point to be measured."""
 
     source: Source
@@ -49,14 +49,14 @@ class Job:
 class Plan:
     """Everything that a run is about."""
 
-    jobs: list[Job]
+    todos: list[Todo]
     num_done: int
     missing: dict[str, str]
     """Baselines that cannot run here, and why."""
 
 
 @dataclass(frozen=True)
-class RunSettings:
+class RunOptions:
     """How a run works, besides what it measures."""
 
     num_jobs: int = 1
@@ -79,13 +79,13 @@ class Status:
 
 def plan(
     out: Path,
-    clips: Sequence[tuple[Clip, Survey]],
+    clips: Sequence[tuple[VideoSequence, Survey]],
     coders: Sequence[Coder],
     records: Sequence[Record],
 ) -> Plan:
     """What there is to do for these clips and coders, given the stored points."""
     missing, finished = _missing(coders), {r["key"] for r in records if r["status"] == "done"}
-    jobs, num_done, planned = [], 0, set()
+    todos, num_done, planned = [], 0, set()
     for clip, seen in clips:
         source = Source(clip, seen, out / "work" / f"{clip.name}-{seen.digest[:8]}.y4m")
         for coder in coders:
@@ -98,15 +98,15 @@ def plan(
             if key in finished:
                 num_done += 1
             else:
-                jobs.append(Job(source, coder, key, *_predicted_s(coder, seen, records)))
-    return Plan(jobs, num_done, missing)
+                todos.append(Todo(source, coder, key, *_predicted_s(coder, seen, records)))
+    return Plan(todos, num_done, missing)
 
 
 def _missing(coders: Sequence[Coder]) -> dict[str, str]:
     missing = {}
     for name in dict.fromkeys(c.name for c in coders if isinstance(c, BaselineCoder)):
         try:
-            facts.encoder_version(name)
+            provenance.encoder_version(name)
         except ToolMissingError as error:
             missing[name] = str(error)
     return missing
@@ -136,15 +136,15 @@ class Run:
         settings: how.
     """
 
-    def __init__(self, plan: Plan, results: Results, out: Path, settings: RunSettings) -> None:
+    def __init__(self, plan: Plan, results: Results, out: Path, settings: RunOptions) -> None:
         self.plan, self.results, self.out, self.settings = plan, results, out, settings
         self._children = Children()
         self._lock = threading.Lock()
         self._shares: dict[str, float] = {}
         self._started: dict[str, float] = {}
         self._done: set[str] = set()
-        self._clips = {job.source.y4m: threading.Lock() for job in plan.jobs}
-        self._num_left = Counter(job.source.y4m for job in plan.jobs)
+        self._clips = {todo.source.y4m: threading.Lock() for todo in plan.todos}
+        self._num_left = Counter(todo.source.y4m for todo in plan.todos)
 
     def __call__(
         self, on_status: Callable[[Status], None], should_stop: Callable[[], bool]
@@ -161,7 +161,9 @@ class Run:
             warnings.catch_warnings(action="ignore", category=VideoWarning),
             ThreadPoolExecutor(self.settings.num_jobs) as pool,
         ):
-            pending: set[Future[Record]] = {pool.submit(self._point, job) for job in self.plan.jobs}
+            pending: set[Future[Record]] = {
+                pool.submit(self._point, todo) for todo in self.plan.todos
+            }
             try:
                 while pending:
                     done, pending = wait(pending, TICK_S, FIRST_COMPLETED)
@@ -185,53 +187,53 @@ class Run:
         """Where the run stands."""
         now, left = time.monotonic(), 0.0
         with self._lock:
-            for job in self.plan.jobs:
-                if job.key in self._done:
+            for todo in self.plan.todos:
+                if todo.key in self._done:
                     continue
-                elapsed = now - self._started[job.key] if job.key in self._started else 0.0
-                share = self._shares.get(job.key, 0.0)
-                whole = elapsed / share if share > 0.02 else job.guess_s
+                elapsed = now - self._started[todo.key] if todo.key in self._started else 0.0
+                share = self._shares.get(todo.key, 0.0)
+                whole = elapsed / share if share > 0.02 else todo.guess_s
                 left += max(whole - elapsed, 0.0)
             running = [
-                f"{job.source.clip.label} {job.coder.codec} {job.coder.point}"
-                for job in self.plan.jobs
-                if job.key in self._started and job.key not in self._done
+                f"{todo.source.clip.label} {todo.coder.codec} {todo.coder.point}"
+                for todo in self.plan.todos
+                if todo.key in self._started and todo.key not in self._done
             ]
             num_done = len(self._done)
-        return Status(num_done, len(self.plan.jobs), left / self.settings.num_jobs, running)
+        return Status(num_done, len(self.plan.todos), left / self.settings.num_jobs, running)
 
-    def _point(self, job: Job) -> Record:
+    def _point(self, todo: Todo) -> Record:
         """Measure a point, whatever happens."""
         with self._lock:
-            self._started[job.key] = time.monotonic()
-        record = self._begin(job)
-        threads, picture = self.settings.num_threads, self.out / "frames" / f"{job.key}.png"
-        work, kept = (self.out / folder / job.key for folder in ("work", "coded"))
-        step = Step(job.source, job.coder, work, self._children, threads)
+            self._started[todo.key] = time.monotonic()
+        record = self._begin(todo)
+        threads, picture = self.settings.num_threads, self.out / "frames" / f"{todo.key}.png"
+        work, kept = (self.out / folder / todo.key for folder in ("work", "coded"))
+        point = PointWork(todo.source, todo.coder, work, self._children, threads)
         try:
-            record["device"] = facts.device_name(job.coder)
-            self._prepare(job.source)
+            record["device"] = provenance.device_name(todo.coder)
+            self._prepare(todo.source)
             shown = picture if self.settings.has_pictures else None
-            point = make_point(step, kept, shown, partial(self._shares.__setitem__, job.key))
-            record |= {"status": "done", **point}
+            measured = make_point(point, kept, shown, partial(self._shares.__setitem__, todo.key))
+            record |= {"status": "done", **measured}
         except (InterruptedEncodeError, OutputError):
             raise
         except (NvcError, OSError, ValueError, RuntimeError, MemoryError) as error:
             text = str(error) or type(error).__name__
             record |= {"status": "failed", "error": text}
         with self._lock:
-            self._done.add(job.key)
-            self._num_left[job.source.y4m] -= 1
-            if not self._num_left[job.source.y4m]:
-                job.source.y4m.unlink(missing_ok=True)
+            self._done.add(todo.key)
+            self._num_left[todo.source.y4m] -= 1
+            if not self._num_left[todo.source.y4m]:
+                todo.source.y4m.unlink(missing_ok=True)
         return record
 
-    def _begin(self, job: Job) -> Record:
-        source, coder = job.source, job.coder
+    def _begin(self, todo: Todo) -> Record:
+        source, coder = todo.source, todo.coder
         seen, settings = source.seen, source.clip.settings
         rate = seen.info.frame_rate
         return {
-            "key": job.key,
+            "key": todo.key,
             "status": "failed",
             "sequence": source.clip.label,
             "codec": coder.codec,
@@ -245,11 +247,11 @@ class Run:
             "frame_rate": f"{rate.numerator}/{rate.denominator}",
             "chroma": seen.info.chroma.value,
             "clip_settings": settings.words(),
-            "rgb_matrix": facts.matrix_name(seen.info),
+            "rgb_matrix": provenance.matrix_name(seen.info),
             "input_digest": seen.digest,
             "guess_s": coder.guess_s(seen),
-            **facts.machine(self.settings.num_jobs, self.settings.num_threads),
-            **facts.versions(coder),
+            **provenance.machine(self.settings.num_jobs, self.settings.num_threads),
+            **provenance.versions(coder),
         }
 
     def _prepare(self, source: Source) -> None:

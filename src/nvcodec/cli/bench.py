@@ -112,13 +112,19 @@ def run(
 
     Finished points are kept: the same command continues, and more presets or clips can be added.
     """
-    from nvcodec.bench.datasets import ClipSettings, check_known, find_clips, load_dataset, survey
+    from nvcodec.bench.datasets import (
+        SequenceOptions,
+        check_known,
+        find_sequences,
+        load_dataset,
+        survey,
+    )
     from nvcodec.bench.points import baseline_coders, nvc_coders
     from nvcodec.bench.results import NAME, Results, read_records
-    from nvcodec.bench.runner import Run, RunSettings, plan
+    from nvcodec.bench.runner import Run, RunOptions, plan
     from nvcodec.errors import InterruptedEncodeError
 
-    settings = ClipSettings(options.frame_range(frames), options.picture_size(scale))
+    settings = SequenceOptions(options.frame_range(frames), options.picture_size(scale))
     common: list[str] = []
     for name, value in (("epochs", epochs), ("segment-frames", segment_frames), ("seed", seed)):
         common += [f"--{name}", str(value)] if value is not None else []
@@ -136,7 +142,7 @@ def run(
         raise typer.BadParameter("neither a preset nor a baseline is given")
     known = load_dataset(dataset) if dataset else None
     clips = []
-    for clip in find_clips(paths, settings, known):
+    for clip in find_sequences(paths, settings, known):
         clips.append((clip, survey(clip)))
         if known is not None:
             check_known(*clips[-1], known)
@@ -150,7 +156,7 @@ def run(
     results = Results(out)
     cores = _cores()
     threads = max(1, cores // jobs) if jobs > 1 else None
-    running = Run(todo, results, out, RunSettings(jobs, threads, not no_pictures))
+    running = Run(todo, results, out, RunOptions(jobs, threads, not no_pictures))
     stopper = Stopper()
     try:
         with stopper.listening(), LiveLine(quiet or json) as line:
@@ -189,7 +195,7 @@ def _work(running: "Run", stopper: Stopper, line: LiveLine, json: bool, quiet: b
     """Run what is planned and say how each point came out; gives the number of failed ones."""
     num_failed, todo = 0, running.plan
     if todo.num_done and not quiet:
-        say(f"nvc: {todo.num_done} points are there already, {len(todo.jobs)} to go")
+        say(f"nvc: {todo.num_done} points are there already, {len(todo.todos)} to go")
 
     def on_status(status: "Status") -> None:
         share = status.num_done / max(status.num_jobs, 1)
@@ -219,7 +225,7 @@ def _outcome(record: dict[str, Any]) -> str:
 
 def _list(todo: "Plan", jobs: int, json: bool) -> None:
     """What would be measured."""
-    for job in todo.jobs:
+    for job in todo.todos:
         command = job.coder.shown(job.source)
         if json:
             names = {"sequence": job.source.clip.label, "codec": job.coder.codec}
@@ -228,9 +234,9 @@ def _list(todo: "Plan", jobs: int, json: bool) -> None:
         else:
             basis = "" if job.is_measured else " (a guess)"
             print(f"{job.source.clip.label}: about {format_time(job.guess_s)}{basis}: {command}")
-    total = sum(job.guess_s for job in todo.jobs) / jobs
+    total = sum(job.guess_s for job in todo.todos) / jobs
     say(
-        f"nvc: {len(todo.jobs)} points to measure, about {format_time(total)} of encoding; "
+        f"nvc: {len(todo.todos)} points to measure, about {format_time(total)} of encoding; "
         f"{todo.num_done} are there already"
     )
 

@@ -112,10 +112,10 @@ def encode(
     from nvcodec.presets import load_preset, read_preset
 
     read_preset(preset, set_ or [], epochs, lmbda)  # refuses most of what is wrong, without torch
-    from nvcodec.encode_types import EncodeSettings
+    from nvcodec.encode_types import EncodeOptions
     from nvcodec.encoder import encode as encode_video
 
-    settings = EncodeSettings(
+    settings = EncodeOptions(
         color=color,
         segment_frames=segment_frames,
         seed=seed,

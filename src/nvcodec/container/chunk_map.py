@@ -6,7 +6,7 @@ entry SEGM = framing + MASK + QSCL + SYMB + ...        sum of the entries = size
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from nvcodec.container.payloads import CodedSegment
+from nvcodec.container.chunk_payloads import CodedSegment
 from nvcodec.container.stream import Chunk, Damage
 
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, JsonValue, StringConstraints, ValidationError, model_validator
 
+from nvcodec.config import Config
 from nvcodec.errors import LimitError, MalformedError, UnsupportedVersionError
-from nvcodec.settings import Settings
 
 if TYPE_CHECKING:
     from nvcodec.video.info import VideoInfo
@@ -100,7 +100,7 @@ _Version = Annotated[int, Field(strict=True, ge=1, lt=1 << 16)]
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
-class Head(Settings):
+class Head(Config):
     """What a `.nvc` file says about its video, its representation and its scheme."""
 
     format_version: _Version = FORMAT_VERSION

@@ -17,9 +17,7 @@ from types import TracebackType
 from typing import BinaryIO, NamedTuple, Self
 
 from nvcodec.container.chunk_map import MapEntry, chunk_entry, fill, segment_entry
-from nvcodec.container.chunks import END_SIZE, SIGNATURE
-from nvcodec.container.header import DEFAULT_LIMITS, Head, Limits
-from nvcodec.container.payloads import (
+from nvcodec.container.chunk_payloads import (
     CodedSegment,
     SegmentInfo,
     Totals,
@@ -28,6 +26,8 @@ from nvcodec.container.payloads import (
     parse_segment,
     parse_totals,
 )
+from nvcodec.container.chunks import END_SIZE, SIGNATURE
+from nvcodec.container.header import DEFAULT_LIMITS, Head, Limits
 from nvcodec.container.stream import BLOCK_SIZE, ByteSource, Chunk, ChunkStream
 from nvcodec.errors import BitstreamError, ChecksumError, MalformedError, TruncatedError, VideoError
 from nvcodec.segments import Clip

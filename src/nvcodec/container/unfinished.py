@@ -8,9 +8,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from nvcodec.container.chunk_payloads import SegmentInfo
 from nvcodec.container.chunks import SIGNATURE, pack_chunk
 from nvcodec.container.header import Head, Limits
-from nvcodec.container.payloads import SegmentInfo
 from nvcodec.container.reader import NvcReader
 from nvcodec.errors import BitstreamError, ResumeError
 

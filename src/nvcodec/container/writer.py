@@ -16,9 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, cast
 
-from nvcodec.container.chunks import FRAMING_SIZE, HEADER_SIZE, pack_chunk, parse_header, tag_text
-from nvcodec.container.header import DEFAULT_LIMITS, Head, Limits
-from nvcodec.container.payloads import (
+from nvcodec.container.chunk_payloads import (
     DIGEST_SIZE,
     MAX_SECTIONS,
     SegmentInfo,
@@ -28,6 +26,8 @@ from nvcodec.container.payloads import (
     pack_segment,
     pack_totals,
 )
+from nvcodec.container.chunks import FRAMING_SIZE, HEADER_SIZE, pack_chunk, parse_header, tag_text
+from nvcodec.container.header import DEFAULT_LIMITS, Head, Limits
 from nvcodec.container.unfinished import holds_nothing, opening, part_path, whole_segments
 from nvcodec.disk import is_at, lock, sync_folder
 from nvcodec.errors import OutputError

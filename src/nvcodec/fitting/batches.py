@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from nvcodec.representations._base import Patches
+from nvcodec.representations.representation import Patches
 
 
 def mixed_seed(*parts: int) -> int:

@@ -18,18 +18,18 @@ from torch import Tensor
 from torch.func import functional_call
 
 from nvcodec.coding.parameters import Parameter
-from nvcodec.coding.schemes._base import Scheme
+from nvcodec.coding.scheme import Scheme
 from nvcodec.errors import DivergedError, FitMemoryError, InterruptedEncodeError
 from nvcodec.fitting.batches import Batches, mixed_seed
 from nvcodec.fitting.checkpoints import CheckpointStore
+from nvcodec.fitting.config import FittingConfig
 from nvcodec.fitting.guard import MAX_RECOVERIES, Guard
 from nvcodec.fitting.losses import mean_error
 from nvcodec.fitting.optimizers import make_optimizers
-from nvcodec.fitting.pace import Pace, StepPace, TimePace
+from nvcodec.fitting.progress import Pace, StepPace, TimePace
 from nvcodec.fitting.schedules import cosine
-from nvcodec.fitting.settings import FittingConfig
-from nvcodec.fitting.stages._base import FitState, Stage
-from nvcodec.representations._base import Patches, Representation
+from nvcodec.fitting.stage import FitState, Stage
+from nvcodec.representations.representation import Patches, Representation
 
 CHECKPOINT_INTERVAL_S = 30.0
 RECORD_INTERVAL_S = 1.0

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nvcodec.fitting.settings import LossConfig
+from nvcodec.fitting.config import LossConfig
 
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Exponents of the scales; Wang et al. 2003, Multi-scale structural similarity, section 3.2."""

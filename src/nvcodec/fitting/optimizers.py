@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from nvcodec.coding.parameters import Role
-from nvcodec.fitting.settings import OptimizerConfig
+from nvcodec.fitting.config import OptimizerConfig
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """Coefficients of the quintic iteration; Jordan et al. 2024."""

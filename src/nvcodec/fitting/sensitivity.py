@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from nvcodec.fitting.losses import mean_error
-from nvcodec.representations._base import Patches, Representation
+from nvcodec.representations.representation import Patches, Representation
 
 NUM_ROWS = 64
 NUM_FRAMES = 8

@@ -1,7 +1,7 @@
 """The codecs that we compare with: a file here is a name, `svt_av1.py` is `svt-av1`."""
 
 from nvcodec import registry
-from nvcodec.bench.baselines._base import Baseline
+from nvcodec.bench.baseline import Baseline
 from nvcodec.errors import PresetError
 
 

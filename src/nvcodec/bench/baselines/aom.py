@@ -1,6 +1,6 @@
 """AV1 by libaom, the reference encoder."""
 
-from nvcodec.bench.baselines._base import WHOLE_CLIP, Baseline
+from nvcodec.bench.baseline import WHOLE_CLIP, Baseline
 
 
 class Aom(Baseline):

@@ -1,6 +1,6 @@
 """AV1 by SVT-AV1."""
 
-from nvcodec.bench.baselines._base import WHOLE_CLIP, Baseline
+from nvcodec.bench.baseline import WHOLE_CLIP, Baseline
 
 
 class SvtAv1(Baseline):

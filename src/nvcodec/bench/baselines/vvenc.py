@@ -1,6 +1,6 @@
 """H.266 by VVenC."""
 
-from nvcodec.bench.baselines._base import WHOLE_CLIP, Baseline
+from nvcodec.bench.baseline import WHOLE_CLIP, Baseline
 
 
 class VVenC(Baseline):

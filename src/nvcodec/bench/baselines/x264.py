@@ -1,6 +1,6 @@
 """H.264 by x264."""
 
-from nvcodec.bench.baselines._base import WHOLE_CLIP, Baseline
+from nvcodec.bench.baseline import WHOLE_CLIP, Baseline
 
 
 class X264(Baseline):

@@ -1,6 +1,6 @@
 """H.265 by x265."""
 
-from nvcodec.bench.baselines._base import Baseline
+from nvcodec.bench.baseline import Baseline
 
 
 class X265(Baseline):

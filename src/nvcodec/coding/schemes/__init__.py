@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nvcodec import registry
-from nvcodec.coding.schemes._base import Scheme
+from nvcodec.coding.scheme import Scheme
 
 
 def load_scheme(table: Mapping[str, Any]) -> Scheme[Any]:

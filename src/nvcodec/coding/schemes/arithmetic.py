@@ -22,7 +22,7 @@ for a tensor of weight steps, whose rows are mostly zero:
 
     ENTP  1 bit: some entry is not zero; if so:
     ENTP  5 + m bits: bin width; 12 bits: share of changed entries in the first row, in 1/4096
-    MASK  row by row, class by class (`coding.changes`): whether each entry is not zero
+    MASK  row by row, class by class (`coding.change_model`): whether each entry is not zero
     ENTP  4 bits: width d of the signed symbols, of which positive ones are lowered by one; if
           d > 0: a table
     SYMB  if d > 0: those symbols
@@ -50,7 +50,7 @@ from nvcodec.coding.cdf import (
     cheapest_table,
     uniform_table,
 )
-from nvcodec.coding.changes import ChangeModel
+from nvcodec.coding.change_model import ChangeModel
 from nvcodec.coding.parameters import (
     HalfTensor,
     Parameter,
@@ -68,7 +68,7 @@ from nvcodec.coding.quantizer import (
     symmetric_quant_scale,
 )
 from nvcodec.coding.range_coder import RangeDecoder, RangeEncoder
-from nvcodec.coding.schemes._base import (
+from nvcodec.coding.scheme import (
     Scheme,
     SchemeConfig,
     half_tensor,

@@ -29,15 +29,16 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nvcodec.coding.context import Blocks, Predictor
-from nvcodec.coding.gaussian import (
+from nvcodec.coding.hierarchical.config import HierarchicalConfig
+from nvcodec.coding.hierarchical.context import Blocks, Predictor
+from nvcodec.coding.hierarchical.gaussian import (
     GaussianCoder,
     GaussianCounter,
     GaussianDecoder,
     GaussianEncoder,
 )
-from nvcodec.coding.grids import code_grids, code_runs
-from nvcodec.coding.lattice import (
+from nvcodec.coding.hierarchical.gaussian_runs import code_grids, code_runs
+from nvcodec.coding.hierarchical.lattice import (
     LOG_LIMIT,
     MEAN_LIMIT,
     PER_BIN,
@@ -49,17 +50,7 @@ from nvcodec.coding.lattice import (
     step_values,
     to_lattice,
 )
-from nvcodec.coding.parameters import (
-    CodedTensor,
-    Parameter,
-    ParameterSet,
-    ParameterSpec,
-    Role,
-)
-from nvcodec.coding.schemes._base import Scheme, kept_values, take_sections
-from nvcodec.coding.schemes._hierarchical_config import HierarchicalConfig
-from nvcodec.coding.schemes._hierarchical_phi import PhiReader, PhiWriter
-from nvcodec.coding.schemes._hierarchical_side import (
+from nvcodec.coding.hierarchical.side import (
     Shapes,
     Side,
     checked_side,
@@ -72,6 +63,15 @@ from nvcodec.coding.schemes._hierarchical_side import (
     layer_side_shapes,
     network_shapes,
 )
+from nvcodec.coding.hierarchical.side_coding import PhiReader, PhiWriter
+from nvcodec.coding.parameters import (
+    CodedTensor,
+    Parameter,
+    ParameterSet,
+    ParameterSpec,
+    Role,
+)
+from nvcodec.coding.scheme import Scheme, kept_values, take_sections
 from nvcodec.errors import LimitError
 
 TAGS = ("GRID", "LAYR", "QSCL", "ENTP")

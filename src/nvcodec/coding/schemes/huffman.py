@@ -37,7 +37,7 @@ from nvcodec.coding.parameters import (
     Role,
 )
 from nvcodec.coding.quantizer import affine_quant_scale, affine_quantize, affine_scale_shape
-from nvcodec.coding.schemes._base import (
+from nvcodec.coding.scheme import (
     Scheme,
     SchemeConfig,
     half_tensor,

@@ -11,7 +11,7 @@ import numpy as np
 
 from nvcodec.coding.bits import ByteReader
 from nvcodec.coding.parameters import HalfTensor, Parameter, ParameterSet, ParameterSpec
-from nvcodec.coding.schemes._base import Scheme, SchemeConfig, half_tensor, take_sections
+from nvcodec.coding.scheme import Scheme, SchemeConfig, half_tensor, take_sections
 from nvcodec.errors import MalformedError
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from nvcodec import registry
 
 if TYPE_CHECKING:
-    from nvcodec.fitting.stages._base import Stage
+    from nvcodec.fitting.stage import Stage
 
 
 def load_stage(table: Mapping[str, Any]) -> "Stage[Any]":
@@ -16,7 +16,7 @@ def load_stage(table: Mapping[str, Any]) -> "Stage[Any]":
         KeyError: no such kind; the message lists those there are.
         pydantic.ValidationError: a field is wrong.
     """
-    from nvcodec.fitting.stages._base import Stage
+    from nvcodec.fitting.stage import Stage
 
     cls = registry.load(__name__, str(table.get("kind")), Stage)
     return cls(cls.Config.model_validate(table))

@@ -1,14 +1,10 @@
 """Stage `fit`: distortion only."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-from nvcodec.fitting.stages._base import Stage, StageConfig
-
-
-class FitConfig(StageConfig):
-    """Settings of plain fitting."""
-
-    kind: Literal["fit"] = "fit"
+from nvcodec.fitting.config import StageConfig
+from nvcodec.fitting.configs.fit import FitConfig
+from nvcodec.fitting.stage import Stage
 
 
 class Fit(Stage[FitConfig]):

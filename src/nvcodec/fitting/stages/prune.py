@@ -1,28 +1,14 @@
 """Stage `prune`: set the least important weights to zero once, then fit those that are kept."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
+from nvcodec.fitting.config import StageConfig
+from nvcodec.fitting.configs.prune import PruneConfig
 from nvcodec.fitting.sensitivity import entry_sensitivities
-from nvcodec.fitting.stages._base import FitState, Stage, StageConfig
-
-
-class PruneConfig(StageConfig):
-    """Settings of pruning and the fine-tuning after it."""
-
-    kind: Literal["prune"] = "prune"
-    ratio: float = Field(ge=0, lt=1, description="share that is set to zero")
-    ratio_of: Literal["all", "prunable"] = Field(
-        "all", description="what the share counts: all parameters, or those that may be taken"
-    )
-    score: Literal["magnitude", "sensitivity"] = Field(
-        "magnitude",
-        description="of a weight: |w| / P^lambda, or how much the picture would change without it",
-    )
-    size_exponent: float = Field(0.5, ge=0, le=2, description="lambda in the score |w| / P^lambda")
+from nvcodec.fitting.stage import FitState, Stage
 
 
 class Prune(Stage[PruneConfig]):

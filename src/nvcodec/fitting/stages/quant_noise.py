@@ -1,28 +1,16 @@
 """Stage `quant_noise`: fit while a random share of the weights is seen quantized."""
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from nvcodec.coding.parameters import Role
+from nvcodec.fitting.config import StageConfig
+from nvcodec.fitting.configs.quant_noise import QuantNoiseConfig
 from nvcodec.fitting.relaxations import symmetric_dequantized
-from nvcodec.fitting.stages._base import FitState, Stage, StageConfig
-
-
-class QuantNoiseConfig(StageConfig):
-    """Settings of quantisation-aware fitting."""
-
-    kind: Literal["quant_noise"] = "quant_noise"
-    bits: int = Field(6, ge=2, le=16, description="bits of a symbol")
-    noise_ratio: float = Field(
-        0.9, ge=0, le=1, description="share of weights that is quantized at each step"
-    )
-    quant_scale_mantissa_bits: int = Field(
-        4, ge=1, le=10, description="precision of bin widths, as the scheme stores them"
-    )
+from nvcodec.fitting.stage import FitState, Stage
 
 
 class QuantNoise(Stage[QuantNoiseConfig]):

@@ -9,53 +9,21 @@ Needs the `hierarchical` scheme. Source: NVRC, sections 3.4 and 3.5.
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from nvcodec.coding.parameters import Parameter, ParameterSet
 from nvcodec.coding.schemes.hierarchical import Hierarchical
-from nvcodec.fitting.rate import Observation, Twin
+from nvcodec.fitting.config import LossConfig, StageConfig
+from nvcodec.fitting.configs.rate_distortion import RateDistortionConfig
+from nvcodec.fitting.hierarchical_rate import Observation, Twin
 from nvcodec.fitting.relaxations import noisy_soft_round, straight_through
-from nvcodec.fitting.settings import LossConfig
-from nvcodec.fitting.stages._base import FitState, Stage, StageConfig
+from nvcodec.fitting.stage import FitState, Stage
 
 START_OF_ZEROS = -6.0
 """log2 of the bin width for a tensor that is zero at the start, such as biases."""
-
-
-class RateDistortionConfig(StageConfig):
-    """Settings of rate-distortion fitting; the defaults are NVRC's."""
-
-    kind: Literal["rate_distortion"] = "rate_distortion"
-    lmbda: float = Field(gt=0, description="weight of the distortion: R (bits a pixel) + lmbda D")
-    rate_every: int = Field(
-        8, ge=0, description="steps between rate steps; 1: in every step's loss; 0: no rate term"
-    )
-    rate_warmup: float = Field(
-        0.0, ge=0, le=1, description="share of the stage in which the rate's weight rises from 0"
-    )
-    relaxation: Literal["soft_round", "straight_through", "quant_noise"] = Field(
-        "soft_round", description="what stands for rounding"
-    )
-    temperature: tuple[float, float] = Field(
-        (0.5, 0.3), description="of soft rounding, at the start and at the end"
-    )
-    kumaraswamy: tuple[float, float] = Field(
-        (2.0, 1.0), description="a of the noise, at the start and at the end; 1: uniform"
-    )
-    noise_ratio: tuple[float, float] = Field(
-        (0.5, 1.0), description="share of entries that quant_noise rounds"
-    )
-    log2_step: float | None = Field(
-        None, description="log2 of all bin widths at the start; NVRC: -8.66, which is e^-6"
-    )
-    step_to_rms: float = Field(
-        0.125, gt=0, description="without log2_step: bin width over a tensor's RMS at the start"
-    )
-    learn_steps: bool = Field(True, description="V5 if False: bin widths stay as they begin")
 
 
 class _Sample(NamedTuple):

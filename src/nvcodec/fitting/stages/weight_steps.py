@@ -11,17 +11,18 @@ Source: weight-step paper, section 3.3.
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 from torch import Tensor
 
 from nvcodec.coding.parameters import Parameter, QuantizedTensor
 from nvcodec.coding.quantizer import rounded_up, symbol_range
 from nvcodec.coding.schemes.arithmetic import Arithmetic
+from nvcodec.fitting.config import LossConfig, StageConfig
+from nvcodec.fitting.configs.weight_steps import WeightStepsConfig
 from nvcodec.fitting.gates import (
     open_probability,
     sampled_gates,
@@ -30,40 +31,11 @@ from nvcodec.fitting.gates import (
 )
 from nvcodec.fitting.relaxations import straight_through, symmetric_dequantized
 from nvcodec.fitting.sensitivity import tensor_sensitivities
-from nvcodec.fitting.settings import LossConfig
-from nvcodec.fitting.stages._base import FitState, Stage, StageConfig, Turn
-from nvcodec.representations.weightstep import ANCHOR, Weightstep
+from nvcodec.fitting.stage import FitState, Stage, Turn
+from nvcodec.representations.families.weightstep import ANCHOR, Weightstep
 
 NUM_MEASUREMENTS = 20
 """Of bin widths, over a single stage."""
-
-
-class WeightStepsConfig(StageConfig):
-    """Settings of weight steps."""
-
-    kind: Literal["weight_steps"] = "weight_steps"
-    mode: Literal["two_stage", "single_stage"] = Field(
-        "two_stage",
-        description="two_stage: anchor first, then step after step; single_stage: all together",
-    )
-    lmbda: float = Field(gt=0, description="weight of the distortion: R (bits a pixel) + lmbda D")
-    bits_per_change: float = Field(
-        5.0, gt=0, description="what an entry that changes is reckoned to cost"
-    )
-    coarseness: float = Field(
-        3.0,
-        gt=0,
-        description="bin widths over those at which another bit a change costs what it saves",
-    )
-    drop_rate: float = Field(
-        0.5, gt=0, lt=1, description="share of gates that is closed at the start; Louizos et al."
-    )
-    settle: float = Field(
-        0.15,
-        ge=0,
-        le=1,
-        description="last part of a turn, with rounding and without noise in gates",
-    )
 
 
 class WeightSteps(Stage[WeightStepsConfig]):

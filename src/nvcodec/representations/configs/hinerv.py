@@ -7,12 +7,12 @@ from typing import Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from nvcodec.representations._config import RepresentationConfig
-from nvcodec.representations._strides import plan_strides
+from nvcodec.representations.config import RepresentationConfig
+from nvcodec.representations.strides import plan_strides
 from nvcodec.video.info import VideoShape
 
 
-class StagePlan(NamedTuple):
+class BlockPlan(NamedTuple):
     """One stage: sizes that network and counts share."""
 
     channels_in: int
@@ -87,7 +87,7 @@ class HinervConfig(RepresentationConfig):
         """T_grid: as set, or 0.3 T rounded up (HiNeRV has 40 for Bunny's 132 frames)."""
         return self.grid_frames or -(-3 * num_frames // 10)
 
-    def plan_stages(self, height: int, width: int) -> list[StagePlan]:
+    def plan_stages(self, height: int, width: int) -> list[BlockPlan]:
         """Sizes of every stage; widths are C_n = floor(C_0 / 2^(n-1)) (HiNeRV, section 3.2)."""
         strides = self.resolve(height, width).strides
         assert strides is not None
@@ -97,7 +97,7 @@ class HinervConfig(RepresentationConfig):
             narrowed = max(self.channels >> n, min(self.min_channels, self.channels), 1)
             after = narrowed if depth else channels
             local = max(self.local_channels >> n, 1)
-            plans.append(StagePlan(channels, after, stride, depth, self.expansions[n], local))
+            plans.append(BlockPlan(channels, after, stride, depth, self.expansions[n], local))
             channels = after
         return plans
 
@@ -177,10 +177,10 @@ class HinervConfig(RepresentationConfig):
         weights: int = self.stem_kernel_size**axes * channels * self.channels
         return weights
 
-    def _encoding_weights(self, stage: StagePlan) -> int:
+    def _encoding_weights(self, stage: BlockPlan) -> int:
         return stage.local_channels * ((1 << self.local_levels) - 1) * stage.channels_in
 
-    def _block_weights(self, stage: StagePlan) -> int:
+    def _block_weights(self, stage: BlockPlan) -> int:
         widths = [stage.channels_in] + [stage.channels_out] * stage.depth
         return sum(
             a * self.kernel_size**2 + stage.expansion * b * (a + b)

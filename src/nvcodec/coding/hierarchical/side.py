@@ -10,8 +10,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from nvcodec.coding.context import BIAS_LIMIT, HIDDEN_BITS, ContextNetwork, layer_shapes
-from nvcodec.coding.lattice import (
+from nvcodec.coding.hierarchical.config import HierarchicalConfig
+from nvcodec.coding.hierarchical.context import (
+    BIAS_LIMIT,
+    HIDDEN_BITS,
+    ContextNetwork,
+    layer_shapes,
+)
+from nvcodec.coding.hierarchical.lattice import (
     LOG_LIMIT,
     MAX_STEP,
     MEAN_LIMIT,
@@ -26,7 +32,6 @@ from nvcodec.coding.lattice import (
     to_lattice,
 )
 from nvcodec.coding.parameters import Parameter
-from nvcodec.coding.schemes._hierarchical_config import HierarchicalConfig
 
 Side = Mapping[str, NDArray[np.float32]]
 Shapes = dict[str, tuple[int, ...]]

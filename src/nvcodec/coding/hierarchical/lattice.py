@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nvcodec.coding.context import ContextNetwork
-from nvcodec.coding.gaussian import MAX_SIGMA, MIN_SIGMA
-from nvcodec.coding.grids import SYMBOL_LIMIT
+from nvcodec.coding.hierarchical.context import ContextNetwork
+from nvcodec.coding.hierarchical.gaussian import MAX_SIGMA, MIN_SIGMA
+from nvcodec.coding.hierarchical.gaussian_runs import SYMBOL_LIMIT
 from nvcodec.coding.parameters import CodedTensor
 from nvcodec.coding.quantizer import MAX_HALF
 

@@ -9,39 +9,16 @@ what is minimised.
 import abc
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from nvcodec.coding.parameters import ParameterSet
-from nvcodec.coding.schemes._base import Scheme
+from nvcodec.coding.scheme import Scheme
+from nvcodec.fitting.config import LossConfig, StageConfig
 from nvcodec.fitting.losses import distortion
-from nvcodec.fitting.settings import LossConfig
-from nvcodec.representations._base import Representation
-from nvcodec.settings import Settings
-
-
-class StageConfig(Settings):
-    """Schedule of a stage; rates are relative to those of the optimizer."""
-
-    kind: str
-    epochs: int = Field(ge=0, le=1_000_000, description="passes over the frames")
-    frames: Literal["all", "first"] = Field(
-        "all", description="what is fitted; first: the anchor of weight steps, epochs of one frame"
-    )
-    learning_rate_scale: float = Field(1.0, gt=0, description="factor on the optimizer's rates")
-    warmup_epochs: int = Field(0, ge=0, description="epochs of linear warm-up")
-    warmup_ratio: float = Field(
-        0.01, ge=0, le=1, description="rate at the first step, relative to the top"
-    )
-    warmup_prefix: bool = Field(
-        False, description="the cosine begins after the warm-up instead of running below it"
-    )
-    final_ratio: float = Field(
-        0.01, ge=0, le=1, description="rate at the last step, relative to the top"
-    )
+from nvcodec.representations.representation import Representation
 
 
 @dataclass

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from nvcodec.coding.parameters import HalfTensor, Parameter, ParameterSet, ParameterSpec
 from nvcodec.coding.quantizer import MAX_HALF
+from nvcodec.config import Config
 from nvcodec.errors import MalformedError
-from nvcodec.settings import Settings
 
 
-class SchemeConfig(Settings):
+class SchemeConfig(Config):
     """Settings of a scheme; `kind` is the name of its file."""
 
     kind: str

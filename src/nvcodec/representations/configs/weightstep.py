@@ -4,9 +4,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from nvcodec.representations._coin_mlp_config import CoinMlpConfig
-from nvcodec.representations._config import RepresentationConfig
-from nvcodec.representations._image_cnn_config import ImageCnnConfig
+from nvcodec.representations.config import RepresentationConfig
+from nvcodec.representations.configs.coin_mlp import CoinMlpConfig
+from nvcodec.representations.configs.image_cnn import ImageCnnConfig
 from nvcodec.video.info import VideoShape
 
 MAX_COSINE_SIDE = 512

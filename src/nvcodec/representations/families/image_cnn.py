@@ -16,10 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nvcodec.coding.parameters import Role
-from nvcodec.representations import _noise
-from nvcodec.representations._base import Patches, Representation
-from nvcodec.representations._config import RepresentationConfig
-from nvcodec.representations._image_cnn_config import ImageCnnConfig, ScalePlan
+from nvcodec.representations import noise
+from nvcodec.representations.config import RepresentationConfig
+from nvcodec.representations.configs.image_cnn import ImageCnnConfig, ScalePlan
+from nvcodec.representations.representation import Patches, Representation
 from nvcodec.video.info import VideoShape
 
 
@@ -101,4 +101,4 @@ class ImageCnn(Representation[ImageCnnConfig]):
 @functools.lru_cache(maxsize=1)
 def fixed_noise(seed: int, channels: int, height: int, width: int) -> Tensor:
     """Uniform noise of variance 1, float32 (channels, height, width)."""
-    return torch.from_numpy(_noise.uniform((channels, height, width), seed)) * 12**0.5
+    return torch.from_numpy(noise.uniform((channels, height, width), seed)) * 12**0.5

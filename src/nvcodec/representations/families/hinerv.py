@@ -17,19 +17,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nvcodec.coding.parameters import Role
-from nvcodec.representations._base import Patches, Representation, cell_multiples
-from nvcodec.representations._config import RepresentationConfig
-from nvcodec.representations._coordinates import (
+from nvcodec.representations.config import RepresentationConfig
+from nvcodec.representations.configs.hinerv import (
+    BlockPlan,
+    HinervConfig,
+    level_knots,
+    plan_paddings,
+)
+from nvcodec.representations.coordinates import (
     blend_times,
     is_inside,
     padded_range,
 )
-from nvcodec.representations._hinerv_config import (
-    HinervConfig,
-    StagePlan,
-    level_knots,
-    plan_paddings,
-)
+from nvcodec.representations.representation import Patches, Representation, cell_multiples
 from nvcodec.video.info import VideoShape
 
 NORM_EPS = 1e-6
@@ -159,10 +159,10 @@ class ConvNextBlock(nn.Module):
         return result
 
 
-class Stage(nn.Module):
+class UpsampleBlock(nn.Module):
     """Norm, bilinear upsampling, hierarchical encoding, blocks (HiNeRV, section 3.2 and Eq. 2)."""
 
-    def __init__(self, plan: StagePlan, kernel_size: int, local: TemporalGrids) -> None:
+    def __init__(self, plan: BlockPlan, kernel_size: int, local: TemporalGrids) -> None:
         super().__init__()
         self.stride = plan.stride
         self.local = local
@@ -212,7 +212,7 @@ class Hinerv(Representation[HinervConfig]):
         for plan in plans:
             cell, knots = (plan.stride, plan.stride), config.local_frames or shape.num_frames
             local = TemporalGrids(knots, cell, plan.local_channels, config.local_levels)
-            self.stages.append(Stage(plan, config.kernel_size, local))
+            self.stages.append(UpsampleBlock(plan, config.kernel_size, local))
         self.head = nn.Linear(plans[-1].channels_out, shape.channels)
         nn.init.zeros_(self.head.bias)
 
@@ -305,9 +305,9 @@ class Hinerv(Representation[HinervConfig]):
             patches = patches * inside_mask(rows, columns, limits)
         return patches, rows, columns
 
-    def _stages(self) -> Iterator[Stage]:
+    def _stages(self) -> Iterator[UpsampleBlock]:
         for stage in self.stages:
-            assert isinstance(stage, Stage)
+            assert isinstance(stage, UpsampleBlock)
             yield stage
 
     def patch_sizes(self) -> tuple[list[int], list[int]]:

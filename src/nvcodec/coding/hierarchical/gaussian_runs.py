@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nvcodec.coding.context import Blocks, ContextNetwork, Predictor, wavefronts
-from nvcodec.coding.gaussian import GaussianCoder
+from nvcodec.coding.hierarchical.context import Blocks, ContextNetwork, Predictor, wavefronts
+from nvcodec.coding.hierarchical.gaussian import GaussianCoder
 from nvcodec.errors import MalformedError
 
 SYMBOL_LIMIT = (1 << 15) - 1

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from nvcodec.coding.schemes._base import SchemeConfig
+from nvcodec.coding.scheme import SchemeConfig
 
 Kernel = Annotated[int, Field(ge=1, le=7)]
 BlockSide = Annotated[int, Field(ge=1, le=64)]

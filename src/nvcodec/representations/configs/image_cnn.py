@@ -4,7 +4,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from nvcodec.representations._config import RepresentationConfig
+from nvcodec.representations.config import RepresentationConfig
 from nvcodec.video.info import VideoShape
 
 

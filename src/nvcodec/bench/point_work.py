@@ -21,7 +21,7 @@ ENCODED_NAME = "encoded.json"
 
 
 @dataclass(frozen=True)
-class Step:
+class PointWork:
     """What the steps of a point share."""
 
     source: Source
@@ -47,12 +47,12 @@ class Step:
 
 
 def make_point(
-    step: Step, kept: Path, picture: Path | None, on_share: Callable[[float], None]
+    work: PointWork, kept: Path, picture: Path | None, on_share: Callable[[float], None]
 ) -> dict[str, Any]:
     """Make and measure a point.
 
     Args:
-        step: what, and where.
+        work: what, and where.
         kept: folder and stem of the coded file once it is measured.
         picture: where the middle frame goes.
         on_share: told how much of the encoding is done, 0 to 1.
@@ -62,16 +62,16 @@ def make_point(
         VerificationError: what was decoded is not of the source's shape.
         InterruptedEncodeError: it was stopped; the same call continues.
     """
-    step.work.mkdir(parents=True, exist_ok=True)
-    encoded = _encode(step, on_share)
-    seen, coded = step.source.seen, step.coded
-    decoded = step.work / step.coder.decoded_name(seen)
+    work.work.mkdir(parents=True, exist_ok=True)
+    encoded = _encode(work, on_share)
+    seen, coded = work.source.seen, work.coded
+    decoded = work.work / work.coder.decoded_name(seen)
     own_s: list[float] = []
-    ran = step.run(
-        step.coder.decode_command(coded, decoded), lambda event: own_s.append(event["elapsed_s"])
+    ran = work.run(
+        work.coder.decode_command(coded, decoded), lambda event: own_s.append(event["elapsed_s"])
     )
     decode_s = own_s[-1] if own_s else ran.elapsed_s  # without loading Python and torch
-    measured = measure(step.source, decoded, step.work, picture)
+    measured = measure(work.source, decoded, work.work, picture)
     size_bytes = coded.stat().st_size
     duration_s = seen.num_frames / seen.info.frame_rate
     point = {
@@ -84,18 +84,18 @@ def make_point(
         "decode_s": decode_s,
         "decode_frames_per_s": seen.num_frames / decode_s,
         "decode_peak_bytes": ran.peak_bytes,
-        **(step.coder.facts(coded) if isinstance(step.coder, NvcCoder) else {}),
+        **(work.coder.facts(coded) if isinstance(work.coder, NvcCoder) else {}),
         "coded_digest": hashlib.blake2b(coded.read_bytes(), digest_size=16).hexdigest(),
         "output_digest": measured.digest,
     }
-    shutil.copyfile(coded, kept.with_suffix(step.coder.suffix))
+    shutil.copyfile(coded, kept.with_suffix(work.coder.suffix))
     return point
 
 
-def _encode(step: Step, on_share: Callable[[float], None]) -> Ran:
+def _encode(work: PointWork, on_share: Callable[[float], None]) -> Ran:
     """Encode, unless that is done already; times include those of interrupted tries."""
-    stored = step.work / ENCODED_NAME
-    if stored.exists() and step.coded.exists():
+    stored = work.work / ENCODED_NAME
+    if stored.exists() and work.coded.exists():
         return Ran(**json.loads(stored.read_text(encoding="utf-8")))
     fit_s: list[float] = []
 
@@ -105,7 +105,7 @@ def _encode(step: Step, on_share: Callable[[float], None]) -> Ran:
         elif event["event"] == "done":
             fit_s.append(event["fit_s"])
 
-    ran = step.run(step.coder.encode_command(step.source, step.coded), on_event)
+    ran = work.run(work.coder.encode_command(work.source, work.coded), on_event)
     ran = Ran(max(ran.elapsed_s, *fit_s, 0.0), ran.peak_bytes)
     part = stored.with_suffix(".tmp")
     part.write_text(json.dumps(asdict(ran)), encoding="utf-8")

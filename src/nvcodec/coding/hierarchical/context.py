@@ -41,7 +41,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nvcodec.coding.gaussian import MAX_SIGMA, MIN_SIGMA
+from nvcodec.coding.hierarchical.gaussian import MAX_SIGMA, MIN_SIGMA
 
 VALUE_LIMIT = 127
 """Largest magnitude of an input, a weight, a hidden value or a mean."""

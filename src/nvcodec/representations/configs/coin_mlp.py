@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from nvcodec.representations._config import RepresentationConfig
+from nvcodec.representations.config import RepresentationConfig
 from nvcodec.video.info import VideoShape
 
 MAX_SIGMA = 1024.0

@@ -4,10 +4,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from nvcodec.settings import Settings
+from nvcodec.config import Config
 
 
-class LossConfig(Settings):
+class LossConfig(Config):
     """Weights of the distortion in RGB.
 
     The defaults are HiNeRV's (section 4.1): 0.7 L1 + 0.3 (1 - MS-SSIM) with a 5x5 window. NeRV's
@@ -26,7 +26,7 @@ class LossConfig(Settings):
     ssim_window: Literal[3, 5, 7, 9, 11] = Field(11, description="side of SSIM's Gaussian window")
 
 
-class OptimizerConfig(Settings):
+class OptimizerConfig(Config):
     """Which parameters get which update; rates are those at the top of the schedule.
 
     `adam` updates everything with `learning_rate`. `muon` orthogonalises the update of weight
@@ -49,7 +49,7 @@ class OptimizerConfig(Settings):
     momentum: float = Field(0.95, ge=0, lt=1, description="Muon's momentum")
 
 
-class FittingConfig(Settings):
+class FittingConfig(Config):
     """Batches, distortion, optimizer and precision."""
 
     optimizer: OptimizerConfig = OptimizerConfig()
@@ -69,4 +69,25 @@ class FittingConfig(Settings):
     compile: bool = Field(
         False,
         description="compile the network in a minute or so; on a CPU it gains nothing",
+    )
+
+
+class StageConfig(Config):
+    """Schedule of a stage; rates are relative to those of the optimizer."""
+
+    kind: str
+    epochs: int = Field(ge=0, le=1_000_000, description="passes over the frames")
+    frames: Literal["all", "first"] = Field(
+        "all", description="what is fitted; first: the anchor of weight steps, epochs of one frame"
+    )
+    learning_rate_scale: float = Field(1.0, gt=0, description="factor on the optimizer's rates")
+    warmup_epochs: int = Field(0, ge=0, description="epochs of linear warm-up")
+    warmup_ratio: float = Field(
+        0.01, ge=0, le=1, description="rate at the first step, relative to the top"
+    )
+    warmup_prefix: bool = Field(
+        False, description="the cosine begins after the warm-up instead of running below it"
+    )
+    final_ratio: float = Field(
+        0.01, ge=0, le=1, description="rate at the last step, relative to the top"
     )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nvcodec.coding.parameters import ParameterSpec, Role
-from nvcodec.representations._config import RepresentationConfig
+from nvcodec.representations.config import RepresentationConfig
 from nvcodec.video.info import VideoShape
 
 

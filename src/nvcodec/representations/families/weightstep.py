@@ -18,10 +18,10 @@ from torch.func import functional_call
 
 from nvcodec.coding.parameters import Role
 from nvcodec.representations import build
-from nvcodec.representations._base import Patches, Representation
-from nvcodec.representations._config import RepresentationConfig
-from nvcodec.representations._cosine_transform import inverse_cosine_transform
-from nvcodec.representations._weightstep_config import WeightstepConfig
+from nvcodec.representations.config import RepresentationConfig
+from nvcodec.representations.configs.weightstep import WeightstepConfig
+from nvcodec.representations.cosine_transform import inverse_cosine_transform
+from nvcodec.representations.representation import Patches, Representation
 from nvcodec.video.info import VideoShape
 
 ANCHOR = "anchor."

@@ -17,15 +17,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nvcodec.coding.parameters import Role
-from nvcodec.representations._base import Patches, Representation, cell_multiples
-from nvcodec.representations._config import RepresentationConfig
-from nvcodec.representations._coordinates import is_inside, padded_range
-from nvcodec.representations._nerv_config import (
+from nvcodec.representations.config import RepresentationConfig
+from nvcodec.representations.configs.nerv import (
     BlockPlan,
     NervConfig,
     plan_paddings,
     transposed_kernel,
 )
+from nvcodec.representations.coordinates import is_inside, padded_range
+from nvcodec.representations.representation import Patches, Representation, cell_multiples
 from nvcodec.video.info import VideoShape
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {

@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nvcodec.coding.bits import BitReader, BitWriter, ByteReader, write_varint
-from nvcodec.coding.context import (
+from nvcodec.coding.hierarchical.config import HierarchicalConfig
+from nvcodec.coding.hierarchical.context import (
     BIAS_LIMIT,
     MAX_EXPONENT,
     MIN_EXPONENT,
     VALUE_LIMIT,
     ContextNetwork,
 )
-from nvcodec.coding.lattice import (
+from nvcodec.coding.hierarchical.lattice import (
     LOG_LIMIT,
     MAX_STEP,
     MEAN_LIMIT,
@@ -26,10 +27,9 @@ from nvcodec.coding.lattice import (
     LayerTensor,
     axis_lengths,
 )
+from nvcodec.coding.hierarchical.side import grid_step_shape, network_shapes
+from nvcodec.coding.hierarchical.side_arrays import PhiDecoder, PhiEncoder
 from nvcodec.coding.parameters import ParameterSpec
-from nvcodec.coding.phi import PhiDecoder, PhiEncoder
-from nvcodec.coding.schemes._hierarchical_config import HierarchicalConfig
-from nvcodec.coding.schemes._hierarchical_side import grid_step_shape, network_shapes
 from nvcodec.errors import MalformedError
 
 EXPONENT_BITS = 5

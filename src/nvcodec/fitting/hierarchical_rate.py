@@ -16,7 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nvcodec.coding.context import (
+from nvcodec.coding.hierarchical.config import HierarchicalConfig
+from nvcodec.coding.hierarchical.context import (
     BIAS_LIMIT,
     HIDDEN_BITS,
     NUM_OUTPUTS,
@@ -24,8 +25,8 @@ from nvcodec.coding.context import (
     Blocks,
     weight_exponent,
 )
-from nvcodec.coding.gaussian import MAX_SIGMA, MIN_SIGMA
-from nvcodec.coding.lattice import (
+from nvcodec.coding.hierarchical.gaussian import MAX_SIGMA, MIN_SIGMA
+from nvcodec.coding.hierarchical.lattice import (
     LOG_LIMIT,
     MAX_STEP,
     MEAN_LIMIT,
@@ -36,9 +37,8 @@ from nvcodec.coding.lattice import (
     matrix_shape,
     step_table,
 )
+from nvcodec.coding.hierarchical.side import LAYER_KINDS
 from nvcodec.coding.parameters import ParameterSpec, Role
-from nvcodec.coding.schemes._hierarchical_config import HierarchicalConfig
-from nvcodec.coding.schemes._hierarchical_side import LAYER_KINDS
 from nvcodec.fitting.relaxations import bounded, round_half_up, straight_through
 
 SideTensors = Mapping[str, Tensor]
@@ -205,7 +205,7 @@ class GridTwin:
         return x.permute(0, 2, 4, 6, 1, 3, 5).reshape(nt * nh * nw, -1, bt, bh, bw)
 
     def _network(self, x: Tensor, inside: Tensor, side: SideTensors) -> tuple[Tensor, Tensor]:
-        """Means in bins and log2 of spreads, each (blocks, C, t, h, w); see `coding.context`."""
+        """Means in bins and log2 of spreads, each (blocks, C, t, h, w); see `context`."""
         kernels, channels = self.config.context_kernels, x.shape[1]
         hidden = x  # (blocks, C * in, t, h, w)
         for i, kernel in enumerate(kernels):

@@ -5,8 +5,8 @@ from typing import Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from nvcodec.representations._config import RepresentationConfig
-from nvcodec.representations._strides import plan_strides
+from nvcodec.representations.config import RepresentationConfig
+from nvcodec.representations.strides import plan_strides
 from nvcodec.video.info import VideoShape
 
 

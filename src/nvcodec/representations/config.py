@@ -3,11 +3,11 @@
 import abc
 from typing import Self
 
-from nvcodec.settings import Settings
+from nvcodec.config import Config
 from nvcodec.video.info import VideoShape
 
 
-class RepresentationConfig(Settings, abc.ABC):
+class RepresentationConfig(Config, abc.ABC):
     """Settings of a representation; `kind` is the name of its file."""
 
     kind: str

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from nvcodec.coding.parameters import Role
-from nvcodec.representations import _noise
-from nvcodec.representations._base import Patches, Representation
-from nvcodec.representations._coin_mlp_config import CoinMlpConfig
-from nvcodec.representations._config import RepresentationConfig
+from nvcodec.representations import noise
+from nvcodec.representations.config import RepresentationConfig
+from nvcodec.representations.configs.coin_mlp import CoinMlpConfig
+from nvcodec.representations.representation import Patches, Representation
 from nvcodec.video.info import VideoShape
 
 
@@ -42,7 +42,7 @@ class CoinMlp(Representation[CoinMlpConfig]):
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(widths))
         if config.activation == "sine":
             self._start_sines()
-        self.frequencies = _noise.normal((len(config.axes), config.features), config.seed)
+        self.frequencies = noise.normal((len(config.axes), config.features), config.seed)
         for row, sigma in zip(self.frequencies, config.sigmas or (), strict=False):
             row *= sigma
 

@@ -1,0 +1,1 @@
+"""What the hierarchical scheme is made of: lattices, contexts, Gaussians, side information."""
