@@ -21,11 +21,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from encode_points import nvc
+from common import circumstances, nvc, store, stored
 from nvcodec.video import create_video, open_video
 from nvcodec.video.color import planes_to_rgb
 from nvcodec.video.info import Chroma, VideoInfo
-from result_lines import circumstances, store, stored
 
 DENSITY = 0.005
 NOISES = ("white", "black", "salt-pepper", "random")

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch.func import functional_call
 
-from encode_points import nvc
+from common import circumstances, nvc, store
 from nvcodec import __version__
 from nvcodec.coding.parameters import AffineTensor, ParameterSet
 from nvcodec.coding.schemes import load_scheme
@@ -36,7 +36,6 @@ from nvcodec.representations.representation import Patches
 from nvcodec.video import VideoInfo, open_video
 from nvcodec.video.color import planes_to_rgb
 from nvcodec.video.info import VideoShape
-from result_lines import circumstances, store
 
 MAX_COST_DB = 0.5
 MAX_SHARE = 0.25

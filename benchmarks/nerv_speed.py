@@ -21,7 +21,7 @@ from pathlib import Path
 
 import torch
 
-from encode_points import nvc
+from common import circumstances, nvc, store
 from nerv_pipeline import write_file
 from nvcodec.coding.parameters import Parameter
 from nvcodec.coding.schemes import load_scheme
@@ -32,7 +32,6 @@ from nvcodec.representations.representation import Patches
 from nvcodec.segment_decoder import SegmentDecoder, select_device
 from nvcodec.video import Chroma, VideoInfo
 from nvcodec.video.info import VideoShape
-from result_lines import circumstances, store
 
 
 def write_unfitted(path: Path, preset: Preset, size: tuple[int, int], num_frames: int) -> int:

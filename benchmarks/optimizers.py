@@ -20,7 +20,7 @@ from unittest import mock
 import torch
 from torch import Tensor
 
-from clip_samples import samples
+from common import circumstances, samples, store, stored
 from nvcodec.coding.parameters import Role
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.fitting import loop
@@ -31,7 +31,6 @@ from nvcodec.fitting.stages import load_stage
 from nvcodec.presets import load_preset
 from nvcodec.representations import VideoShape, build
 from nvcodec.representations.representation import Patches
-from result_lines import circumstances, store, stored
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,12 +19,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clip_samples import samples
+from common import circumstances, samples, store
 from nvcodec.fitting import loop
 from nvcodec.fitting.loop import FitRecord
 from nvcodec.presets import Preset, load_preset
 from nvcodec.segment_encoder import EncodedSegment, encode_segment
-from result_lines import circumstances, store
 
 SHARES = (0.1, 0.2)
 

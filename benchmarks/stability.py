@@ -12,12 +12,11 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from clip_samples import samples
+from common import circumstances, samples, store, stored
 from nvcodec.errors import DivergedError
 from nvcodec.fitting.loop import FitRecord, FittingWarning
 from nvcodec.presets import load_preset
 from nvcodec.segment_encoder import encode_segment
-from result_lines import circumstances, store, stored
 
 
 def fit(path: str, args: argparse.Namespace, seed: int) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import torch
 
-from result_lines import circumstances, store
+from common import circumstances, store
 
 SOURCE = Path(__file__).resolve().parents[1] / "src"
 

@@ -10,11 +10,10 @@ import argparse
 import json
 from pathlib import Path
 
-from clip_samples import samples
+from common import circumstances, samples, store
 from nvcodec.fitting.loop import FitRecord
 from nvcodec.presets import load_preset
 from nvcodec.segment_encoder import EncodedSegment, encode_segment
-from result_lines import circumstances, store
 
 
 def main() -> None:

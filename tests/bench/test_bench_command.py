@@ -178,7 +178,7 @@ def test_a_finished_encoding_is_not_redone(clip, tmp_path, call, monkeypatch):
         patch.setattr(point_work, "measure", stop)
         assert call(*words, "--no-report").code == 130
     (stored,) = tmp_path.glob("work/*/encoded.json")
-    stored.write_text('{"elapsed_s": 1234.5, "peak_bytes": 7}')
+    stored.write_text('{"ran": {"elapsed_s": 1234.5, "peak_bytes": 7}, "told": {}}')
     assert call(*words, "--no-report").code == 0
     (record,) = lines(tmp_path)
     assert (record["encode_s"], record["encode_peak_bytes"]) == (1234.5, 7)

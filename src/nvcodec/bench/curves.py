@@ -4,9 +4,10 @@ The average is that of the papers: mean rate and mean quality over the sequences
 for codecs that have a point of that name on every sequence.
 """
 
+import itertools
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -35,18 +36,40 @@ METRICS = {
 
 
 @dataclass(frozen=True)
+class Axis:
+    """What quality is drawn and compared over."""
+
+    label: str
+    unit: str
+    delta: str
+    """Name of the Bjontegaard delta along it, in percent; negative is less."""
+    cost: Callable[[Record], float]
+    """Of a stored point."""
+
+
+AXES = {
+    "rate": Axis("bits per pixel", "bpp", "BD-rate", lambda r: float(r["rate_bpp"])),
+    "seconds": Axis(
+        "seconds of fitting, or of a conventional encoder", "s", "BD-time",
+        lambda r: float(r["fit_s"] if "fit_s" in r else r["encode_s"]),
+    ),
+}  # fmt: skip
+RATE = AXES["rate"]
+
+
+@dataclass(frozen=True)
 class Point:
-    """One dot: its rate, its qualities, and what is known of how it came about."""
+    """One dot: its cost along the axis, its qualities, and how it came about."""
 
     name: str
-    rate_bpp: float
+    cost: float
     quality: Mapping[str, float]
     record: Record
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A codec's points on a sequence, by rising rate."""
+    """A codec's points on a sequence, by rising cost."""
 
     sequence: str
     codec: str
@@ -54,11 +77,11 @@ class Curve:
     points: tuple[Point, ...]
 
     def values(self, metric: str) -> list[tuple[float, float]]:
-        """(rate, quality) of the points that have this metric."""
-        return [(p.rate_bpp, p.quality[metric]) for p in self.points if metric in p.quality]
+        """(cost, quality) of the points that have this metric."""
+        return [(p.cost, p.quality[metric]) for p in self.points if metric in p.quality]
 
     def front(self, metric: str) -> list[tuple[float, float]]:
-        """The same without points that another beats in rate and quality."""
+        """The same without points that another beats in cost and quality."""
         return front(self.values(metric))
 
 
@@ -125,11 +148,11 @@ def published_curves(published: Published) -> Iterator[Curve]:
             Point(p.name, p.rate_bpp, _qualities(p.model_dump()), {"source": curve.source})
             for p in curve.points
         ]
-        ordered = tuple(sorted(points, key=lambda point: point.rate_bpp))
+        ordered = tuple(sorted(points, key=lambda point: point.cost))
         yield Curve(curve.sequence, curve.codec, "published", ordered)
 
 
-def measured_curves(records: Iterable[Record]) -> list[Curve]:
+def measured_curves(records: Iterable[Record], axis: Axis = RATE) -> list[Curve]:
     """Curves of the finished points, then the averages where there is more than one sequence.
 
     Of several points of one name, such as before and after a change of a preset, the last counts,
@@ -143,10 +166,10 @@ def measured_curves(records: Iterable[Record]) -> list[Curve]:
         if record["input_digest"] != inputs[record["sequence"]]:
             continue
         kinds[record["codec"]] = record["kind"]
-        point = Point(record["point"], record["rate_bpp"], _qualities(record["quality"]), record)
+        point = Point(record["point"], axis.cost(record), _qualities(record["quality"]), record)
         found.setdefault((record["sequence"], record["codec"]), {})[point.name] = point
     curves = [
-        Curve(*names, kinds[names[1]], tuple(sorted(points.values(), key=lambda p: p.rate_bpp)))
+        Curve(*names, kinds[names[1]], tuple(sorted(points.values(), key=lambda p: p.cost)))
         for names, points in found.items()
     ]
     return curves + list(_averages(curves))
@@ -162,7 +185,7 @@ def _averages(curves: Sequence[Curve]) -> Iterator[Curve]:
         names = [n for n in by_name[0] if all(n in points for points in by_name)]
         if len(own) == len(sequences) and names:
             points = [_mean(name, [points[name] for points in by_name]) for name in names]
-            ordered = tuple(sorted(points, key=lambda point: point.rate_bpp))
+            ordered = tuple(sorted(points, key=lambda point: point.cost))
             yield Curve(AVERAGE, codec, own[0].kind, ordered)
 
 
@@ -176,7 +199,7 @@ def _mean(name: str, points: Sequence[Point]) -> Point:
             quality[metric] = _to_db(sum(1 - 10 ** (-value / 10) for value in values) / count)
         else:
             quality[metric] = sum(values) / count
-    return Point(name, sum(point.rate_bpp for point in points) / count, quality, {})
+    return Point(name, sum(point.cost for point in points) / count, quality, {})
 
 
 def _qualities(measured: Mapping[str, Any]) -> dict[str, float]:
@@ -235,3 +258,49 @@ def choose_anchor(curves: Sequence[Curve], wanted: str | None) -> str:
         raise PresetError(f"anchor {wanted!r} has no points; allowed are {', '.join(codecs)}")
     baselines = [curve.codec for curve in curves if curve.kind == "baseline"]
     return wanted or ("x265" if "x265" in codecs else (baselines or codecs)[0])
+
+
+def cost_at(curve: Sequence[tuple[float, float]], quality: float) -> float | None:
+    """Cost of a front at a quality, log-linear between its points; None outside them."""
+    for (low_cost, low), (high_cost, high) in itertools.pairwise(curve):
+        if low <= quality <= high:
+            share = (quality - low) / (high - low)
+            return low_cost * math.exp(share * math.log(high_cost / low_cost))
+    return None
+
+
+def quality_at(curve: Sequence[tuple[float, float]], cost: float) -> float | None:
+    """Quality of a front at a cost, linear in the cost's logarithm; None outside its points."""
+    for (low_cost, low), (high_cost, high) in itertools.pairwise(curve):
+        if low_cost <= cost <= high_cost:
+            return low + (high - low) * math.log(cost / low_cost) / math.log(high_cost / low_cost)
+    return None
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A point beside the anchor's curve: what the anchor costs there, and what it reaches."""
+
+    curve: Curve
+    point: Point
+    anchor_cost: float | None
+    """At the point's quality."""
+    anchor_quality: float | None
+    """At the point's cost."""
+
+
+def beside(curves: Sequence[Curve], anchor: str, metric: str) -> Iterator[Beside]:
+    """Every point that the anchor's curve on its sequence can be compared with."""
+    fronts = {curve.sequence: curve.front(metric) for curve in curves if curve.codec == anchor}
+    for curve in curves:
+        front = fronts.get(curve.sequence, [])
+        for point in curve.points if curve.codec != anchor else ():
+            if metric in point.quality:
+                found = Beside(
+                    curve,
+                    point,
+                    cost_at(front, point.quality[metric]),
+                    quality_at(front, point.cost),
+                )
+                if found.anchor_cost is not None or found.anchor_quality is not None:
+                    yield found

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nvcodec.bench import rd_plot
-from nvcodec.bench.curves import METRICS, Comparison, Curve, Point
+from nvcodec.bench.curves import METRICS, RATE, Axis, Comparison, Curve, Point
 from nvcodec.bench.results import Record
 from nvcodec.metrics.bdrate import Delta
 
@@ -38,12 +38,14 @@ def html(
     comparisons: Sequence[Comparison],
     anchor: str,
     frames: Path,
+    axis: Axis = RATE,
 ) -> str:
     """The whole page."""
     colors = rd_plot.colors(curves)
     pictures = {path.stem: _picture(path) for path in sorted(frames.glob("*.png"))}
     data = {
         "anchor": anchor,
+        "axis": {"label": axis.label, "unit": axis.unit, "delta": axis.delta},
         "metrics": METRICS,
         "curves": [
             {
@@ -87,7 +89,7 @@ def _point(point: Point) -> dict[str, Any]:
     ]
     return {
         "name": point.name,
-        "rate": point.rate_bpp,
+        "cost": point.cost,
         "quality": point.quality,
         "facts": facts,
         "key": record.get("key"),

@@ -63,7 +63,7 @@ def make_point(
         InterruptedEncodeError: it was stopped; the same call continues.
     """
     work.work.mkdir(parents=True, exist_ok=True)
-    encoded = _encode(work, on_share)
+    encoded, told = _encode(work, on_share)
     seen, coded = work.source.seen, work.coded
     decoded = work.work / work.coder.decoded_name(seen)
     own_s: list[float] = []
@@ -81,6 +81,7 @@ def make_point(
         "quality": measured.quality,
         "encode_s": encoded.elapsed_s,
         "encode_peak_bytes": encoded.peak_bytes,
+        **told,
         "decode_s": decode_s,
         "decode_frames_per_s": seen.num_frames / decode_s,
         "decode_peak_bytes": ran.peak_bytes,
@@ -92,22 +93,28 @@ def make_point(
     return point
 
 
-def _encode(work: PointWork, on_share: Callable[[float], None]) -> Ran:
-    """Encode, unless that is done already; times include those of interrupted tries."""
+def _encode(work: PointWork, on_share: Callable[[float], None]) -> tuple[Ran, dict[str, Any]]:
+    """Encode, unless that is done already, and what `nvc encode` told of it.
+
+    Times include those of interrupted tries.
+    """
     stored = work.work / ENCODED_NAME
     if stored.exists() and work.coded.exists():
-        return Ran(**json.loads(stored.read_text(encoding="utf-8")))
-    fit_s: list[float] = []
+        kept = json.loads(stored.read_text(encoding="utf-8"))
+        return Ran(**kept["ran"]), kept["told"]
+    told: dict[str, Any] = {}
 
     def on_event(event: dict[str, Any]) -> None:
         if event["event"] == "fit":
             on_share(event["step"] / event["num_steps"])
+            told["steps"] = event["step"]
+            told.update((k, event[k]) for k in ("estimated_bits", "coded_bits") if event[k])
         elif event["event"] == "done":
-            fit_s.append(event["fit_s"])
+            told["fit_s"] = event["fit_s"]
 
     ran = work.run(work.coder.encode_command(work.source, work.coded), on_event)
-    ran = Ran(max(ran.elapsed_s, *fit_s, 0.0), ran.peak_bytes)
+    ran = Ran(max(ran.elapsed_s, told.get("fit_s", 0.0)), ran.peak_bytes)
     part = stored.with_suffix(".tmp")
-    part.write_text(json.dumps(asdict(ran)), encoding="utf-8")
+    part.write_text(json.dumps({"ran": asdict(ran), "told": told}), encoding="utf-8")
     part.replace(stored)
-    return ran
+    return ran, told

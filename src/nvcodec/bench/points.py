@@ -245,7 +245,11 @@ def baseline_coders(
 
 
 def nvc_coders(
-    texts: Sequence[str], common: Sequence[str], lmbdas: Sequence[float], device: str
+    texts: Sequence[str],
+    common: Sequence[str],
+    lmbdas: Sequence[float],
+    device: str,
+    epochs: int | None = None,
 ) -> Iterator[NvcCoder]:
     """Coders of nvcodec.
 
@@ -256,6 +260,7 @@ def nvc_coders(
         lmbdas: one point each for presets whose stages have a lmbda and whose own options do not;
             without any, those that the preset names.
         device: where they run.
+        epochs: of presets whose options name none.
 
     Raises:
         PresetError: a preset or an option that cannot be used.
@@ -264,6 +269,8 @@ def nvc_coders(
         first, *own = shlex.split(text) or [""]
         curve, _, name = first.rpartition("=")
         words = [*own, *common]
+        if epochs is not None and _options(words).epochs is None:
+            words += ["--epochs", str(epochs)]
         preset = _read(name, words)
         has_lmbda = any("lmbda" in stage for stage in preset.stages)
         several = (lmbdas or preset.lmbdas) if has_lmbda and _options(words).lmbda is None else []

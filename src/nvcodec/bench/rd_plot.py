@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from nvcodec.bench.curves import METRICS, Curve
+from nvcodec.bench.curves import METRICS, RATE, Axis, Curve
 from nvcodec.errors import ToolMissingError
 
 COLORS = (
@@ -23,7 +23,9 @@ def colors(curves: Sequence[Curve]) -> dict[str, str]:
     return {codec: COLORS[n % len(COLORS)] for n, codec in enumerate(codecs)}
 
 
-def draw_all(curves: Sequence[Curve], measured: Sequence[Curve], folder: Path) -> list[Path]:
+def draw_all(
+    curves: Sequence[Curve], measured: Sequence[Curve], folder: Path, axis: Axis = RATE
+) -> list[Path]:
     """Draw every sequence in every metric that it was measured in.
 
     Raises:
@@ -41,7 +43,7 @@ def draw_all(curves: Sequence[Curve], measured: Sequence[Curve], folder: Path) -
             figure, axes = pyplot.subplots(figsize=(7, 5), layout="constrained")
             for curve in drawn:
                 _draw(axes, curve, metric, names[curve.codec])
-            axes.set(title=sequence, xlabel="bits per pixel", ylabel=title, xscale="log")
+            axes.set(title=sequence, xlabel=axis.label, ylabel=title, xscale="log")
             axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
             axes.xaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
             axes.xaxis.set_minor_formatter(ticker.NullFormatter())

@@ -12,9 +12,13 @@ from pathlib import Path
 from nvcodec.bench import page, rd_plot
 from nvcodec.bench.curves import (
     AVERAGE,
+    AXES,
     METRICS,
+    RATE,
+    Axis,
     Comparison,
     Curve,
+    beside,
     choose_anchor,
     compare,
     measured_curves,
@@ -22,7 +26,7 @@ from nvcodec.bench.curves import (
     read_published,
 )
 from nvcodec.bench.results import NAME, Record, read_records
-from nvcodec.errors import OutputError
+from nvcodec.errors import OutputError, PresetError
 from nvcodec.metrics.bdrate import Delta
 
 COLUMNS: tuple[tuple[str, Callable[[Record], object]], ...] = (
@@ -39,8 +43,8 @@ COLUMNS: tuple[tuple[str, Callable[[Record], object]], ...] = (
     ("MS-SSIM Y", lambda r: _rounded(r["quality"].get("ms_ssim_y"), 5)),
     ("VMAF", lambda r: _rounded(r["quality"].get("vmaf"), 2)),
     ("VMAF NEG", lambda r: _rounded(r["quality"].get("vmaf_neg"), 2)),
-    ("encode s", lambda r: round(r["encode_s"], 2)),
-    ("decode frames/s", lambda r: round(r["decode_frames_per_s"], 1)),
+    ("encode s", lambda r: _rounded(r["encode_s"], 2)),
+    ("decode frames/s", lambda r: _rounded(r["decode_frames_per_s"], 1)),
     ("encode MB", lambda r: _megabytes(r["encode_peak_bytes"])),
     ("decode MB", lambda r: _megabytes(r["decode_peak_bytes"])),
     ("parameters", lambda r: r.get("parameters", "")),
@@ -57,28 +61,38 @@ METHOD = (
 )
 
 
-def write_report(out: Path, published: Sequence[Path], anchor: str | None) -> list[Path]:
+def write_report(
+    out: Path, published: Sequence[Path], anchor: str | None, axis_name: str = "rate"
+) -> list[Path]:
     """Write `OUT/report`; the page comes first in the list of what was written.
+
+    Args:
+        out: the folder with the stored points.
+        published: files of printed curves to show too; only over the rate.
+        anchor: codec that the others are compared with.
+        axis_name: one of `curves.AXES`.
 
     Raises:
         PresetError: there is nothing to report, or no such anchor.
         ToolMissingError: matplotlib or bjontegaard is not installed.
         OutputError: the folder cannot be written.
     """
-    records = read_records([out / NAME])
-    curves = measured_curves(records)
+    axis, records = AXES[axis_name], read_records([out / NAME])
+    curves = measured_curves(records, axis)
     measured = list(curves)
+    if published and axis is not RATE:
+        raise PresetError(f"{published[0]}: printed curves are over the rate, not {axis.label}")
     for path in published:
         curves += published_curves(read_published(path))
     anchor = choose_anchor(curves, anchor)
     comparisons = compare(curves, anchor)
     folder = out / "report"
     texts = {
-        "report.md": markdown(records, curves, comparisons, anchor),
+        "report.md": markdown(records, curves, comparisons, anchor, axis),
         "points.csv": _csv([[name for name, _ in COLUMNS], *point_rows(records)]),
         "bd_rate.csv": _csv(_comparison_rows(comparisons, anchor)),
-        "tables.tex": latex(comparisons, anchor),
-        "index.html": page.html(records, curves, comparisons, anchor, out / "frames"),
+        "tables.tex": latex(comparisons, anchor, axis),
+        "index.html": page.html(records, curves, comparisons, anchor, out / "frames", axis),
     }
     try:
         folder.mkdir(exist_ok=True)
@@ -86,7 +100,7 @@ def write_report(out: Path, published: Sequence[Path], anchor: str | None) -> li
             (folder / name).write_text(text, encoding="utf-8")
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written: {error.strerror}") from error
-    drawn = rd_plot.draw_all(curves, measured, folder)
+    drawn = rd_plot.draw_all(curves, measured, folder, axis)
     return [folder / "index.html", *(folder / n for n in texts if n != "index.html"), *drawn]
 
 
@@ -120,6 +134,37 @@ def bd_table(comparisons: Sequence[Comparison], metric: str) -> list[list[str]]:
     return rows
 
 
+def beside_table(
+    curves: Sequence[Curve], anchor: str, metric: str, axis: Axis = RATE
+) -> list[list[str]]:
+    """Each point against the anchor's curve: its share of the anchor's cost at equal quality.
+
+    The anchor's curve is taken log-linear between its points and not beyond them.
+    """
+    title = METRICS[metric]
+    at_cost = f"{title} over {anchor}, at equal {axis.unit}"
+    rows = [
+        [
+            "sequence",
+            "codec",
+            "point",
+            title,
+            axis.unit,
+            f"share of {anchor}'s {axis.unit}",
+            at_cost,
+        ]
+    ]
+    for found in beside(curves, anchor, metric):
+        point, quality = found.point, found.point.quality[metric]
+        cost, reached = found.anchor_cost, found.anchor_quality
+        names = [found.curve.sequence, found.curve.codec, point.name]
+        numbers = [f"{quality:.2f}", f"{point.cost:.4g}"]
+        share = "" if cost is None else f"{point.cost / cost:.0%}"
+        more = "" if reached is None else f"{quality - reached:+.2f}"
+        rows.append([*names, *numbers, share, more])
+    return rows
+
+
 def speed_table(records: Iterable[Record]) -> list[list[str]]:
     """Speeds, memory and sizes of each codec, the median of its points."""
     done = [record for record in records if record["status"] == "done"]
@@ -127,9 +172,9 @@ def speed_table(records: Iterable[Record]) -> list[list[str]]:
     rows = [["codec", "points", *speeds, *sizes, "parameters", "GMAC/frame"]]
     for codec in dict.fromkeys(record["codec"] for record in done):
         own = [record for record in done if record["codec"] == codec]
-        encode = statistics.median(r["num_frames"] / r["encode_s"] for r in own)
-        decode = statistics.median(r["decode_frames_per_s"] for r in own)
-        row = [codec, str(len(own)), f"{encode:.3g}", f"{decode:.3g}"]
+        encode = _median(r["num_frames"] / r["encode_s"] for r in own if r["encode_s"])
+        decode = _median(r["decode_frames_per_s"] for r in own if r["decode_frames_per_s"])
+        row = [codec, str(len(own)), encode, decode]
         row += [_range(_megabytes(r[f"{w}_peak_bytes"]) for r in own) for w in ("encode", "decode")]
         row.append(_range(r.get("parameters", "") for r in own))
         row.append(_range(_rounded(r.get("gmac_per_frame"), 3) for r in own))
@@ -142,15 +187,18 @@ def markdown(
     curves: Sequence[Curve],
     comparisons: Sequence[Comparison],
     anchor: str,
+    axis: Axis = RATE,
 ) -> str:
     """The report as Markdown."""
-    parts = ["# Rate-distortion report", METHOD, f"## BD-rate against {anchor}"]
+    parts = ["# Rate-distortion report", METHOD, f"## {axis.delta} against {anchor}"]
     for metric, title in METRICS.items():
         table = bd_table(comparisons, metric)
         if len(table) > 1:
             parts += [f"### {title}", markdown_table(table)]
     parts += ["Overlap of the curves, as a share of the range of quality that either has:"]
     parts += [markdown_table(_overlaps(comparisons))]
+    parts += [f"## Point by point against {anchor}, by PSNR-RGB"]
+    parts += [markdown_table(beside_table(curves, anchor, "psnr_rgb_db", axis))]
     parts += ["## Speed", markdown_table(speed_table(records))]
     rows = [[str(cell) for cell in row] for row in point_rows(records)]
     parts += ["## Points", markdown_table([[name for name, _ in COLUMNS], *rows])]
@@ -180,14 +228,14 @@ def markdown_table(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([lines[0], "|" + " --- |" * len(rows[0]), *lines[1:]])
 
 
-def latex(comparisons: Sequence[Comparison], anchor: str) -> str:
+def latex(comparisons: Sequence[Comparison], anchor: str, axis: Axis = RATE) -> str:
     """BD-rates as LaTeX rows, one block for each metric."""
     blocks = []
     for metric, title in METRICS.items():
         table = bd_table(comparisons, metric)
         if len(table) > 1:
             lines = [" & ".join(_tex(cell) for cell in row) + r" \\" for row in table]
-            blocks.append("\n".join([f"% BD-rate against {anchor}, {title}", *lines]))
+            blocks.append("\n".join([f"% {axis.delta} against {anchor}, {title}", *lines]))
     return "\n\n".join(blocks) + "\n"
 
 
@@ -239,6 +287,11 @@ def _percent(difference: Delta | str | None) -> str:
 
 def _rounded(value: float | None, digits: int) -> object:
     return "" if value is None else round(value, digits)
+
+
+def _median(values: Iterable[float]) -> str:
+    known = list(values)
+    return f"{statistics.median(known):.3g}" if known else ""
 
 
 def _megabytes(count: int | None) -> object:

@@ -13,7 +13,92 @@ from nvcodec.cli import options
 from nvcodec.cli.console import LiveLine, Stopper, command_line, emit, format_time, say
 
 if TYPE_CHECKING:
-    from nvcodec.bench.runner import Plan, Run, Status
+    from nvcodec.bench.points import Coder
+    from nvcodec.bench.runner import Plan, Run, RunOptions, Status
+
+
+Paths = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PATH...",
+        help="Clips, folders of pictures, or folders of these: UVG, MCL-JCV, Xiph as they are.",
+    ),
+]
+Out = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="Where points and report are kept.")
+]
+ExperimentFile = Annotated[
+    Path | None,
+    typer.Option(
+        "-e",
+        "--experiment",
+        metavar="FILE",
+        help="Presets, lambdas, baselines and anchor from a TOML file; other options add to it.",
+    ),
+]
+Presets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-p",
+        "--preset",
+        metavar="[CURVE=]PRESET [OPTIONS]",
+        help="A preset, with options of `nvc encode` in the same word; its curve is named "
+        "after its family unless told otherwise. Repeatable.",
+    ),
+]
+Lmbdas = Annotated[
+    str,
+    typer.Option(
+        metavar="X,X,...",
+        help="One point each, for presets that have a lmbda; without, those they name.",
+    ),
+]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Of every preset.")]
+Changes = Annotated[
+    list[str] | None, typer.Option("--set", metavar="K=V", help="Change a field of every preset.")
+]
+SegmentFrames = Annotated[int | None, typer.Option(min=1, help="Longest segment of every preset.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="Of every preset.")]
+Baselines = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME,...",
+        help="x264, x265, svt-av1, vvenc, aom; none: ''. Default: the experiment's, or the "
+        "first four.",
+    ),
+]
+Rates = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=N,N,...", help="Quality points (crf, qp) of a baseline."),
+]
+Speeds = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=SPEED", help="An encoder's own preset, such as x265=slow."),
+]
+IntraPeriod = Annotated[
+    Literal["clip", "1s"],
+    typer.Option(help="Of baselines: one intra frame for the clip, or one a second."),
+]
+DatasetName = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Only its sequences, and what is known of them."),
+]
+Jobs = Annotated[int, typer.Option(min=1, help="Points at once.")]
+PublishedFiles = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="FILE", help="Published curves to draw too (JSON). Repeatable."),
+]
+NoReport = Annotated[bool, typer.Option("--no-report", help="Only measure.")]
+NoPictures = Annotated[
+    bool, typer.Option("--no-pictures", help="Keep no frames for the report's page.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="List what would be measured, and how long it takes.")
+]
+AxisName = Annotated[
+    Literal["rate", "seconds"], typer.Option("--axis", help="What quality is drawn over.")
+]
+DEFAULT_BASELINES = ("x264", "x265", "svt-av1", "vvenc")
 
 
 class _RunsByDefault(TyperGroup):
@@ -34,77 +119,28 @@ app = typer.Typer(
 
 @app.command()
 def run(
-    paths: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="PATH...",
-            help="Clips, folders of pictures, or folders of these: UVG, MCL-JCV, Xiph as they are.",
-        ),
-    ],
-    out: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="Where points and report are kept.")
-    ],
-    preset: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-p",
-            "--preset",
-            metavar="[CURVE=]PRESET [OPTIONS]",
-            help="A preset, with options of `nvc encode` in the same word; its curve is named "
-            "after its family unless told otherwise. Repeatable.",
-        ),
-    ] = None,
-    lmbdas: Annotated[
-        str,
-        typer.Option(
-            metavar="X,X,...",
-            help="One point each, for presets that have a lmbda; without, those they name.",
-        ),
-    ] = "",
-    epochs: Annotated[int | None, typer.Option(min=1, help="Of every preset.")] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="K=V", help="Change a field of every preset."),
-    ] = None,
-    segment_frames: Annotated[
-        int | None, typer.Option(min=1, help="Longest segment of every preset.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of every preset.")] = None,
+    paths: Paths,
+    out: Out,
+    experiment: ExperimentFile = None,
+    preset: Presets = None,
+    lmbdas: Lmbdas = "",
+    epochs: Epochs = None,
+    set_: Changes = None,
+    segment_frames: SegmentFrames = None,
+    seed: Seed = None,
     device: options.Device = "auto",
-    baselines: Annotated[
-        str,
-        typer.Option(metavar="NAME,...", help="x264, x265, svt-av1, vvenc, aom; none: ''."),
-    ] = "x264,x265,svt-av1,vvenc",
-    rates: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=N,N,...", help="Quality points (crf, qp) of a baseline."),
-    ] = None,
-    baseline_speed: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=SPEED", help="An encoder's own preset, such as x265=slow."),
-    ] = None,
-    intra_period: Annotated[
-        Literal["clip", "1s"],
-        typer.Option(help="Of baselines: one intra frame for the clip, or one a second."),
-    ] = "clip",
-    dataset: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Only its sequences, and what is known of them."),
-    ] = None,
+    baselines: Baselines = None,
+    rates: Rates = None,
+    baseline_speed: Speeds = None,
+    intra_period: IntraPeriod = "clip",
+    dataset: DatasetName = None,
     frames: options.Frames = None,
     scale: options.Scale = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Points at once.")] = 1,
-    points: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="Published curves to draw too (JSON). Repeatable."),
-    ] = None,
-    no_report: Annotated[bool, typer.Option("--no-report", help="Only measure.")] = False,
-    no_pictures: Annotated[
-        bool, typer.Option("--no-pictures", help="Keep no frames for the report's page.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="List what would be measured, and how long it takes.")
-    ] = False,
+    jobs: Jobs = 1,
+    points: PublishedFiles = None,
+    no_report: NoReport = False,
+    no_pictures: NoPictures = False,
+    dry_run: DryRun = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -112,6 +148,57 @@ def run(
 
     Finished points are kept: the same command continues, and more presets or clips can be added.
     """
+    from nvcodec.bench.experiments import Experiment, read_experiment
+    from nvcodec.bench.points import baseline_coders, nvc_coders
+    from nvcodec.bench.runner import RunOptions
+
+    asked = read_experiment(experiment) if experiment else Experiment(baselines=DEFAULT_BASELINES)
+    words = {"epochs": epochs, "segment-frames": segment_frames, "seed": seed}
+    coders = [
+        *baseline_coders(
+            asked.baselines if baselines is None else _names(baselines),
+            {name: _numbers(text, int) for name, text in _pairs(rates, "--rates")},
+            dict(_pairs(baseline_speed, "--baseline-speed")),
+            is_intra_each_second=intra_period == "1s",
+        ),
+        *nvc_coders(
+            [*asked.presets, *(preset or [])],
+            _common(words, set_ or []),
+            _numbers(lmbdas, float) or asked.lmbdas,
+            device,
+            asked.epochs,
+        ),
+    ]
+    if not coders:
+        raise typer.BadParameter("neither a preset nor a baseline is given")
+    todo = _planned(paths, out, coders, options.frame_range(frames), scale, dataset)
+    if dry_run:
+        _list(todo, jobs, json)
+        return
+    threads = max(1, _cores() // jobs) if jobs > 1 else None
+    num_failed = _measure(todo, out, RunOptions(jobs, threads, not no_pictures), json, quiet)
+    if not no_report and num_failed < len(todo.todos) + todo.num_done:
+        _report(out, points or [], asked.anchor, asked.axis, json, quiet)
+    if num_failed:
+        say(f"nvc: {num_failed} points failed; {out / 'results.jsonl'} says why")
+        raise typer.Exit(1)
+
+
+def _common(words: dict[str, int | None], changes: list[str]) -> list[str]:
+    """Options of `nvc encode` that every preset gets."""
+    common = [w for k, v in words.items() if v is not None for w in (f"--{k}", str(v))]
+    return common + [word for change in changes for word in ("--set", change)]
+
+
+def _planned(
+    paths: list[str],
+    out: Path,
+    coders: "list[Coder]",
+    frames: slice | None,
+    scale: str | None,
+    dataset: str | None,
+) -> "Plan":
+    """What is to be measured: sequences are looked at, stored points left out."""
     from nvcodec.bench.datasets import (
         SequenceOptions,
         check_known,
@@ -119,58 +206,38 @@ def run(
         load_dataset,
         survey,
     )
-    from nvcodec.bench.points import baseline_coders, nvc_coders
-    from nvcodec.bench.results import NAME, Results, read_records
-    from nvcodec.bench.runner import Run, RunOptions, plan
-    from nvcodec.errors import InterruptedEncodeError
+    from nvcodec.bench.results import NAME, read_records
+    from nvcodec.bench.runner import plan
 
-    settings = SequenceOptions(options.frame_range(frames), options.picture_size(scale))
-    common: list[str] = []
-    for name, value in (("epochs", epochs), ("segment-frames", segment_frames), ("seed", seed)):
-        common += [f"--{name}", str(value)] if value is not None else []
-    common += [word for change in set_ or [] for word in ("--set", change)]
-    coders = [
-        *baseline_coders(
-            _names(baselines),
-            {name: _numbers(text, int) for name, text in _pairs(rates, "--rates")},
-            dict(_pairs(baseline_speed, "--baseline-speed")),
-            is_intra_each_second=intra_period == "1s",
-        ),
-        *nvc_coders(preset or [], common, _numbers(lmbdas, float), device),
-    ]
-    if not coders:
-        raise typer.BadParameter("neither a preset nor a baseline is given")
     known = load_dataset(dataset) if dataset else None
-    clips = []
-    for clip in find_sequences(paths, settings, known):
-        clips.append((clip, survey(clip)))
+    sequences = []
+    for one in find_sequences(paths, SequenceOptions(frames, options.picture_size(scale)), known):
+        sequences.append((one, survey(one)))
         if known is not None:
-            check_known(*clips[-1], known)
+            check_known(*sequences[-1], known)
     stored = read_records([out / NAME]) if (out / NAME).exists() else []
-    todo = plan(out, clips, coders, stored)
+    todo = plan(out, sequences, coders, stored)
     for name, why in todo.missing.items():
         say(f"nvc: baseline {name} left out: {why}")
-    if dry_run:
-        _list(todo, jobs, json)
-        return
+    return todo
+
+
+def _measure(todo: "Plan", out: Path, how: "RunOptions", json: bool, quiet: bool) -> int:
+    """Measure what is planned, stoppable; gives the number of failed points."""
+    from nvcodec.bench.results import Results
+    from nvcodec.bench.runner import Run
+    from nvcodec.errors import InterruptedEncodeError
+
     results = Results(out)
-    cores = _cores()
-    threads = max(1, cores // jobs) if jobs > 1 else None
-    running = Run(todo, results, out, RunOptions(jobs, threads, not no_pictures))
     stopper = Stopper()
     try:
         with stopper.listening(), LiveLine(quiet or json) as line:
-            num_failed = _work(running, stopper, line, json, quiet)
+            return _work(Run(todo, results, out, how), stopper, line, json, quiet)
     except InterruptedEncodeError as error:
         say(f"nvc: continue with: {command_line()}")
         raise typer.Exit(stopper.exit_code) from error
     finally:
         results.close()
-    if not no_report and any(record["status"] == "done" for record in results.records):
-        _report(out, points or [], None, json, quiet)
-    if num_failed:
-        say(f"nvc: {num_failed} points failed; {results.path} says why")
-        raise typer.Exit(1)
 
 
 @app.command()
@@ -180,15 +247,13 @@ def report(
         str | None,
         typer.Option(help="Codec that the others are compared with; x265 where it is there."),
     ] = None,
-    points: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="Published curves to draw too (JSON). Repeatable."),
-    ] = None,
+    axis: AxisName = "rate",
+    points: PublishedFiles = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Redo plots, tables and page from the stored points."""
-    _report(out, points or [], anchor, json, quiet)
+    _report(out, points or [], anchor, axis, json, quiet)
 
 
 def _work(running: "Run", stopper: Stopper, line: LiveLine, json: bool, quiet: bool) -> int:
@@ -225,26 +290,28 @@ def _outcome(record: dict[str, Any]) -> str:
 
 def _list(todo: "Plan", jobs: int, json: bool) -> None:
     """What would be measured."""
-    for job in todo.todos:
-        command = job.coder.shown(job.source)
+    for one in todo.todos:
+        command = one.coder.shown(one.source)
         if json:
-            names = {"sequence": job.source.clip.label, "codec": job.coder.codec}
-            record = {**names, "point": job.coder.point, "command": command}
-            emit({"event": "job", **record, "predicted_s": job.guess_s})
+            names = {"sequence": one.source.clip.label, "codec": one.coder.codec}
+            record = {**names, "point": one.coder.point, "command": command}
+            emit({"event": "job", **record, "predicted_s": one.guess_s})
         else:
-            basis = "" if job.is_measured else " (a guess)"
-            print(f"{job.source.clip.label}: about {format_time(job.guess_s)}{basis}: {command}")
-    total = sum(job.guess_s for job in todo.todos) / jobs
+            basis = "" if one.is_measured else " (a guess)"
+            print(f"{one.source.clip.label}: about {format_time(one.guess_s)}{basis}: {command}")
+    total = sum(one.guess_s for one in todo.todos) / jobs
     say(
         f"nvc: {len(todo.todos)} points to measure, about {format_time(total)} of encoding; "
         f"{todo.num_done} are there already"
     )
 
 
-def _report(out: Path, points: Sequence[Path], anchor: str | None, json: bool, quiet: bool) -> None:
+def _report(
+    out: Path, points: Sequence[Path], anchor: str | None, axis: str, json: bool, quiet: bool
+) -> None:
     from nvcodec.bench.report import write_report
 
-    written = write_report(out, points, anchor)
+    written = write_report(out, points, anchor, axis)
     if json:
         emit({"event": "report", "files": [str(path) for path in written]})
     elif not quiet:
