@@ -11,9 +11,8 @@ import sys
 import numpy as np
 
 from nvcodec.coding.parameters import QuantizedTensor
-from nvcodec.container.header import DEFAULT_LIMITS
 from nvcodec.container.reader import NvcReader
-from nvcodec.segment_decoder import build_checked, unpack_segment
+from nvcodec.segment_values import unpack_segment
 
 
 def entropy_bits(values: np.ndarray) -> float:
@@ -27,8 +26,7 @@ def main() -> None:
     coded, entropy, count = 0, 0.0, 0
     with NvcReader(sys.argv[1]) as reader:
         for segment in reader.segments():
-            network = build_checked(reader.head, segment.num_frames, DEFAULT_LIMITS)
-            for tensor in unpack_segment(reader.head, segment, network).tensors:
+            for tensor in unpack_segment(reader.head, segment).tensors:
                 count += tensor.spec.num_values
                 if not isinstance(tensor, QuantizedTensor):
                     continue

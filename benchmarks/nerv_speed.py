@@ -41,7 +41,7 @@ def write_unfitted(path: Path, preset: Preset, size: tuple[int, int], num_frames
     shape = VideoShape(num_frames, info.height, info.width, 3)
     network = build(preset.representation_config, shape)
     values = dict(network.named_parameters())
-    fitted = [Parameter(s, values[s.name].detach().numpy()) for s in network.parameter_specs()]
+    fitted = [Parameter(s, values[s.name].detach().numpy()) for s in network.specs]
     coded = load_scheme(preset.scheme).quantize(fitted)
     write_file(path, info, preset, coded, num_frames)
     return network.config.num_parameters(shape)

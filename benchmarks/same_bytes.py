@@ -7,7 +7,7 @@
 Both encode the tiny presets of the tests on small clips of every kind of samples, and the embedded
 clip with a preset of each family, one thread, seed 0; each once in one go and once stopped twice
 and continued by other processes. Compared are the files, the frames that each checkout decodes from
-its own, and what both make of the golden files of this one. `--pixels` compares the frames alone,
+its own, those of golden files among them. `--pixels` compares the frames alone,
 for a change that alters bytes on purpose.
 """
 
@@ -120,7 +120,7 @@ def run_part(part: int, folder: Path, clips: Path, checkout: Path, quick: bool) 
                 "frames": frames_hash(one),
             }
     if part == len(STOPS):
-        for path in sorted((ROOT / "tests" / "golden").glob("*.nvc")):
+        for path in sorted((checkout / "tests" / "golden").glob("*.nvc")):
             found[f"golden {path.stem}"] = {"frames": frames_hash(path)}
     return found
 

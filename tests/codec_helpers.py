@@ -114,12 +114,11 @@ torch.set_num_threads(int(sys.argv[2]))
 torch.backends.mkldnn.enabled = sys.argv[3] == "True"
 from nvcodec.container.header import DEFAULT_LIMITS
 from nvcodec.decoder import Decoder
-from nvcodec.segment_decoder import build_checked, unpack_segment
+from nvcodec.segment_values import unpack_segment
 with Decoder(sys.argv[1], device="cpu", precision="fp32") as decoder:
     digests = []
     for _, segment in decoder.segments():
-        network = build_checked(decoder.head, segment.num_frames, DEFAULT_LIMITS)
-        digests.append(unpack_segment(decoder.head, segment, network).digest().hex())
+        digests.append(unpack_segment(decoder.head, segment).digest().hex())
 with Decoder(sys.argv[1], device="cpu", precision="fp32") as decoder:
     print(json.dumps([digests, [frame.tolist() for frame in decoder]]))
 """

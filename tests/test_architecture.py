@@ -29,11 +29,12 @@ ALLOWED = {
     "container": HELPERS | {"video"},
     "representations": LOW,
     "fitting": FORMAT | {"representations"},
-    "segment_decoder": FORMAT | {"metrics", "representations"},
-    "decoder": FORMAT | {"metrics", "representations", "segment_decoder"},
+    "segment_values": FORMAT | {"representations"},
+    "segment_decoder": FORMAT | {"representations", "segment_values"},
+    "decoder": FORMAT | {"representations", "segment_values", "segment_decoder"},
     "presets": FORMAT | {"metrics", "representations", "fitting"},
 }
-ALLOWED["job"] = ALLOWED["presets"] | {"decoder", "presets", "segment_decoder"}
+ALLOWED["job"] = ALLOWED["presets"] | {"decoder", "presets", "segment_decoder", "segment_values"}
 ALLOWED["encode_types"] = ALLOWED["segment_encoder"] = ALLOWED["time_budget"] = ALLOWED["job"]
 ALLOWED["encoder"] = ALLOWED["job"] | {"job", "encode_types", "segment_encoder", "time_budget"}
 ALLOWED["distributed"] = ALLOWED["bench"] = ALLOWED["encoder"] | {"encoder", "distributed"}
@@ -102,6 +103,7 @@ def test_nobody_imports_what_another_folder_keeps_private():
     [
         ("nvcodec, nvcodec.container.reader, nvcodec.coding.schemes.arithmetic", "torch"),
         ("nvcodec.cli.app, nvcodec.job, nvcodec.presets, nvcodec.video", "torch"),
+        ("nvcodec.segment_values, nvcodec.representations.configs.hinerv", "torch"),
         ("nvcodec.decoder", "nvcodec.fitting"),
     ],
 )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nvcodec import segment_decoder
+from nvcodec import segment_decoder, segment_values
 from nvcodec.container.header import DEFAULT_LIMITS, Head
 from nvcodec.decoder import Decoder
 from nvcodec.errors import LimitError, MalformedError
@@ -11,7 +11,7 @@ from nvcodec.errors import LimitError, MalformedError
 
 def test_a_frame_too_large_for_its_budget_is_rendered_in_bands(encoded, monkeypatch):
     whole = np.stack(list(Decoder(encoded, device="cpu")))
-    monkeypatch.setattr(segment_decoder, "BAND_BYTES", 1000)
+    monkeypatch.setattr(segment_values, "BAND_BYTES", 1000)
     with Decoder(encoded, device="cpu") as video:
         coded = next(video.reader.segments())
         segment = segment_decoder.SegmentDecoder(video.head, coded, video.device)
@@ -36,7 +36,7 @@ def test_memory_that_bands_do_not_save_is_counted(side, changes):
     }  # fmt: skip
     head = Head(width=side, height=side, representation=table, scheme={"kind": "hierarchical"})
     with pytest.raises(LimitError, match="bytes of memory"):
-        segment_decoder.build_checked(head, 1, DEFAULT_LIMITS)
+        segment_values.check_limits(head, 1, DEFAULT_LIMITS)
 
 
 def test_absurd_numbers_of_knots_are_malformed():
@@ -44,4 +44,4 @@ def test_absurd_numbers_of_knots_are_malformed():
     table |= {"depths": [1], "expansions": [1], "grid_frames": "9" * 4299}
     head = Head(width=64, height=64, representation=table, scheme={"kind": "hierarchical"})
     with pytest.raises(MalformedError, match="grid_frames"):
-        segment_decoder.build_checked(head, 1, DEFAULT_LIMITS)
+        segment_values.check_limits(head, 1, DEFAULT_LIMITS)

@@ -13,7 +13,8 @@ from typing import Any
 from gpu_measurements.work import Point, Work, run_nvc, seconds_each
 from nerv_speed import forward_fps, write_unfitted
 from nvcodec.decoder import Decoder
-from nvcodec.segment_decoder import SegmentDecoder, build_checked, unpack_segment
+from nvcodec.segment_decoder import SegmentDecoder
+from nvcodec.segment_values import unpack_segment
 
 SIZES = {"720p": (1280, 720), "1080p": (1920, 1080)}
 PRESETS = ("hinerv-xxs", "hinerv-s", "nvrc-s1", "nvrc-s2", "nerv-s")
@@ -41,8 +42,7 @@ def measure(work: Work, name: str, size: str) -> dict[str, Any]:
     device = work.device.type
     with Decoder(path, device=device, precision="fp16") as video:
         ((_, coded),) = video.segments()
-        network = build_checked(video.head, num_frames, video.limits)
-        unpack_s = _seconds(lambda: unpack_segment(video.head, coded, network))
+        unpack_s = _seconds(lambda: unpack_segment(video.head, coded, video.limits))
         decoder = SegmentDecoder(video.head, coded, video.device, "fp16", video.limits)
     forward = forward_fps(decoder, num_frames, passes=2)
     pixels_s = seconds_each(

@@ -16,25 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nvcodec.container.chunk_payloads import CodedSegment
-from nvcodec.container.header import DEFAULT_LIMITS, Head, Limits
+from nvcodec.container.header import DEFAULT_LIMITS, Limits
 from nvcodec.container.reader import NvcReader
-from nvcodec.errors import (
-    ChecksumError,
-    MalformedError,
-    UnsupportedVideoError,
-    VideoError,
-)
-from nvcodec.segment_decoder import (
-    Precision,
-    SegmentDecoder,
-    representation_config,
-    select_device,
-)
+from nvcodec.errors import ChecksumError, MalformedError, VideoError
+from nvcodec.segment_decoder import Precision, SegmentDecoder, select_device
+from nvcodec.segment_values import check_conversion, representation_config
 from nvcodec.segments import Segment
-from nvcodec.video.color import (
-    luma_weights,
-)
-from nvcodec.video.info import Chroma, Planes, VideoInfo
+from nvcodec.video.info import Planes
 
 
 class Decoder:
@@ -88,7 +76,7 @@ class Decoder:
             self.head = self.reader.head
             representation_config(self.head)
             self.info = self.head.to_video_info()
-            _check_conversion(self.head, self.info)
+            check_conversion(self.head)
             if clip is not None:
                 self._choose(clip)
         except BaseException:
@@ -219,15 +207,3 @@ class Decoder:
         return Segment(
             max(self.start, first_frame), stop if self.stop is None else min(self.stop, stop)
         )
-
-
-def _check_conversion(head: Head, info: VideoInfo) -> None:
-    """Refuse pixels that no rule turns into the samples of the source."""
-    if head.color == "rgb" and info.chroma is Chroma.GRAY:
-        raise MalformedError("HEAD: color rgb with chroma gray, allowed: gray")
-    if info.chroma in (Chroma.GRAY, Chroma.RGB):
-        return
-    try:
-        luma_weights(info.color)
-    except UnsupportedVideoError as error:
-        raise MalformedError(f"HEAD: {error}") from error

@@ -55,8 +55,9 @@ from nvcodec.job import (
 from nvcodec.metrics.quality import QualityMeter
 from nvcodec.presets import Preset, PresetColor
 from nvcodec.representations import build
-from nvcodec.segment_decoder import SegmentDecoder, build_checked, segment_shape, select_device
+from nvcodec.segment_decoder import SegmentDecoder, select_device
 from nvcodec.segment_encoder import encode_segment, predicted_bytes, predicted_memory_bytes
+from nvcodec.segment_values import check_limits, representation_config, segment_shape
 from nvcodec.segments import Segment, plan_segments
 from nvcodec.time_budget import TimeBudget, measuring_s
 from nvcodec.video import VideoReader, open_videos
@@ -344,8 +345,8 @@ class _Encoding:
 
     def _announce(self, head: Head, number: int, segment: Segment, is_resumed: bool) -> None:
         """Say what is to be expected, and refuse what no decoder would take."""
-        representation = build_checked(head, segment.num_frames, self.settings.limits)
-        config, shape = representation.config, representation.shape
+        check_limits(head, segment.num_frames, self.settings.limits)
+        config, shape = representation_config(head), segment_shape(head, segment.num_frames)
         self.on_event(
             SegmentStarted(
                 number=number,
@@ -355,7 +356,7 @@ class _Encoding:
                 macs_per_frame=config.macs_per_frame(shape),
                 predicted_bytes=predicted_bytes(self.preset, shape),
                 memory_bytes=predicted_memory_bytes(
-                    self.preset, representation, self.video.info.frame_bytes
+                    self.preset, shape, self.video.info.frame_bytes
                 ),
                 is_resumed=is_resumed,
             )

@@ -21,8 +21,7 @@ from nvcodec.fitting.loop import FitRecord, Fitting
 from nvcodec.fitting.stages import load_stage
 from nvcodec.presets import Preset
 from nvcodec.representations import build
-from nvcodec.representations.representation import Representation
-from nvcodec.segment_decoder import memory_bytes
+from nvcodec.segment_values import memory_bytes
 from nvcodec.video.info import VideoShape
 
 BITS_PER_SPARSE_PARAMETER = 1.2  # weightstep-mlp-two-stage
@@ -122,21 +121,19 @@ def predicted_bytes(preset: Preset, shape: VideoShape) -> int:
     return round((num_bits + num_sparse * BITS_PER_SPARSE_PARAMETER) / 8)
 
 
-def predicted_memory_bytes(
-    preset: Preset, representation: Representation[Any], frame_bytes: int
-) -> int:
+def predicted_memory_bytes(preset: Preset, shape: VideoShape, frame_bytes: int) -> int:
     """Memory that fitting takes: parameters with their moments, activations, pixels and frames.
 
     Args:
         preset: what is to be fitted.
-        representation: of the segment, with values or without.
+        shape: of the segment's samples.
         frame_bytes: size of one frame in the samples of its source.
     """
-    config, shape, fitting = representation.config, representation.shape, preset.fitting
+    config, fitting = preset.representation_config, preset.fitting
     batch = 1 if fitting.get("patch_size") else fitting.get("batch_size", 1)
     activations = 10 * batch * config.activations_per_frame(shape) * 4
     pixels = shape.height * shape.width * shape.channels + frame_bytes
-    decoding = memory_bytes(representation, load_scheme(preset.scheme))
+    decoding = memory_bytes(config, shape, load_scheme(preset.scheme))
     moments = 8 * config.num_parameters(shape)
     total: int = decoding + moments + activations + shape.num_frames * pixels
     return total

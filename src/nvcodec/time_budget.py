@@ -11,7 +11,7 @@ from nvcodec.coding.scheme import Scheme
 from nvcodec.fitting.loop import EVALUATION_FRAMES
 from nvcodec.metrics.quality import QualityMeter
 from nvcodec.representations.representation import Representation
-from nvcodec.segment_decoder import band_height
+from nvcodec.segment_values import band_height
 from nvcodec.segments import Segment
 from nvcodec.video.info import Planes, VideoInfo
 
@@ -50,15 +50,16 @@ def measuring_s(
     parameters = dict(representation.named_parameters())
     values = [
         Parameter(spec, parameters[spec.name].detach().float().cpu().numpy())
-        for spec in representation.parameter_specs()
+        for spec in representation.specs
     ]
     scheme.pack(scheme.quantize(values))
     coding_s = time.monotonic() - started
     first = torch.zeros(1, dtype=torch.int64, device=next(representation.parameters()).device)
+    band = band_height(representation.config, representation.shape)
     for _ in range(2):  # the first time takes longer
         started = time.monotonic()
         with torch.inference_mode():
-            representation.render(first, band_height(representation)).cpu()
+            representation.render(first, band).cpu()
         render_s = time.monotonic() - started
         QualityMeter(info).add(frame, frame)
         frame_s = time.monotonic() - started

@@ -69,7 +69,7 @@ def test_pruning_by_sensitivity_changes_the_picture_less():
         state = FitState(nerv, load_scheme({"kind": "huffman"}))
         table = {"kind": "prune", "epochs": 1, "ratio": 0.4, "ratio_of": "prunable", "score": score}
         load_stage(table).prepare(state)
-        names = nerv.prunable_parameters()
+        names = [spec.name for spec in nerv.specs if spec.is_prunable]
         kept = sum(float(state.masks[name].sum()) for name in names)
         assert kept == pytest.approx(0.6 * sum(state.masks[n].numel() for n in names), abs=1)
         after = functional_call(nerv, state.masked(), (patches,)).detach()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from nvcodec.coding.parameters import Role
+from nvcodec.coding.parameters import ParameterSpec, Role
 from nvcodec.coding.quantizer import quantize, symmetric_quant_scale
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.fitting.relaxations import symmetric_dequantized
@@ -22,11 +22,11 @@ class TwoLayers(torch.nn.Module):
         self.narrow = torch.nn.Parameter(torch.tensor([[0.1, -0.2], [0.3, -0.4]]))
         self.bias = torch.nn.Parameter(torch.zeros(4))
 
-    def prunable_parameters(self) -> list[str]:
-        return ["wide", "narrow"]
-
-    def parameter_roles(self) -> dict[str, Role]:
-        return {"wide": Role.WEIGHT, "narrow": Role.WEIGHT, "bias": Role.BIAS}
+        self.specs = [
+            ParameterSpec("wide", (4, 4), Role.WEIGHT, is_prunable=True),
+            ParameterSpec("narrow", (2, 2), Role.WEIGHT, is_prunable=True),
+            ParameterSpec("bias", (4,), Role.BIAS),
+        ]
 
 
 def test_prune_takes_the_smallest_scores_over_all_tensors():

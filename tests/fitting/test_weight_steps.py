@@ -53,7 +53,7 @@ def make(
 def decoded(fitting):
     """Sections, and the network as a decoder has it."""
     coded = fitting.scheme.quantize(fitting.parameters())
-    specs = fitting.state.representation.parameter_specs()
+    specs = fitting.state.representation.specs
     sections = fitting.scheme.pack(coded)
     again = fitting.scheme.unpack(sections, specs)
     assert again.digest() == coded.digest()
@@ -112,7 +112,7 @@ def test_turns_of_sampled_pixels():
 
 def test_a_finished_frame_does_not_change_any_more():
     fitting = make([*ANCHOR, STEPS])
-    steps = fitting.state.representation.steps[2]
+    steps = fitting.state.representation.step[2]
     held = []
     begin = fitting.stages[2].begin_step
 
@@ -221,10 +221,10 @@ def test_a_single_stage_ends_with_bins_for_the_anchor_it_fitted():
 def test_steps_of_a_segment_before_do_not_remain():
     fitting = make([*ANCHOR, STEPS], time_limit_s=1e-3)
     with torch.no_grad():
-        for steps in fitting.state.representation.steps:
+        for steps in fitting.state.representation.step:
             steps.fill_(0.25)
     list(fitting.run())
-    assert not any(steps[1:].any() for steps in fitting.state.representation.steps)
+    assert not any(steps[1:].any() for steps in fitting.state.representation.step)
 
 
 def test_the_cosine_domain_has_a_widest_layer():

@@ -20,7 +20,7 @@ from nvcodec.metrics.quality import QualityMeter
 from nvcodec.presets import load_preset
 from nvcodec.representations import build, load_config
 from nvcodec.representations.representation import Patches
-from nvcodec.segment_decoder import build_checked, unpack_segment
+from nvcodec.segment_values import unpack_segment
 from nvcodec.video import open_video
 from nvcodec.video.info import VideoShape
 
@@ -56,11 +56,7 @@ def decoded_digests(path: Path, device: str) -> list[bytes]:
     """Of the integers that a decoder on `device` gets."""
     with Decoder(path, device=device) as decoder:
         return [
-            unpack_segment(
-                decoder.head,
-                segment,
-                build_checked(decoder.head, segment.num_frames, decoder.limits),
-            ).digest()
+            unpack_segment(decoder.head, segment, decoder.limits).digest()
             for _, segment in decoder.segments()
         ]
 

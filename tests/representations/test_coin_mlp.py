@@ -42,7 +42,7 @@ def test_counts_by_formula(table, count):
 
 def test_siren_starts_with_its_bounds():
     network = make(SIREN)
-    first, *hidden = (layer.weight for layer in network.layers)
+    first, *hidden = (layer.weight for layer in network.layer)
     assert 0.9 / 3 < first.abs().max() <= 1 / 3
     bound = math.sqrt(6 / 24) / 30
     for weight in hidden:
@@ -52,10 +52,10 @@ def test_siren_starts_with_its_bounds():
 def test_a_sine_layer_by_hand():
     network = make({**SIREN, "axes": "yx", "width": 1, "layers": 1}, VideoShape(1, 2, 2, 1))
     with torch.no_grad():
-        network.layers[0].weight.copy_(torch.tensor([[0.02, 0.01]]))  # of y and x
-        network.layers[0].bias.fill_(0.005)
-        network.layers[1].weight.fill_(2.0)
-        network.layers[1].bias.fill_(0.1)
+        network.layer[0].weight.copy_(torch.tensor([[0.02, 0.01]]))  # of y and x
+        network.layer[0].bias.fill_(0.005)
+        network.layer[1].weight.fill_(2.0)
+        network.layer[1].bias.fill_(0.1)
         pixels = network.render(torch.tensor([0]))[0, :, :, 0]
     # Centres are at -1/2 and 1/2: the pixel below on the left is at y = 1/2, x = -1/2.
     phase = 30 * (0.02 * 0.5 - 0.01 * 0.5 + 0.005)

@@ -55,7 +55,7 @@ def test_frames_do_not_depend_on_their_batch(network):
 
 
 def test_every_parameter_has_one_role(network):
-    roles = network.parameter_roles()
+    roles = {spec.name: spec.role for spec in network.specs}
     assert list(roles) == [name for name, _ in network.named_parameters()]
     assert all(isinstance(role, Role) for role in roles.values())
 
@@ -63,13 +63,13 @@ def test_every_parameter_has_one_role(network):
 def test_sizes_are_known_before_anything_is_allocated(config):
     with torch.device("meta"):
         network = build(config, SHAPE)
-    assert sum(s.num_values for s in network.parameter_specs()) == config.num_parameters(SHAPE)
+    assert sum(s.num_values for s in network.specs) == config.num_parameters(SHAPE)
 
 
 def test_resolved_settings_build_the_same_network(config):
     resolved = config.resolve(SHAPE.height, SHAPE.width)
     again = load_config(resolved.model_dump(mode="json", exclude_none=True))
-    assert build(again, SHAPE).parameter_specs() == build(config, SHAPE).parameter_specs()
+    assert build(again, SHAPE).specs == build(config, SHAPE).specs
 
 
 def gradient_video() -> torch.Tensor:
@@ -101,10 +101,10 @@ def test_every_scheme_brings_the_network_back(network, kind):
     scheme = load_scheme({"kind": kind})
     parameters = [
         Parameter(spec, p.detach().numpy())
-        for spec, p in zip(network.parameter_specs(), network.parameters(), strict=True)
+        for spec, p in zip(network.specs, network.parameters(), strict=True)
     ]
     coded = scheme.quantize(parameters)
-    decoded = scheme.unpack(scheme.pack(coded), network.parameter_specs())
+    decoded = scheme.unpack(scheme.pack(coded), network.specs)
     assert decoded.digest() == coded.digest()
     with torch.no_grad():
         before = network.render(torch.arange(4))

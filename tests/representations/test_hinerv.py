@@ -10,7 +10,7 @@ from nvcodec.representations import build, load_config
 from nvcodec.representations.configs.hinerv import plan_paddings
 from nvcodec.representations.representation import Patches
 from nvcodec.representations.strides import plan_strides
-from nvcodec.segment_decoder import memory_bytes
+from nvcodec.segment_values import memory_bytes
 from nvcodec.video.info import VideoShape
 
 BUNNY = VideoShape(132, 720, 1280, 3)
@@ -68,7 +68,7 @@ def small_network(height: int, width: int, **settings):
     network = build(load_config(table), VideoShape(5, height, width, 3))
     with torch.no_grad():
         for name, parameter in network.named_parameters():
-            if parameter.ndim == 1 or ".levels." in name:
+            if parameter.ndim == 1 or ".grid." in name or ".local." in name:
                 parameter.uniform_(-0.5, 0.5)
     return network
 
@@ -112,23 +112,23 @@ def test_a_bad_patch_size_is_refused_with_the_legal_ones():
 
 def test_roles_and_prunable_parameters():
     network = small_network(180, 320)
-    roles = {name: role.value for name, role in network.parameter_roles().items()}
-    assert roles["base.grids.levels.0"] == roles["stages.0.local.levels.2"] == "grid"
-    assert roles["base.stem.bias"] == roles["stages.1.encoding.bias"] == "bias"
-    assert roles["stages.0.blocks.0.depthwise.weight"] == "weight"
-    prunable = network.prunable_parameters()
+    roles = {spec.name: spec.role.value for spec in network.specs}
+    assert roles["base.grid.0"] == roles["block.0.local.2"] == "grid"
+    assert roles["base.stem.bias"] == roles["block.1.encoding.bias"] == "bias"
+    assert roles["block.0.conv.0.depthwise.weight"] == "weight"
+    prunable = [spec.name for spec in network.specs if spec.is_prunable]
     assert "base.stem.weight" in prunable
     assert "head.weight" in prunable
-    assert not any("encoding" in name or "levels" in name for name in prunable)
+    assert not any("encoding" in name or "grid" in name or "local" in name for name in prunable)
 
 
 def test_hidden_widths_follow_the_output_and_shortcuts_need_equal_widths():
     network = small_network(180, 320)
-    first = network.stages[1].blocks[0]  # 16 -> 8 channels, expansion 4 of the output
+    first = network.block[1].conv[0]  # 16 -> 8 channels, expansion 4 of the output
     assert first.expand.weight.shape == (32, 16)
     assert first.project.weight.shape == (8, 32)
     assert not first.shortcut
-    assert network.stages[1].blocks[1].shortcut
+    assert network.block[1].conv[1].shortcut
     assert first.expand.bias is None
     assert network.head.bias is not None
 
@@ -161,7 +161,7 @@ def test_the_second_form_equals_convolving_whole_grids():
     t = torch.arange(5)
     with torch.no_grad():
         expected = 0
-        for level, stem in zip(network.base.levels, network.base.stems, strict=True):
+        for level, stem in zip(network.base.grid, network.base.stem, strict=True):
             volume = torch.nn.functional.conv3d(
                 level.permute(3, 0, 1, 2)[None], stem.weight, stem.bias, padding=1
             )
@@ -194,7 +194,5 @@ def test_every_preset_fits_the_limits_at_1080p(name):
     config, shape = preset.representation_config, VideoShape(600, 1080, 1920, 3)
     assert config.num_parameters(shape) <= DEFAULT_LIMITS.parameters
     assert config.macs_per_frame(shape) <= DEFAULT_LIMITS.macs_per_frame
-    with torch.device("meta"):
-        network = build(config, shape)
-    needed = memory_bytes(network, load_scheme(preset.scheme))
+    needed = memory_bytes(config, shape, load_scheme(preset.scheme))
     assert needed <= DEFAULT_LIMITS.memory_bytes

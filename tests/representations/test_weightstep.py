@@ -29,9 +29,9 @@ def test_every_frame_counts_as_many_parameters_as_the_anchor():
     anchor = (2 * 12 + 12) + (12 * 12 + 12) + (12 * 3 + 3)
     assert config.num_parameters(SHAPE) == 5 * anchor
     assert config.num_parameters(SHAPE._replace(num_frames=1)) == anchor
-    roles = make().parameter_roles()
-    assert [r for n, r in roles.items() if n.startswith("steps.")] == [Role.DELTA] * 6
-    assert roles["anchor.layers.0.weight"] is Role.WEIGHT
+    roles = {spec.name: spec.role for spec in make().specs}
+    assert [r for n, r in roles.items() if n.startswith("step.")] == [Role.DELTA] * 6
+    assert roles["anchor.layer.0.weight"] is Role.WEIGHT
     assert "t weight steps" in config.random_access
 
 
@@ -39,7 +39,7 @@ def test_weights_are_exact_sums_whatever_their_order():
     network = make()
     with torch.no_grad():
         for (name, anchor), steps in zip(
-            network.anchor.named_parameters(), network.steps, strict=True
+            network.anchor.named_parameters(), network.step, strict=True
         ):
             grid = 2**24
             integers = (steps.double() * grid).round().to(torch.int64)
@@ -54,7 +54,7 @@ def test_a_frame_depends_on_its_own_and_earlier_steps_alone(domain):
     network = make(domain=domain)
     with torch.no_grad():
         before = network.render(torch.arange(5))
-        for steps in network.steps:
+        for steps in network.step:
             steps[2].add_(0.05)
         after = network.render(torch.arange(5))
     assert torch.equal(before[:3], after[:3])
@@ -64,10 +64,10 @@ def test_a_frame_depends_on_its_own_and_earlier_steps_alone(domain):
 def test_one_cosine_moves_a_whole_layer():
     network = make(domain="dct")
     with torch.no_grad():
-        for steps in network.steps:
+        for steps in network.step:
             steps.zero_()
-        network.steps[2][0, 0, 0] = 0.25
-        moved = network.weights(1)["layers.1.weight"] - network.anchor.layers[1].weight
+        network.step[2][0, 0, 0] = 0.25
+        moved = network.weights(1)["layer.1.weight"] - network.anchor.layer[1].weight
     np.testing.assert_allclose(moved.numpy(), np.full((12, 12), 0.25 / 12), rtol=1e-3)
 
 

@@ -9,6 +9,7 @@ from nvcodec.cli import options
 from nvcodec.cli.console import LiveLine, emit
 
 if TYPE_CHECKING:
+    from nvcodec.container.header import Limits
     from nvcodec.decoder import Decoder
     from nvcodec.metrics.quality import Quality
     from nvcodec.video import VideoReader
@@ -39,19 +40,12 @@ def verify(
     size, geometry = options.picture_size(scale), options.raw_geometry(raw)
     for path in (source, *(against or ())):
         options.check_source(path)
-    from nvcodec.decoder import Decoder
-    from nvcodec.segment_decoder import build_checked, unpack_segment
-    from nvcodec.video import open_videos
-
-    num_segments = num_frames = 0
-    with options.naming(source), Decoder(source, device="cpu", limits=limits) as decoder:
-        for _, segment in decoder.segments():
-            representation = build_checked(decoder.head, segment.num_frames, limits)
-            unpack_segment(decoder.head, segment, representation)
-            num_segments += 1
-            num_frames += segment.num_frames
+    num_segments, num_frames = _check_integers(source, limits)
     quality = None
     if against:
+        from nvcodec.decoder import Decoder
+        from nvcodec.video import open_videos
+
         with (
             Decoder(source, device=device, limits=limits) as decoder,
             open_videos(against, frames=wanted, scale=size, raw=geometry) as video,
@@ -67,6 +61,21 @@ def verify(
         print(f"{source}: {num_segments} segments, {num_frames} frames, every hash matches")
         if quality is not None:
             print("\n".join(f"{name:>9}  {value}" for name, value in quality_rows(quality)))
+
+
+def _check_integers(source: str, limits: "Limits") -> tuple[int, int]:
+    """Segments and frames of a file whose every checksum and hash holds; loads no torch."""
+    from nvcodec.container.reader import NvcReader
+    from nvcodec.segment_values import check_conversion, unpack_segment
+
+    num_segments = num_frames = 0
+    with options.naming(source), NvcReader(source, limits=limits) as reader:
+        check_conversion(reader.head)
+        for segment in reader.segments():
+            unpack_segment(reader.head, segment, limits)
+            num_segments += 1
+            num_frames += segment.num_frames
+    return num_segments, num_frames
 
 
 def quality_rows(quality: "Quality") -> list[tuple[str, str]]:

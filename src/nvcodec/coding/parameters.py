@@ -32,6 +32,8 @@ class ParameterSpec(NamedTuple):
     name: str
     shape: tuple[int, ...]
     role: Role
+    is_prunable: bool = False
+    """Whether pruning may set entries of it to zero; no part of the format."""
 
     @property
     def num_values(self) -> int:
@@ -149,8 +151,9 @@ class ParameterSet:
         """16-byte BLAKE2b over every decoded integer, scale and mask: equal on every machine."""
         state = hashlib.blake2b(digest_size=16)
         for tensor in self.tensors:
-            name, shape, role = tensor.spec
-            state.update(f"{name}:{','.join(map(str, shape))}:{role}\n".encode())
+            spec = tensor.spec
+            shape = ",".join(map(str, spec.shape))
+            state.update(f"{spec.name}:{shape}:{spec.role}\n".encode())
             for part in tensor.digest_parts():
                 state.update(part)
         return state.digest()

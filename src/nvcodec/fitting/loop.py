@@ -156,7 +156,7 @@ class Fitting:
             self._rate_factor = 1.0
         optimizers = make_optimizers(
             dict(self.state.representation.named_parameters()),
-            self.state.representation.parameter_roles(),
+            {spec.name: spec.role for spec in self.state.representation.specs},
             self._side_tensors(),
             self.config.optimizer,
         )
@@ -332,7 +332,7 @@ class Fitting:
         state, stage, fitted = self.state, self.stages[self._stage], []
         values = stage.fitted(state)
         tables = stage.side_information(state) if state.side else {}
-        for spec in state.representation.parameter_specs():
+        for spec in state.representation.specs:
             mask = state.masks[spec.name].cpu().numpy() > 0 if spec.name in state.masks else None
             side = {name: _array(tensor) for name, tensor in tables.get(spec.name, {}).items()}
             fitted.append(Parameter(spec, _array(values[spec.name]), mask, side or None))

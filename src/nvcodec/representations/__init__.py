@@ -32,8 +32,14 @@ def load_config(table: Mapping[str, Any]) -> RepresentationConfig:
 
 
 def build(config: RepresentationConfig, shape: VideoShape) -> "Representation[Any]":
-    """The network that `config` describes, for one segment of this shape, freshly initialised."""
+    """The network that `config` describes, for one segment of this shape, freshly initialised.
+
+    Raises:
+        ValueError: the settings do not suit such a video.
+    """
     from nvcodec.representations.representation import Representation
 
     base: type[Representation[Any]] = Representation  # type: ignore[type-abstract]
-    return registry.load(FAMILIES, config.kind, base)(config, shape)
+    network = registry.load(FAMILIES, config.kind, base)(config, shape)
+    network.check_tensors()
+    return network

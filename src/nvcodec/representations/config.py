@@ -1,10 +1,31 @@
-"""Settings of representations, free of torch: sizes are told before anything heavy is loaded."""
+"""Settings of representations, free of torch: what is stored is known before a network is built.
+
+`RepresentationConfig.tensors` is the one place that states which tensors a family stores. Names are
+part of the format: they read like a path through the network, with `grid` for learned grids,
+`weight` and `bias` for layers, and a number for the place in a list.
+"""
 
 import abc
+from collections.abc import Sequence
 from typing import Self
 
+from nvcodec.coding.parameters import ParameterSpec, Role
 from nvcodec.config import Config
 from nvcodec.video.info import VideoShape
+
+
+def layer(name: str, *shape: int, is_prunable: bool = True) -> list[ParameterSpec]:
+    """Weight of that shape, outputs first, and bias of a linear or convolutional layer."""
+    return [
+        ParameterSpec(f"{name}.weight", shape, Role.WEIGHT, is_prunable),
+        ParameterSpec(f"{name}.bias", shape[:1], Role.BIAS),
+    ]
+
+
+def cell_multiples(base_size: Sequence[int], scale: int) -> tuple[list[int], list[int]]:
+    """Heights and widths, in pixels, of blocks of base cells that divide the canvas, rising."""
+    heights, widths = ([scale * k for k in range(1, n + 1) if n % k == 0] for n in base_size)
+    return heights, widths
 
 
 class RepresentationConfig(Config, abc.ABC):
@@ -25,18 +46,30 @@ class RepresentationConfig(Config, abc.ABC):
         """
         return self
 
-    @property
-    def has_patches(self) -> bool:
-        """Whether parts of a frame can be rendered alone, so that memory is bounded by bands."""
-        return True
-
     @abc.abstractmethod
+    def tensors(self, shape: VideoShape) -> list[ParameterSpec]:
+        """Every tensor that is stored for one segment, in the order in which they are coded.
+
+        Raises:
+            ValueError: these settings do not suit such a video.
+        """
+
     def num_parameters(self, shape: VideoShape) -> int:
         """Entries of all parameters for one segment."""
+        return sum(spec.num_values for spec in self.tensors(shape))
 
     def num_sparse_parameters(self, shape: VideoShape) -> int:
         """How many of them are zero for the most part; to tell people what size to expect."""
-        return 0
+        return sum(spec.num_values for spec in self.tensors(shape) if spec.role is Role.DELTA)
+
+    def canvas(self, height: int, width: int) -> tuple[int, int]:
+        """(height, width) that the network produces, at least those of the video."""
+        return height, width
+
+    def patch_sizes(self, height: int, width: int) -> tuple[list[int], list[int]]:
+        """Heights and widths that patches may have, rising; the canvas itself is the last."""
+        rows, columns = self.canvas(height, width)
+        return [rows], [columns]
 
     @abc.abstractmethod
     def macs_per_frame(self, shape: VideoShape) -> int:

@@ -5,7 +5,7 @@ tensors are on.
 """
 
 import abc
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
@@ -14,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nvcodec.coding.parameters import ParameterSpec, Role
 from nvcodec.representations.config import RepresentationConfig
 from nvcodec.video.info import VideoShape
 
@@ -42,12 +41,6 @@ class Patches:
         return cls(t, zeros, zeros)
 
 
-def cell_multiples(base_size: Sequence[int], scale: int) -> tuple[list[int], list[int]]:
-    """Heights and widths, in pixels, of blocks of base cells that divide the canvas, rising."""
-    heights, widths = ([scale * k for k in range(1, n + 1) if n % k == 0] for n in base_size)
-    return heights, widths
-
-
 ConfigT = TypeVar("ConfigT", bound=RepresentationConfig)
 
 
@@ -64,34 +57,33 @@ class Representation(nn.Module, abc.ABC, Generic[ConfigT]):
         super().__init__()
         self.config = config
         self.shape = shape
+        self.specs = config.tensors(shape)
+        """Name, shape, role and prunability of every parameter, in coding order."""
+
+    def check_tensors(self) -> None:
+        """Hold the network against what its settings say is stored: one name, one shape each."""
+        built = [(name, tuple(p.shape)) for name, p in self.named_parameters()]
+        stated = [(spec.name, spec.shape) for spec in self.specs]
+        assert built == stated, sorted(set(built) ^ set(stated)) or "another order"
 
     @property
-    @abc.abstractmethod
     def canvas(self) -> tuple[int, int]:
         """(height, width) that the network produces, at least those of the video."""
+        return self.config.canvas(self.shape.height, self.shape.width)
 
     @abc.abstractmethod
     def forward(self, patches: Patches) -> Tensor:
         """Pixels of patches, float (N, h, w, C) in [0, 1]; canvas size for whole frames."""
 
-    @abc.abstractmethod
-    def parameter_roles(self) -> Mapping[str, Role]:
-        """Role of every parameter by its name, in the order in which they are coded."""
-
     def patch_sizes(self) -> tuple[list[int], list[int]]:
         """Heights and widths that patches may have, rising; the canvas itself is the last."""
-        height, width = self.canvas
-        return [height], [width]
+        return self.config.patch_sizes(self.shape.height, self.shape.width)
 
     def check_patch_size(self, size: tuple[int, int]) -> None:
         """Raise ValueError, naming the legal sizes, when such patches cannot be produced."""
         for name, seen, legal in zip(("height", "width"), size, self.patch_sizes(), strict=True):
             if seen not in legal:
                 raise ValueError(f"patch {name} {seen} is not one of {', '.join(map(str, legal))}")
-
-    def prunable_parameters(self) -> list[str]:
-        """Names of the parameters that pruning may take entries from: all weights by default."""
-        return [name for name, role in self.parameter_roles().items() if role is Role.WEIGHT]
 
     def render(self, frame_indices: Tensor, band_height: int | None = None) -> Tensor:
         """Frames at the video's size, float (N, H, W, C) in [0, 1], whatever the batch.
@@ -109,13 +101,6 @@ class Representation(nn.Module, abc.ABC, Generic[ConfigT]):
             bands = [self(Patches(frame_indices, zeros + top, zeros, size)) for top in tops]
             frames = torch.cat(bands, dim=1)
         return frames[:, : self.shape.height, : self.shape.width]
-
-    def parameter_specs(self) -> list[ParameterSpec]:
-        """Name, shape and role of every parameter, in coding order."""
-        tensors = dict(self.named_parameters())
-        return [
-            ParameterSpec(n, tuple(tensors[n].shape), r) for n, r in self.parameter_roles().items()
-        ]
 
     def load_values(self, values: Mapping[str, NDArray[np.float16]]) -> None:
         """Set every parameter from decoded half floats."""

@@ -29,7 +29,7 @@ class Prune(Stage[PruneConfig]):
     def prepare(self, state: FitState) -> None:
         """Choose one threshold over all prunable weights, and drop what lies below it."""
         parameters = dict(state.representation.named_parameters())
-        names = state.representation.prunable_parameters()
+        names = [spec.name for spec in state.representation.specs if spec.is_prunable]
         if self.config.score == "sensitivity":
             values = state.masked()
             slopes = entry_sensitivities(state.representation, values, names)

@@ -27,9 +27,10 @@ class QuantNoise(Stage[QuantNoiseConfig]):
         self, state: FitState, progress: float, generator: torch.Generator
     ) -> Mapping[str, Tensor]:
         """Parameters with noise on every tensor of two or more axes; weight steps come later."""
-        values, roles = {}, state.representation.parameter_roles()
-        for name, p in state.masked().items():
-            if p.ndim < 2 or not p.numel() or roles[name] is Role.DELTA:
+        values, masked = {}, state.masked()
+        for spec in state.representation.specs:
+            name, p = spec.name, masked[spec.name]
+            if p.ndim < 2 or not p.numel() or spec.role is Role.DELTA:
                 values[name] = p
                 continue
             noisy = (

@@ -55,7 +55,7 @@ class RateDistortion(Stage[RateDistortionConfig]):
             return
         scheme, twin = self._scheme(state), self._get_twin(state)
         tables = {}
-        for spec in state.representation.parameter_specs():
+        for spec in state.representation.specs:
             values = state.representation.get_parameter(spec.name).detach()
             start = scheme.default_side(Parameter(spec, values.float().cpu().numpy()))
             side = {name: torch.from_numpy(array).to(values) for name, array in start.items()}
@@ -150,7 +150,7 @@ class RateDistortion(Stage[RateDistortionConfig]):
 
     def _get_twin(self, state: FitState) -> Twin:
         if self._twin is None:
-            specs = state.representation.parameter_specs()
+            specs = state.representation.specs
             device = next(state.representation.parameters()).device
             self._twin = Twin(specs, self._scheme(state).config, device)
         return self._twin

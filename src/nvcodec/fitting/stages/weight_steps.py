@@ -32,7 +32,8 @@ from nvcodec.fitting.gates import (
 from nvcodec.fitting.relaxations import straight_through, symmetric_dequantized
 from nvcodec.fitting.sensitivity import tensor_sensitivities
 from nvcodec.fitting.stage import FitState, Stage, Turn
-from nvcodec.representations.families.weightstep import ANCHOR, Weightstep
+from nvcodec.representations.configs.weightstep import ANCHOR, STEP
+from nvcodec.representations.families.weightstep import Weightstep
 
 NUM_MEASUREMENTS = 20
 """Of bin widths, over a single stage."""
@@ -66,7 +67,7 @@ class WeightSteps(Stage[WeightStepsConfig]):
                 self._measure_bins(state)
                 state.side["turn"].detach().fill_(turn)
             return super().begin_step(state, progress)
-        num_turns = len(_network(state).steps[0])
+        num_turns = len(_network(state).step[0])
         turns = progress * num_turns
         frame = min(1 + int(turns + 1e-9), num_turns)  # progress may be rounded down
         if frame != _turn(state):
@@ -79,7 +80,7 @@ class WeightSteps(Stage[WeightStepsConfig]):
         network, scheme = _network(state), _scheme(state)
         side: dict[str, Tensor] = {}
         if self._in_turn:
-            specs = [s for s in network.parameter_specs() if s.name.startswith(ANCHOR)]
+            specs = [s for s in network.specs if s.name.startswith(ANCHOR)]
             values = {n: p.detach().float().cpu().numpy() for n, p in state.masked().items()}
             coded = scheme.quantize(
                 [Parameter(spec, values[spec.name], _mask(state, spec.name)) for spec in specs]
@@ -90,7 +91,7 @@ class WeightSteps(Stage[WeightStepsConfig]):
                     fixed.copy_(torch.from_numpy(tensor.dequantize()))
                 if isinstance(tensor, QuantizedTensor):
                     side[tensor.spec.name] = torch.from_numpy(tensor.quant_scale).to(fixed)
-        for i, steps in enumerate(network.steps):
+        for i, steps in enumerate(network.step):
             with torch.no_grad():
                 steps.zero_()  # of a segment before, where this one began with its weights
             shape = steps.shape[1:] if self._in_turn else steps.shape
@@ -155,8 +156,8 @@ class WeightSteps(Stage[WeightStepsConfig]):
     def side_information(self, state: FitState) -> Mapping[str, Mapping[str, Tensor]]:
         """The bin widths that values are rounded to."""
         widths = {n: w for n, w in state.side.items() if n.startswith(ANCHOR)}
-        for i in range(len(_network(state).steps)):
-            widths[f"steps.{i}"] = state.side[f"width.{i}"]
+        for i in range(len(_network(state).step)):
+            widths[f"{STEP}{i}"] = state.side[f"width.{i}"]
         return {name: {"quant_scale": width} for name, width in widths.items()}
 
     def _anchor(self, state: FitState) -> dict[str, Tensor]:
@@ -182,7 +183,7 @@ class WeightSteps(Stage[WeightStepsConfig]):
         low, high = symbol_range(_scheme(state).config.bits)
         frame = _turn(state) if self._in_turn else 0
         steps = {}
-        for i, before in enumerate(_network(state).steps):
+        for i, before in enumerate(_network(state).step):
             gates, width = state.side[f"gate.{i}"], state.side[f"width.{i}"].detach()
             gates = settled_gates(gates) if generator is None else sampled_gates(gates, generator)
             bins = gates * state.side[f"unit.{i}"]
@@ -193,7 +194,7 @@ class WeightSteps(Stage[WeightStepsConfig]):
             if self._in_turn:
                 fixed = before.detach()
                 step = torch.cat([fixed[: frame - 1], step, fixed[frame:]]) if frame else fixed
-            steps[f"steps.{i}"] = step
+            steps[f"{STEP}{i}"] = step
         return steps
 
     def _reset(self, state: FitState, frame: int) -> None:

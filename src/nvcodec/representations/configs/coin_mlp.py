@@ -1,10 +1,12 @@
 """Settings of coordinate MLPs, and what follows from them without building the network."""
 
+import itertools
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from nvcodec.representations.config import RepresentationConfig
+from nvcodec.coding.parameters import ParameterSpec
+from nvcodec.representations.config import RepresentationConfig, layer
 from nvcodec.video.info import VideoShape
 
 MAX_SIGMA = 1024.0
@@ -59,19 +61,29 @@ class CoinMlpConfig(RepresentationConfig):
         """Most inputs or outputs of a layer."""
         return max(self.num_inputs, self.width)
 
-    def num_parameters(self, shape: VideoShape) -> int:
-        """Weights and biases of every layer."""
-        return self._num_weights(shape) + self.layers * self.width + shape.channels
+    def patch_sizes(self, height: int, width: int) -> tuple[list[int], list[int]]:
+        """Any."""
+        return list(range(1, height + 1)), list(range(1, width + 1))
+
+    def tensors(self, shape: VideoShape) -> list[ParameterSpec]:
+        """Every layer, the last one gives pixels."""
+        if self.axes == "yx" and shape.num_frames > 1:
+            raise ValueError(
+                f"axes yx: {shape.num_frames} frames a segment, allowed: 1 (--segment-frames 1)"
+            )
+        widths = itertools.pairwise(self.layer_widths(shape.channels))
+        return [spec for i, (a, b) in enumerate(widths) for spec in layer(f"layer.{i}", b, a)]
+
+    def layer_widths(self, num_outputs: int) -> list[int]:
+        """Inputs of the first layer, then outputs of each."""
+        return [self.num_inputs, *[self.width] * self.layers, num_outputs]
 
     def macs_per_frame(self, shape: VideoShape) -> int:
         """Multiply-adds of one frame: every weight at every pixel, and the frequencies."""
-        macs = self._num_weights(shape) + self.features * len(self.axes)
+        widths = itertools.pairwise(self.layer_widths(shape.channels))
+        macs = sum(a * b for a, b in widths) + self.features * len(self.axes)
         return shape.height * shape.width * macs
 
     def activations_per_frame(self, shape: VideoShape) -> int:
         """Input and output of the widest layer at every pixel."""
         return shape.height * shape.width * (2 * self.width + self.num_inputs)
-
-    def _num_weights(self, shape: VideoShape) -> int:
-        between = (self.layers - 1) * self.width
-        return self.width * (self.num_inputs + between + shape.channels)

@@ -7,7 +7,8 @@ from typing import Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from nvcodec.representations.config import RepresentationConfig
+from nvcodec.coding.parameters import ParameterSpec, Role
+from nvcodec.representations.config import RepresentationConfig, cell_multiples, layer
 from nvcodec.representations.strides import plan_strides
 from nvcodec.video.info import VideoShape
 
@@ -101,9 +102,13 @@ class HinervConfig(RepresentationConfig):
             channels = after
         return plans
 
+    def scale(self, height: int, width: int) -> int:
+        """Pixels a side of a base cell: the product of strides."""
+        return math.prod(plan.stride for plan in self.plan_stages(height, width))
+
     def base_size(self, height: int, width: int) -> tuple[int, int]:
         """(rows, columns) of the base grids."""
-        scale = math.prod(stage.stride for stage in self.plan_stages(height, width))
+        scale = self.scale(height, width)
         return -(-height // scale), -(-width // scale)
 
     def plan_grids(self, shape: VideoShape) -> list[tuple[int, int, int, int]]:
@@ -126,18 +131,68 @@ class HinervConfig(RepresentationConfig):
             for level in levels
         ]
 
-    def num_parameters(self, shape: VideoShape) -> int:
-        """Entries of all parameters for one segment."""
-        grids = self.plan_grids(shape)
-        num_stems = 1 if self.grid_halving == "t" else len(grids)
-        total = sum(map(math.prod, grids)) + self._stem_weights() + num_stems * self.channels
-        for stage in self.plan_stages(shape.height, shape.width):
-            knots = level_knots(self.local_frames or shape.num_frames, self.local_levels)
-            total += sum(
-                k * stage.stride**2 * (stage.local_channels << i) for i, k in enumerate(knots)
-            )
-            total += self._encoding_weights(stage) + stage.channels_in + self._block_weights(stage)
-        return total + (stage.channels_out + 1) * shape.channels
+    def canvas(self, height: int, width: int) -> tuple[int, int]:
+        """Base grid times the product of strides."""
+        rows, columns = self.base_size(height, width)
+        scale = self.scale(height, width)
+        return rows * scale, columns * scale
+
+    def patch_sizes(self, height: int, width: int) -> tuple[list[int], list[int]]:
+        """Multiples of the product of strides that divide the canvas."""
+        return cell_multiples(self.base_size(height, width), self.scale(height, width))
+
+    def tensors(self, shape: VideoShape) -> list[ParameterSpec]:
+        """Base grids and stems, blocks with their local grids, head.
+
+        Stems, convolutions and head may be pruned, encodings not (HiNeRV's repository).
+        """
+        kernel, grids = self.stem_kernel_size, self.plan_grids(shape)
+        specs = []
+        if self.grid_halving == "t":  # stored as (knots rows columns, channels)
+            sizes: list[tuple[int, ...]] = [(t * h * w, c) for t, h, w, c in grids]
+            inputs = sum(channels for *_, channels in grids)
+            stems = layer("base.stem", self.channels, inputs, kernel, kernel)
+        else:
+            sizes = [*grids]
+            stems = [
+                spec
+                for level, (*_, channels) in enumerate(grids)
+                for spec in layer(
+                    f"base.stem.{level}", self.channels, channels, kernel, kernel, kernel
+                )
+            ]
+        specs += [
+            ParameterSpec(f"base.grid.{level}", size, Role.GRID) for level, size in enumerate(sizes)
+        ]
+        specs += stems
+        plans = self.plan_stages(shape.height, shape.width)
+        for n, plan in enumerate(plans):
+            specs += self._block_tensors(f"block.{n}", plan, shape.num_frames)
+        return specs + layer("head", shape.channels, plans[-1].channels_out)
+
+    def _block_tensors(self, name: str, plan: BlockPlan, num_frames: int) -> list[ParameterSpec]:
+        """Local grids, their encoding, and the ConvNeXt blocks of one upsample block."""
+        specs, inputs = [], 0
+        for level, knots in enumerate(
+            level_knots(self.local_frames or num_frames, self.local_levels)
+        ):
+            size = (knots * plan.stride**2, plan.local_channels << level)
+            specs.append(ParameterSpec(f"{name}.local.{level}", size, Role.GRID))
+            inputs += size[1]
+        specs += layer(f"{name}.encoding", plan.channels_in, inputs, is_prunable=False)
+        widths = [plan.channels_in] + [plan.channels_out] * plan.depth
+        for k, (a, b) in enumerate(itertools.pairwise(widths)):
+            hidden = plan.expansion * b
+            shapes: dict[str, tuple[int, ...]] = {
+                "depthwise": (a, 1, self.kernel_size, self.kernel_size),
+                "expand": (hidden, a),
+                "project": (b, hidden),
+            }
+            specs += [
+                ParameterSpec(f"{name}.conv.{k}.{part}.weight", size, Role.WEIGHT, is_prunable=True)
+                for part, size in shapes.items()
+            ]
+        return specs
 
     def macs_per_frame(self, shape: VideoShape) -> int:
         """Multiply-adds of convolutions and linear layers, as HiNeRV's Table 1 counts them."""
@@ -170,12 +225,6 @@ class HinervConfig(RepresentationConfig):
         rows, columns = self.base_size(shape.height, shape.width)
         read = self.grid_channels * ((1 << self.grid_levels) - 1)
         return rows * columns * (read if self.grid_halving == "t" else 4 * self.channels)
-
-    def _stem_weights(self) -> int:
-        axes = 2 if self.grid_halving == "t" else 3
-        channels = self.grid_channels * ((1 << self.grid_levels) - 1)
-        weights: int = self.stem_kernel_size**axes * channels * self.channels
-        return weights
 
     def _encoding_weights(self, stage: BlockPlan) -> int:
         return stage.local_channels * ((1 << self.local_levels) - 1) * stage.channels_in

@@ -4,7 +4,8 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from nvcodec.representations.config import RepresentationConfig
+from nvcodec.coding.parameters import ParameterSpec
+from nvcodec.representations.config import RepresentationConfig, layer
 from nvcodec.video.info import VideoShape
 
 
@@ -31,7 +32,7 @@ class ImageCnnConfig(RepresentationConfig):
     )
     seed: int = Field(0, ge=0, lt=1 << 31, description="of the first frame's noise")
 
-    def canvas_size(self, height: int, width: int) -> tuple[int, int]:
+    def canvas(self, height: int, width: int) -> tuple[int, int]:
         """The picture's size, rounded up to what can be halved `scales` times."""
         unit = 1 << self.scales
         return -(-height // unit) * unit, -(-width // unit) * unit
@@ -46,15 +47,19 @@ class ImageCnnConfig(RepresentationConfig):
         """Most inputs or outputs of a layer."""
         return max(self.noise_channels, self.channels + self.skip_channels)
 
-    def num_parameters(self, shape: VideoShape) -> int:
-        """Weights and biases."""
-        total = sum(map(sum, self._scale_weights()))
-        total += self.scales * (2 * self.channels + self.skip_channels)
-        return total + (self.channels + 1) * shape.channels
+    def tensors(self, shape: VideoShape) -> list[ParameterSpec]:
+        """Encoder, skip connection and decoder of every scale, finest first, then the head."""
+        kernel, specs = self.kernel_size, []
+        for i, plan in enumerate(self.plan_scales()):
+            specs += layer(f"scale.{i}.encoder", self.channels, plan.encoder_in, kernel, kernel)
+            if self.skip_channels:
+                specs += layer(f"scale.{i}.skip", self.skip_channels, plan.encoder_in, 1, 1)
+            specs += layer(f"scale.{i}.decoder", self.channels, plan.decoder_in, kernel, kernel)
+        return specs + layer("head", shape.channels, self.channels, 1, 1)
 
     def macs_per_frame(self, shape: VideoShape) -> int:
         """Multiply-adds of all convolutions."""
-        height, width = self.canvas_size(shape.height, shape.width)
+        height, width = self.canvas(shape.height, shape.width)
         total = height * width * self.channels * shape.channels
         for scale, (encoder, decoder, skip) in enumerate(self._scale_weights()):
             pixels = (height >> scale) * (width >> scale)
@@ -63,7 +68,7 @@ class ImageCnnConfig(RepresentationConfig):
 
     def activations_per_frame(self, shape: VideoShape) -> int:
         """What the skip connections keep, input and output of the last stage; noise as integers."""
-        height, width = self.canvas_size(shape.height, shape.width)
+        height, width = self.canvas(shape.height, shape.width)
         kept = 4 * self.noise_channels + 2 * self.channels
         return height * width * (kept + 2 * self.channels + self.skip_channels)
 

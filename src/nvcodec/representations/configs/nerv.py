@@ -5,7 +5,8 @@ from typing import Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from nvcodec.representations.config import RepresentationConfig
+from nvcodec.coding.parameters import ParameterSpec, Role
+from nvcodec.representations.config import RepresentationConfig, cell_multiples, layer
 from nvcodec.representations.strides import plan_strides
 from nvcodec.video.info import VideoShape
 
@@ -71,7 +72,10 @@ class NervConfig(RepresentationConfig):
 
     @property
     def has_patches(self) -> bool:
-        """Instance norm needs a whole frame, and bilinear resampling copies its edges."""
+        """Whether parts of a frame can be rendered alone.
+
+        Instance norm needs a whole frame, and bilinear resampling copies its edges.
+        """
         return self.norm != "instance" and self.upsampling != "bilinear"
 
     def plan_blocks(self, height: int, width: int) -> list[BlockPlan]:
@@ -87,22 +91,52 @@ class NervConfig(RepresentationConfig):
             channels = after
         return plans
 
+    def scale(self, height: int, width: int) -> int:
+        """Pixels a side of a cell of the stem's output: the product of strides."""
+        return math.prod(plan.stride for plan in self.plan_blocks(height, width))
+
     def base_size(self, height: int, width: int) -> tuple[int, int]:
         """(rows, columns) of the stem's output."""
-        scale = math.prod(block.stride for block in self.plan_blocks(height, width))
+        scale = self.scale(height, width)
         return -(-height // scale), -(-width // scale)
 
-    def num_parameters(self, shape: VideoShape) -> int:
-        """Entries of all parameters for one segment."""
+    def canvas(self, height: int, width: int) -> tuple[int, int]:
+        """Stem's output times the product of strides."""
+        rows, columns = self.base_size(height, width)
+        scale = self.scale(height, width)
+        return rows * scale, columns * scale
+
+    def patch_sizes(self, height: int, width: int) -> tuple[list[int], list[int]]:
+        """Multiples of the product of strides that divide the canvas, where patches are possible.
+
+        Others than whole frames need `has_patches`.
+        """
+        if not self.has_patches:
+            return super().patch_sizes(height, width)
+        return cell_multiples(self.base_size(height, width), self.scale(height, width))
+
+    def tensors(self, shape: VideoShape) -> list[ParameterSpec]:
+        """Stem, blocks, head; all weights but the head's may be pruned (NeRV's repository)."""
+        outputs = self.channels * math.prod(self.base_size(shape.height, shape.width))
+        specs = layer("stem.0", self.stem_width, self.embedding_size)
+        specs += layer("stem.1", outputs, self.stem_width)
         blocks = self.plan_blocks(shape.height, shape.width)
-        stem_outputs = self.channels * math.prod(self.base_size(shape.height, shape.width))
-        total = (self.embedding_size + 1) * self.stem_width + (self.stem_width + 1) * stem_outputs
-        for block in blocks:
-            biases = block.channels_out
-            biases *= block.stride**2 if self.upsampling == "pixel_shuffle" else 1
-            total += self._block_weights(block) + biases
-            total += 4 * block.channels_out if self.norm == "batch" else 0
-        return total + (blocks[-1].channels_out + 1) * shape.channels
+        for k, block in enumerate(blocks):
+            name, outputs = f"block.{k}", block.channels_out
+            if self.upsampling == "transposed":  # inputs first
+                kernel, _ = transposed_kernel(block.stride)
+                size = (block.channels_in, outputs, kernel, kernel)
+                weight = ParameterSpec(f"{name}.conv.weight", size, Role.WEIGHT, is_prunable=True)
+                specs += [weight, ParameterSpec(f"{name}.conv.bias", (outputs,), Role.BIAS)]
+            else:
+                factor = block.stride**2 if self.upsampling == "pixel_shuffle" else 1
+                specs += layer(f"{name}.conv", outputs * factor, block.channels_in, 3, 3)
+            if self.norm == "batch":
+                specs += [
+                    ParameterSpec(f"{name}.norm.{part}", (outputs,), Role.NORM)
+                    for part in ("scale", "shift", "mean", "variance")
+                ]
+        return specs + layer("head", shape.channels, outputs, 1, 1, is_prunable=False)
 
     def macs_per_frame(self, shape: VideoShape) -> int:
         """Multiply-adds of linear layers and convolutions."""

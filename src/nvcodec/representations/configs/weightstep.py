@@ -4,11 +4,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from nvcodec.coding.parameters import ParameterSpec, Role
 from nvcodec.representations.config import RepresentationConfig
 from nvcodec.representations.configs.coin_mlp import CoinMlpConfig
 from nvcodec.representations.configs.image_cnn import ImageCnnConfig
 from nvcodec.video.info import VideoShape
 
+ANCHOR, STEP = "anchor.", "step."
+"""What names of tensors begin with; steps are numbered as the anchor's tensors."""
 MAX_COSINE_SIDE = 512
 """Up to here the transform is exact; see `_cosine_transform`."""
 
@@ -48,13 +51,24 @@ class WeightstepConfig(RepresentationConfig):
         """What the base stands for: one frame."""
         return shape._replace(num_frames=1)
 
-    def num_parameters(self, shape: VideoShape) -> int:
-        """The anchor's, and as many again for every further frame."""
-        return shape.num_frames * self.base.num_parameters(self.anchor_shape(shape))
+    def canvas(self, height: int, width: int) -> tuple[int, int]:
+        """That of the base."""
+        return self.base.canvas(height, width)
 
-    def num_sparse_parameters(self, shape: VideoShape) -> int:
-        """The steps."""
-        return (shape.num_frames - 1) * self.base.num_parameters(self.anchor_shape(shape))
+    def patch_sizes(self, height: int, width: int) -> tuple[list[int], list[int]]:
+        """Those of the base."""
+        return self.base.patch_sizes(height, width)
+
+    def tensors(self, shape: VideoShape) -> list[ParameterSpec]:
+        """The anchor's tensors, then for each of them its steps, frame after frame."""
+        anchor = self.base.tensors(self.anchor_shape(shape))
+        return [
+            *(spec._replace(name=ANCHOR + spec.name) for spec in anchor),
+            *(
+                ParameterSpec(f"{STEP}{i}", (shape.num_frames - 1, *spec.shape), Role.DELTA)
+                for i, spec in enumerate(anchor)
+            ),
+        ]
 
     def macs_per_frame(self, shape: VideoShape) -> int:
         """Those of the base."""

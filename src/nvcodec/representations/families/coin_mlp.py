@@ -7,13 +7,11 @@ A patch may be any block of pixels, down to a single one: `patch_size = [1, 1]` 
 
 import itertools
 import math
-from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from nvcodec.coding.parameters import Role
 from nvcodec.representations import noise
 from nvcodec.representations.config import RepresentationConfig
 from nvcodec.representations.configs.coin_mlp import CoinMlpConfig
@@ -34,12 +32,8 @@ class CoinMlp(Representation[CoinMlpConfig]):
 
     def __init__(self, config: CoinMlpConfig, shape: VideoShape) -> None:
         super().__init__(config, shape)
-        if config.axes == "yx" and shape.num_frames > 1:
-            raise ValueError(
-                f"axes yx: {shape.num_frames} frames a segment, allowed: 1 (--segment-frames 1)"
-            )
-        widths = [config.num_inputs, *[config.width] * config.layers, shape.channels]
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(widths))
+        widths = itertools.pairwise(config.layer_widths(shape.channels))
+        self.layer = nn.ModuleList(nn.Linear(a, b) for a, b in widths)
         if config.activation == "sine":
             self._start_sines()
         self.frequencies = noise.normal((len(config.axes), config.features), config.seed)
@@ -48,16 +42,11 @@ class CoinMlp(Representation[CoinMlpConfig]):
 
     def _start_sines(self) -> None:
         """SIREN, section 3.2 and its code: phases as wide as a period in the first layer."""
-        for i, layer in enumerate(self.layers):
+        for i, layer in enumerate(self.layer):
             assert isinstance(layer, nn.Linear)
             inputs = layer.in_features
             bound = 1 / inputs if i == 0 else math.sqrt(6 / inputs) / self.config.omega
             nn.init.uniform_(layer.weight, -bound, bound)
-
-    @property
-    def canvas(self) -> tuple[int, int]:
-        """The video's own size."""
-        return self.shape.height, self.shape.width
 
     def forward(self, patches: Patches) -> Tensor:
         """Pixels of patches; see the base class.
@@ -66,7 +55,7 @@ class CoinMlp(Representation[CoinMlpConfig]):
         """
         with torch.autocast(patches.t.device.type, enabled=False):
             x = self._inputs(patches)
-            *hidden, last = self.layers
+            *hidden, last = self.layer
             for layer in hidden:
                 x = layer(x)
                 is_sine = self.config.activation == "sine"
@@ -90,15 +79,3 @@ class CoinMlp(Representation[CoinMlpConfig]):
         cycles = (v + 1) / 2 @ torch.from_numpy(self.frequencies).to(device)
         phase = 2 * math.pi * (cycles - cycles.floor())
         return torch.cat([phase.cos(), phase.sin()], dim=-1)
-
-    def patch_sizes(self) -> tuple[list[int], list[int]]:
-        """Any."""
-        height, width = self.canvas
-        return list(range(1, height + 1)), list(range(1, width + 1))
-
-    def parameter_roles(self) -> Mapping[str, Role]:
-        """Biases and weights."""
-        return {
-            name: Role.BIAS if tensor.ndim == 1 else Role.WEIGHT
-            for name, tensor in self.named_parameters()
-        }

@@ -8,15 +8,13 @@ pixels of the frame (section 3.5).
 """
 
 import itertools
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nvcodec.coding.parameters import Role
 from nvcodec.representations.config import RepresentationConfig
 from nvcodec.representations.configs.hinerv import (
     BlockPlan,
@@ -29,14 +27,14 @@ from nvcodec.representations.coordinates import (
     is_inside,
     padded_range,
 )
-from nvcodec.representations.representation import Patches, Representation, cell_multiples
+from nvcodec.representations.representation import Patches, Representation
 from nvcodec.video.info import VideoShape
 
 NORM_EPS = 1e-6
 GRID_INIT = 1e-3
 
 
-class TemporalGrids(nn.Module):
+class TemporalGrids(nn.ParameterList):
     """Multi-resolution grids, read at one time by linear interpolation: (N,) -> (N, h, w, C).
 
     Level l holds `floor(T / 2^l)` knots of `C 2^l` channels (sections 3.1 and 3.4). Stored as
@@ -44,23 +42,23 @@ class TemporalGrids(nn.Module):
     """
 
     def __init__(self, knots: int, size: tuple[int, int], channels: int, levels: int) -> None:
-        super().__init__()
-        self.size = size
-        self.knots = level_knots(knots, levels)
-        self.out_channels = sum(channels << level for level in range(levels))
-        self.levels = nn.ParameterList(
+        all_knots = level_knots(knots, levels)
+        super().__init__(
             nn.Parameter(
                 torch.empty(k * size[0] * size[1], channels << level).uniform_(
                     -GRID_INIT, GRID_INIT
                 )
             )
-            for level, k in enumerate(self.knots)
+            for level, k in enumerate(all_knots)
         )
+        self.size = size
+        self.knots = all_knots
+        self.out_channels = sum(channels << level for level in range(levels))
 
-    def forward(self, t: Tensor, num_frames: int) -> Tensor:
+    def read(self, t: Tensor, num_frames: int) -> Tensor:
         """Encoding at frames `t`, (N, h, w, C)."""
         read = []
-        for knots, level in zip(self.knots, self.levels, strict=True):
+        for knots, level in zip(self.knots, self, strict=True):
             grid = level.view(knots, *self.size, -1)
             before, after, weight = blend_times(t, num_frames, knots)
             read.append(
@@ -74,13 +72,13 @@ class JoinedBase(nn.Module):
 
     def __init__(self, grids: TemporalGrids, channels: int, kernel_size: int) -> None:
         super().__init__()
-        self.grids = grids
+        self.grid = grids
         self.stem = nn.Conv2d(grids.out_channels, channels, kernel_size, padding=kernel_size // 2)
         nn.init.zeros_(self.stem.bias)  # type: ignore[arg-type]
 
     def forward(self, t: Tensor, num_frames: int) -> Tensor:
         """Features of whole frames at base resolution, (N, h, w, C)."""
-        encoding = self.grids(t, num_frames).permute(0, 3, 1, 2)
+        encoding = self.grid.read(t, num_frames).permute(0, 3, 1, 2)
         features: Tensor = self.stem(encoding).permute(0, 2, 3, 1)
         return features
 
@@ -98,20 +96,20 @@ class SummedBase(nn.Module):
         super().__init__()
         self.kernel_size = kernel_size
         self.size = grids[0][1:3]
-        self.levels = nn.ParameterList(
+        self.grid = nn.ParameterList(
             nn.Parameter(torch.empty(grid).uniform_(-GRID_INIT, GRID_INIT)) for grid in grids
         )
         padding = (0, kernel_size // 2, kernel_size // 2)
-        self.stems = nn.ModuleList(
+        self.stem = nn.ModuleList(
             nn.Conv3d(grid[3], channels, kernel_size, padding=padding) for grid in grids
         )
-        for stem in self.stems:
+        for stem in self.stem:
             nn.init.zeros_(stem.bias)  # type: ignore[arg-type]
 
     def forward(self, t: Tensor, num_frames: int) -> Tensor:
         """Features of whole frames at base resolution, (N, h, w, C)."""
         total: Tensor | int = 0
-        for level, stem in zip(self.levels, self.stems, strict=True):
+        for level, stem in zip(self.grid, self.stem, strict=True):
             knots = level.shape[0]
             before, after, weight = blend_times(t, num_frames, knots)
             reach = self.kernel_size // 2
@@ -169,13 +167,13 @@ class UpsampleBlock(nn.Module):
         self.encoding = nn.Linear(local.out_channels, plan.channels_in)
         nn.init.zeros_(self.encoding.bias)
         widths = [plan.channels_in] + [plan.channels_out] * plan.depth
-        self.blocks = nn.ModuleList(
+        self.conv = nn.ModuleList(
             ConvNextBlock(a, b, plan.expansion, kernel_size) for a, b in itertools.pairwise(widths)
         )
 
     def local_encoding(self, t: Tensor, num_frames: int) -> Tensor:
         """Hierarchical encoding of one cell of the coarse grid, (N, s, s, C_in)."""
-        encoding: Tensor = self.encoding(self.local(t, num_frames))
+        encoding: Tensor = self.encoding(self.local.read(t, num_frames))
         return encoding
 
 
@@ -193,9 +191,9 @@ class Hinerv(Representation[HinervConfig]):
         config = config.resolve(shape.height, shape.width)
         super().__init__(config, shape)
         plans = config.plan_stages(shape.height, shape.width)
-        self.scale = math.prod(plan.stride for plan in plans)
+        self.scale = config.scale(shape.height, shape.width)
         self.base_size = config.base_size(shape.height, shape.width)
-        self.stem_padding, self.stage_paddings = plan_paddings(
+        self.stem_padding, self.block_paddings = plan_paddings(
             [plan.stride for plan in plans],
             config.depths,
             config.kernel_size,
@@ -208,18 +206,13 @@ class Hinerv(Representation[HinervConfig]):
             self.base = JoinedBase(levels, config.channels, config.stem_kernel_size)
         else:
             self.base = SummedBase(grids, config.channels, config.stem_kernel_size)
-        self.stages = nn.ModuleList()
+        self.block = nn.ModuleList()
         for plan in plans:
             cell, knots = (plan.stride, plan.stride), config.local_frames or shape.num_frames
             local = TemporalGrids(knots, cell, plan.local_channels, config.local_levels)
-            self.stages.append(UpsampleBlock(plan, config.kernel_size, local))
+            self.block.append(UpsampleBlock(plan, config.kernel_size, local))
         self.head = nn.Linear(plans[-1].channels_out, shape.channels)
         nn.init.zeros_(self.head.bias)
-
-    @property
-    def canvas(self) -> tuple[int, int]:
-        """Base grid times the product of strides."""
-        return self.base_size[0] * self.scale, self.base_size[1] * self.scale
 
     def forward(self, patches: Patches) -> Tensor:
         """Pixels of patches or of whole frames; see the base class."""
@@ -233,17 +226,17 @@ class Hinerv(Representation[HinervConfig]):
     def _frames(self, t: Tensor) -> Tensor:
         num_frames = self.shape.num_frames
         x = self.base(t, num_frames)
-        for stage in self._stages():
+        for block in self._blocks():
             n, h, w, c = x.shape
-            s = stage.stride
+            s = block.stride
             x = normalize(x)
             if s > 1:
                 x = upsample(x, s)
-            encoding = stage.local_encoding(t, num_frames)
+            encoding = block.local_encoding(t, num_frames)
             x = x.reshape(n, h, s, w, s, c) + encoding[:, None, :, None, :, :]
             x = x.reshape(n, h * s, w * s, c)
-            for block in stage.blocks:
-                x = block(x, None)
+            for conv in block.conv:
+                x = conv(x, None)
         assert isinstance(x, Tensor)
         return x
 
@@ -255,8 +248,8 @@ class Hinerv(Representation[HinervConfig]):
         lengths = [size[0] // self.scale, size[1] // self.scale]
         x, rows, columns = self._patch_base(patches.t, starts, lengths)
         batch = torch.arange(len(patches.t), device=x.device)[:, None, None]
-        for stage, (outer, inner) in zip(self._stages(), self.stage_paddings, strict=True):
-            s = stage.stride
+        for block, (outer, inner) in zip(self._blocks(), self.block_paddings, strict=True):
+            s = block.stride
             x = normalize(x)
             if s > 1:
                 # Just outside the frame stands a copy of its edge, as upsampling a frame has it.
@@ -272,12 +265,12 @@ class Hinerv(Representation[HinervConfig]):
                 for start, length in zip(starts, lengths, strict=True)
             )
             limits = (limits[0] * s, limits[1] * s)
-            encoding = stage.local_encoding(patches.t, num_frames)
+            encoding = block.local_encoding(patches.t, num_frames)
             x = x + encoding[batch, (rows % s)[:, :, None], (columns % s)[:, None, :]]
             inside = inside_mask(rows, columns, limits)
             x = x * inside
-            for block in stage.blocks:
-                x = block(x, inside)
+            for conv in block.conv:
+                x = conv(x, inside)
             x, rows, columns = crop(x, rows, columns, outer - inner)
         return x
 
@@ -293,7 +286,7 @@ class Hinerv(Representation[HinervConfig]):
         )
         frames, which = torch.unique(t, return_inverse=True)
         if isinstance(base, JoinedBase):
-            features = base.grids(frames, self.shape.num_frames)
+            features = base.grid.read(frames, self.shape.num_frames)
         else:
             features = base(frames, self.shape.num_frames)
         y = rows.clamp(0, limits[0] - 1)[:, :, None]
@@ -305,26 +298,10 @@ class Hinerv(Representation[HinervConfig]):
             patches = patches * inside_mask(rows, columns, limits)
         return patches, rows, columns
 
-    def _stages(self) -> Iterator[UpsampleBlock]:
-        for stage in self.stages:
-            assert isinstance(stage, UpsampleBlock)
-            yield stage
-
-    def patch_sizes(self) -> tuple[list[int], list[int]]:
-        """Multiples of the product of strides that divide the canvas."""
-        return cell_multiples(self.base_size, self.scale)
-
-    def parameter_roles(self) -> Mapping[str, Role]:
-        """Grids are grids, one-dimensional tensors biases, the rest weights."""
-        roles = {}
-        for name, tensor in self.named_parameters():
-            is_grid = ".levels." in name
-            roles[name] = Role.GRID if is_grid else Role.BIAS if tensor.ndim == 1 else Role.WEIGHT
-        return roles
-
-    def prunable_parameters(self) -> list[str]:
-        """Weights of stem, blocks and head, not of the encodings (HiNeRV's repository)."""
-        return [name for name in super().prunable_parameters() if ".encoding." not in name]
+    def _blocks(self) -> Iterator[UpsampleBlock]:
+        for block in self.block:
+            assert isinstance(block, UpsampleBlock)
+            yield block
 
 
 def upsample(x: Tensor, stride: int) -> Tensor:

@@ -8,14 +8,12 @@ Nothing but the weights describes the picture; the noise follows from a seed and
 """
 
 import functools
-from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nvcodec.coding.parameters import Role
 from nvcodec.representations import noise
 from nvcodec.representations.config import RepresentationConfig
 from nvcodec.representations.configs.image_cnn import ImageCnnConfig, ScalePlan
@@ -59,7 +57,7 @@ class ImageCnn(Representation[ImageCnnConfig]):
 
     def __init__(self, config: ImageCnnConfig, shape: VideoShape) -> None:
         super().__init__(config, shape)
-        self.scales = nn.ModuleList(Scale(plan, config) for plan in config.plan_scales())
+        self.scale = nn.ModuleList(Scale(plan, config) for plan in config.plan_scales())
         self.head = nn.Conv2d(config.channels, shape.channels, 1)
         for name, tensor in self.named_parameters():
             if name.endswith("bias"):
@@ -67,21 +65,16 @@ class ImageCnn(Representation[ImageCnnConfig]):
             elif not name.startswith("head"):
                 nn.init.kaiming_normal_(tensor)
 
-    @property
-    def canvas(self) -> tuple[int, int]:
-        """The video's size, rounded up to what can be halved."""
-        return self.config.canvas_size(self.shape.height, self.shape.width)
-
     def forward(self, patches: Patches) -> Tensor:
         """Pixels of whole frames; see the base class."""
         if patches.size is not None:
             self.check_patch_size(patches.size)
         height, width = self.canvas
         seed, channels = self.config.seed, self.config.noise_channels
-        noise = [fixed_noise(seed + t, channels, height, width) for t in patches.t.tolist()]
-        x = torch.stack(noise).to(patches.t.device)
+        inputs = [fixed_noise(seed + t, channels, height, width) for t in patches.t.tolist()]
+        x = torch.stack(inputs).to(patches.t.device)
         across = []
-        scales = [scale for scale in self.scales if isinstance(scale, Scale)]
+        scales = [scale for scale in self.scale if isinstance(scale, Scale)]
         for scale in scales:
             across.append(x)
             x = scale.down(x)
@@ -89,13 +82,6 @@ class ImageCnn(Representation[ImageCnnConfig]):
             x = scale.up(x, across.pop())
         pixels: Tensor = torch.sigmoid(self.head(x).float())
         return pixels.permute(0, 2, 3, 1)
-
-    def parameter_roles(self) -> Mapping[str, Role]:
-        """Biases and weights."""
-        return {
-            name: Role.BIAS if tensor.ndim == 1 else Role.WEIGHT
-            for name, tensor in self.named_parameters()
-        }
 
 
 @functools.lru_cache(maxsize=1)

@@ -8,15 +8,14 @@ computed with a margin; what of it lies outside the frame is set to zero before 
 the patch equals the same pixels of the frame.
 """
 
+import itertools
 import math
-from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nvcodec.coding.parameters import Role
 from nvcodec.representations.config import RepresentationConfig
 from nvcodec.representations.configs.nerv import (
     BlockPlan,
@@ -25,7 +24,7 @@ from nvcodec.representations.configs.nerv import (
     transposed_kernel,
 )
 from nvcodec.representations.coordinates import is_inside, padded_range
-from nvcodec.representations.representation import Patches, Representation, cell_multiples
+from nvcodec.representations.representation import Patches, Representation
 from nvcodec.video.info import VideoShape
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
@@ -65,14 +64,12 @@ class BatchNorm(nn.Module):
         super().__init__()
         self.scale = nn.Parameter(torch.ones(channels))
         self.shift = nn.Parameter(torch.zeros(channels))
-        self.running_mean = nn.Parameter(torch.zeros(channels), requires_grad=False)
-        self.running_var = nn.Parameter(torch.ones(channels), requires_grad=False)
+        self.mean = nn.Parameter(torch.zeros(channels), requires_grad=False)
+        self.variance = nn.Parameter(torch.ones(channels), requires_grad=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise (N, C, h, w) over all axes but C."""
-        return F.batch_norm(
-            x, self.running_mean, self.running_var, self.scale, self.shift, self.training
-        )
+        return F.batch_norm(x, self.mean, self.variance, self.scale, self.shift, self.training)
 
 
 class NervBlock(nn.Module):
@@ -122,29 +119,23 @@ class Nerv(Representation[NervConfig]):
         super().__init__(config, shape)
         plans = config.plan_blocks(shape.height, shape.width)
         self.base_size = config.base_size(shape.height, shape.width)
-        strides = tuple(plan.stride for plan in plans)
-        self.scale = math.prod(strides)
-        self.paddings = plan_paddings(strides)
-        activation = ACTIVATIONS[config.activation]
-        self.stem = nn.Sequential(
-            nn.Linear(config.embedding_size, config.stem_width),
-            activation(),
-            nn.Linear(config.stem_width, config.channels * math.prod(self.base_size)),
-            activation(),
-        )
-        self.blocks = nn.ModuleList(NervBlock(plan, config) for plan in plans)
+        self.scale = config.scale(shape.height, shape.width)
+        self.paddings = plan_paddings(tuple(plan.stride for plan in plans))
+        self.activation = ACTIVATIONS[config.activation]()
+        widths = [config.embedding_size, config.stem_width]
+        widths.append(config.channels * math.prod(self.base_size))
+        self.stem = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(widths))
+        self.block = nn.ModuleList(NervBlock(plan, config) for plan in plans)
         self.head = nn.Conv2d(plans[-1].channels_out, shape.channels, 1)
-
-    @property
-    def canvas(self) -> tuple[int, int]:
-        """Stem's output times the product of strides."""
-        return self.base_size[0] * self.scale, self.base_size[1] * self.scale
 
     def forward(self, patches: Patches) -> Tensor:
         """Pixels of patches or of whole frames; see the base class."""
-        x = self.stem(self._embedding(patches.t)).unflatten(1, (-1, *self.base_size))
+        x = self._embedding(patches.t)
+        for layer in self.stem:
+            x = self.activation(layer(x))
+        x = x.view(len(x), -1, *self.base_size)
         if patches.size is None:
-            for block in self.blocks:
+            for block in self.block:
                 x = block(x)
         else:
             x = self._patches(x, patches, patches.size)
@@ -174,7 +165,7 @@ class Nerv(Representation[NervConfig]):
         batch = torch.arange(len(x), device=x.device)[:, None, None]
         y, z = rows.clamp(0, limits[0] - 1), columns.clamp(0, limits[1] - 1)
         x = x.permute(0, 2, 3, 1)[batch, y[:, :, None], z[:, None, :]].permute(0, 3, 1, 2)
-        for block, following in zip(self.blocks, self.paddings[1:], strict=True):
+        for block, following in zip(self.block, self.paddings[1:], strict=True):
             inside = is_inside(rows, limits[0])[:, :, None] * is_inside(columns, limits[1])[:, None]
             x = block(x * inside[:, None].to(x.dtype))
             s = int(block.stride)  # type: ignore[arg-type]
@@ -189,24 +180,3 @@ class Nerv(Representation[NervConfig]):
                 for start, length in zip(starts, lengths, strict=True)
             )
         return x
-
-    def patch_sizes(self) -> tuple[list[int], list[int]]:
-        """Multiples of the product of strides that divide the canvas, where patches are possible.
-
-        Others than whole frames need the settings' `has_patches`.
-        """
-        if not self.config.has_patches:
-            return super().patch_sizes()
-        return cell_multiples(self.base_size, self.scale)
-
-    def parameter_roles(self) -> Mapping[str, Role]:
-        """Norms are norms, other one-dimensional tensors biases, the rest weights."""
-        roles = {}
-        for name, tensor in self.named_parameters():
-            vector = Role.NORM if ".norm." in name else Role.BIAS
-            roles[name] = vector if tensor.ndim == 1 else Role.WEIGHT
-        return roles
-
-    def prunable_parameters(self) -> list[str]:
-        """Weights of stem and blocks, not of the head (NeRV's repository)."""
-        return [name for name in super().prunable_parameters() if not name.startswith("head.")]

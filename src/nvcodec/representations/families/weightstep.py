@@ -9,22 +9,18 @@ frame are the same on every machine. A new segment begins with a new anchor; `--
 the length of the paper's slices (section 4.3).
 """
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from nvcodec.coding.parameters import Role
 from nvcodec.representations import build
 from nvcodec.representations.config import RepresentationConfig
 from nvcodec.representations.configs.weightstep import WeightstepConfig
 from nvcodec.representations.cosine_transform import inverse_cosine_transform
 from nvcodec.representations.representation import Patches, Representation
 from nvcodec.video.info import VideoShape
-
-ANCHOR = "anchor."
 
 
 class Weightstep(Representation[WeightstepConfig]):
@@ -38,22 +34,17 @@ class Weightstep(Representation[WeightstepConfig]):
     def __init__(self, config: WeightstepConfig, shape: VideoShape) -> None:
         super().__init__(config, shape)
         self.anchor = build(config.base, config.anchor_shape(shape))
-        self.steps = nn.ParameterList(
+        self.step = nn.ParameterList(
             nn.Parameter(torch.zeros(shape.num_frames - 1, *p.shape))
             for p in self.anchor.parameters()
         )
-
-    @property
-    def canvas(self) -> tuple[int, int]:
-        """That of the base."""
-        return self.anchor.canvas
 
     def weights(self, t: int) -> dict[str, Tensor]:
         """theta_t, float32, by the base's names."""
         if t == 0:
             return dict(self.anchor.named_parameters())
         states = {}
-        for (name, theta_0), steps in zip(self.anchor.named_parameters(), self.steps, strict=True):
+        for (name, theta_0), steps in zip(self.anchor.named_parameters(), self.step, strict=True):
             total = steps[:t].double().sum(dim=0)
             if self.config.domain == "dct":
                 # A layer's block: both channel axes, apart for every element of the kernels.
@@ -73,12 +64,3 @@ class Weightstep(Representation[WeightstepConfig]):
             pixels = pixels.index_copy(0, chosen, rendered)
         assert pixels is not None
         return pixels
-
-    def patch_sizes(self) -> tuple[list[int], list[int]]:
-        """Those of the base."""
-        return self.anchor.patch_sizes()
-
-    def parameter_roles(self) -> Mapping[str, Role]:
-        """The base's roles, and those of steps."""
-        roles = {ANCHOR + name: role for name, role in self.anchor.parameter_roles().items()}
-        return roles | {f"steps.{i}": Role.DELTA for i in range(len(self.steps))}

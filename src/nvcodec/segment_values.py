@@ -1,0 +1,148 @@
+"""From the bytes of a segment to its integers and half floats: no torch, the same on every machine.
+
+    HEAD --check_limits--> what the file may ask for
+    sections --scheme.unpack, hash checked--> integers --dequantize--> values
+
+Rendering goes on in `segment_decoder`.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from nvcodec.coding.parameters import ParameterSet
+from nvcodec.coding.scheme import Scheme
+from nvcodec.coding.schemes import load_scheme
+from nvcodec.container.chunk_payloads import CodedSegment
+from nvcodec.container.header import DEFAULT_LIMITS, Head, Limits
+from nvcodec.errors import (
+    ChecksumError,
+    MalformedError,
+    UnsupportedVersionError,
+    UnsupportedVideoError,
+)
+from nvcodec.representations import load_config
+from nvcodec.representations.config import RepresentationConfig
+from nvcodec.video.color import luma_weights
+from nvcodec.video.info import Chroma, VideoShape
+
+T = TypeVar("T")
+
+BAND_BYTES = 1 << 30
+"""Memory for the activations of what is rendered at a time."""
+MARGINS = 1.5
+"""Estimate: rows computed for a band, with its margins, per row delivered."""
+
+
+def segment_shape(head: Head, num_frames: int) -> VideoShape:
+    """Shape of what a segment's representation stands for."""
+    return VideoShape.of_samples(head.color, num_frames, head.height, head.width)
+
+
+def representation_config(head: Head) -> RepresentationConfig:
+    """The settings of the file's representation.
+
+    Raises:
+        UnsupportedVersionError: its kind is unknown here.
+        MalformedError: a field of it is not as the format says.
+    """
+    return _loaded("representation", load_config, head.representation)
+
+
+def scheme_of(head: Head) -> Scheme[Any]:
+    """The scheme of the file; raises as `representation_config`."""
+    return _loaded("scheme", load_scheme, head.scheme)
+
+
+def _loaded(part: str, load: Callable[[Mapping[str, Any]], T], table: Mapping[str, Any]) -> T:
+    """What a table of HEAD describes."""
+    try:
+        return load(table)
+    except KeyError as error:
+        raise UnsupportedVersionError(
+            f"HEAD: {error.args[0]}; the file needs a newer nvc"
+        ) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise MalformedError(f"HEAD, {part} {first['loc']}: {first['msg']}") from error
+    except ValueError as error:
+        raise MalformedError(f"HEAD, {part}: {error}") from error
+
+
+def check_conversion(head: Head) -> None:
+    """Refuse pixels that no rule turns into the samples of the source.
+
+    Raises:
+        MalformedError: there is none.
+    """
+    info = head.to_video_info()
+    if head.color == "rgb" and info.chroma is Chroma.GRAY:
+        raise MalformedError("HEAD: color rgb with chroma gray, allowed: gray")
+    if info.chroma in (Chroma.GRAY, Chroma.RGB):
+        return
+    try:
+        luma_weights(info.color)
+    except UnsupportedVideoError as error:
+        raise MalformedError(f"HEAD: {error}") from error
+
+
+def band_height(config: RepresentationConfig, shape: VideoShape) -> int | None:
+    """Rows to render at a time; None for whole frames, which are faster where they fit.
+
+    A band also computes its margins. Where no band is low enough the lowest is taken.
+    """
+    needed = 8 * config.activations_per_frame(shape)
+    if needed <= BAND_BYTES:
+        return None
+    heights, _ = config.patch_sizes(shape.height, shape.width)
+    fitting = [h for h in heights if MARGINS * needed * h / heights[-1] <= BAND_BYTES]
+    return max(fitting, default=heights[0])
+
+
+def memory_bytes(config: RepresentationConfig, shape: VideoShape, scheme: Scheme[Any]) -> int:
+    """Estimate for decoding: parameters and their integers, and activations of a frame or band."""
+    activations: int = 8 * config.activations_per_frame(shape)
+    band = band_height(config, shape)
+    if band is not None:
+        share = min(1.0, MARGINS * band / config.canvas(shape.height, shape.width)[0])
+        activations = round(share * activations) + 4 * config.activations_per_band(shape)
+    return scheme.memory_bytes(config.tensors(shape)) + activations
+
+
+def check_limits(head: Head, num_frames: int, limits: Limits) -> None:
+    """Refuse, before anything is allocated, a segment that would take more than is allowed.
+
+    Raises:
+        BitstreamError: unknown kind, fields that do not fit together, or above the limits.
+    """
+    config, shape = representation_config(head), segment_shape(head, num_frames)
+    where = "HEAD, representation"
+    try:
+        num_parameters = config.num_parameters(shape)
+    except ValueError as error:
+        raise MalformedError(f"{where}: {error}") from error
+    limits.check(where, "parameters", num_parameters, limits.parameters)
+    limits.check(
+        where, "multiply-adds a frame", config.macs_per_frame(shape), limits.macs_per_frame
+    )
+    needed = memory_bytes(config, shape, scheme_of(head))
+    limits.check(where, "bytes of memory", needed, limits.memory_bytes)
+
+
+def unpack_segment(
+    head: Head, segment: CodedSegment, limits: Limits = DEFAULT_LIMITS
+) -> ParameterSet:
+    """The integers of a segment, within the limits and checked against their hash.
+
+    Raises:
+        BitstreamError: the sections do not hold what the header announces, or ask for too much.
+    """
+    check_limits(head, segment.num_frames, limits)
+    specs = representation_config(head).tensors(segment_shape(head, segment.num_frames))
+    parameters = scheme_of(head).unpack(segment.sections, specs)
+    if parameters.digest() != segment.digest:
+        raise ChecksumError(
+            f"segment {segment.number}: the decoded integers do not match their hash"
+        )
+    return parameters
