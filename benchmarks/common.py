@@ -18,15 +18,17 @@ import torch
 from torch import Tensor
 
 from nvcodec import __version__
+from nvcodec.samples import Samples
 from nvcodec.video import open_video
-from nvcodec.video.color import planes_to_packed, planes_to_rgb
+from nvcodec.video.conversion import from_planes
 
 
-def samples(path: str, color: str, num_frames: int) -> Tensor:
-    """A clip's first frames as they are fitted, uint8 (T, H, W, C)."""
-    convert = planes_to_packed if color == "yuv420" else planes_to_rgb
+def frames_of(path: str, samples: Samples, num_frames: int | None = None) -> Tensor:
+    """A clip's first frames, all by default, as they are fitted: uint8 (T, H, W, C)."""
     with open_video(path, frames=slice(0, num_frames)) as video:
-        return torch.from_numpy(np.stack([convert(planes, video.info) for planes in video]))
+        return torch.from_numpy(
+            np.stack([from_planes(samples, planes, video.info) for planes in video])
+        )
 
 
 def nvc(*words: str) -> list[dict[str, Any]]:

@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from common import circumstances, nvc, store, stored
+from nvcodec.samples import Chroma
 from nvcodec.video import create_video, open_video
 from nvcodec.video.color import planes_to_rgb
-from nvcodec.video.info import Chroma, VideoInfo
+from nvcodec.video.info import VideoInfo
 
 DENSITY = 0.005
 NOISES = ("white", "black", "salt-pepper", "random")

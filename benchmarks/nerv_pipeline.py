@@ -33,9 +33,9 @@ from nvcodec.fitting.stages import load_stage
 from nvcodec.presets import Preset, load_preset
 from nvcodec.representations import build
 from nvcodec.representations.representation import Patches
+from nvcodec.samples import Samples, VideoShape
 from nvcodec.video import VideoInfo, open_video
 from nvcodec.video.color import planes_to_rgb
-from nvcodec.video.info import VideoShape
 
 MAX_COST_DB = 0.5
 MAX_SHARE = 0.25
@@ -68,7 +68,7 @@ def write_file(
     config = preset.representation_config.resolve(info.height, info.width)
     head = Head.from_video_info(
         info,
-        color="rgb",
+        samples=Samples.RGB,
         representation=config.model_dump(mode="json", exclude_none=True),
         scheme=preset.scheme,
         remark=f"nvcodec {__version__} {preset.name}",
@@ -97,7 +97,7 @@ def measure(clip: str, preset: Preset) -> dict:
         [load_stage(table) for table in preset.stages],
         scheme,
         FittingConfig.model_validate(preset.fitting),
-        "rgb",
+        Samples.RGB,
         seed=0,
     )
     started, cpu_s = time.monotonic(), time.process_time()

@@ -29,9 +29,9 @@ from nvcodec.decoder import Decoder
 from nvcodec.presets import Preset, load_preset
 from nvcodec.representations import build
 from nvcodec.representations.representation import Patches
+from nvcodec.samples import VideoShape
 from nvcodec.segment_decoder import SegmentDecoder, select_device
 from nvcodec.video import Chroma, VideoInfo
-from nvcodec.video.info import VideoShape
 
 
 def write_unfitted(path: Path, preset: Preset, size: tuple[int, int], num_frames: int) -> int:

@@ -20,7 +20,7 @@ from unittest import mock
 import torch
 from torch import Tensor
 
-from common import circumstances, samples, store, stored
+from common import circumstances, frames_of, store, stored
 from nvcodec.coding.parameters import Role
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.fitting import loop
@@ -31,6 +31,7 @@ from nvcodec.fitting.stages import load_stage
 from nvcodec.presets import load_preset
 from nvcodec.representations import VideoShape, build
 from nvcodec.representations.representation import Patches
+from nvcodec.samples import Samples
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +118,7 @@ def _optimizer(
 def fit(recipe: Recipe, args: argparse.Namespace) -> dict[str, Any]:
     """PSNR of the samples that are fitted, in dB, and seconds."""
     preset = load_preset(args.preset)
-    frames = samples(args.clip, preset.color, args.frames)
+    frames = frames_of(args.clip, preset.samples, args.frames)
     torch.manual_seed(0)
     num_frames, height, width, channels = frames.shape
     network = build(preset.representation_config, VideoShape(num_frames, height, width, channels))
@@ -138,7 +139,7 @@ def fit(recipe: Recipe, args: argparse.Namespace) -> dict[str, Any]:
 
     fitting = loop.Fitting(
         network, frames, [stage], load_scheme({"kind": "raw_fp16"}),
-        FittingConfig.model_validate(preset.fitting), preset.color, args.seed,
+        FittingConfig.model_validate(preset.fitting), preset.samples, args.seed,
     )  # fmt: skip
     started = time.monotonic()
     with mock.patch.object(loop, "make_optimizers", of_recipe):
@@ -147,18 +148,18 @@ def fit(recipe: Recipe, args: argparse.Namespace) -> dict[str, Any]:
     for optimizer in made:
         if hasattr(optimizer, "eval"):
             optimizer.eval()
-    return {"psnr_db": psnr_db(network, frames, preset.color), "fit_s": fit_s, "steps": last.step}
+    return {"psnr_db": psnr_db(network, frames, preset.samples), "fit_s": fit_s, "steps": last.step}
 
 
 @torch.no_grad()
-def psnr_db(network: torch.nn.Module, frames: Tensor, color: str) -> float:
+def psnr_db(network: torch.nn.Module, frames: Tensor, samples: Samples) -> float:
     """Mean over frames of the PSNR of rounded samples."""
     network.eval()
     found = []
     for t in range(len(frames)):
         output = network(Patches.frames(torch.tensor([t])))[:, : frames.shape[1], : frames.shape[2]]
         error = (output.clamp(0, 1) * 255).round() - frames[t : t + 1].float()
-        found.append(10 * math.log10(255**2 / float(mean_error(error.square(), color))))
+        found.append(10 * math.log10(255**2 / float(mean_error(error.square(), samples))))
     return sum(found) / len(found)
 
 

@@ -31,10 +31,10 @@ from nvcodec.fitting.loop import Fitting
 from nvcodec.fitting.stages import load_stage
 from nvcodec.presets import Preset, load_preset
 from nvcodec.representations import build
+from nvcodec.samples import Samples, VideoShape
 from nvcodec.segment_decoder import select_device
 from nvcodec.video import open_video
 from nvcodec.video.color import planes_to_rgb
-from nvcodec.video.info import VideoShape
 
 PRINTED_DB = {
     "paper/hinerv-bunny-xxs": 36.37,
@@ -74,7 +74,7 @@ def make_fitting(
         [stage],
         load_scheme({"kind": "raw_fp16"}),
         FittingConfig.model_validate(preset.fitting),
-        "rgb",
+        Samples.RGB,
         0,
         CheckpointStore(workdir, "fit", digest),
         time_limit_s,

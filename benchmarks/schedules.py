@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common import circumstances, samples, store
+from common import circumstances, frames_of, store
 from nvcodec.fitting import loop
 from nvcodec.fitting.loop import FitRecord
 from nvcodec.presets import Preset, load_preset
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     preset = plain(load_preset(args.preset))
-    pixels = samples(args.clip, preset.color, args.frames)
+    pixels = frames_of(args.clip, preset.samples, args.frames)
     facts = {"clip": Path(args.clip).name, "preset": args.preset, "frames": args.frames}
     for line in (growth if args.what == "growth" else starts)(pixels, preset, args):
         line = facts | line | circumstances()
@@ -69,7 +69,7 @@ def fit(
         pixels.numpy(),
         preset.model_copy(update={"stages": stages}),
         seed,
-        color=preset.color,
+        samples=preset.samples,
         initial_values=values,
         on_record=records.append,
     )

@@ -12,7 +12,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from common import circumstances, samples, store, stored
+from common import circumstances, frames_of, store, stored
 from nvcodec.errors import DivergedError
 from nvcodec.fitting.loop import FitRecord, FittingWarning
 from nvcodec.presets import load_preset
@@ -22,13 +22,13 @@ from nvcodec.segment_encoder import encode_segment
 def fit(path: str, args: argparse.Namespace, seed: int) -> dict[str, Any]:
     """Quality and size of one seed's fitting, and what went astray."""
     preset = load_preset(args.preset, epochs=args.epochs)
-    pixels = samples(path, preset.color, args.frames).numpy()
+    pixels = frames_of(path, preset.samples, args.frames).numpy()
     records: list[FitRecord] = []
     troubles = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", FittingWarning)
         try:
-            encode_segment(pixels, preset, seed, color=preset.color, on_record=records.append)
+            encode_segment(pixels, preset, seed, samples=preset.samples, on_record=records.append)
         except DivergedError as error:
             troubles.append(str(error))
     troubles += [str(w.message) for w in caught if issubclass(w.category, FittingWarning)]

@@ -10,7 +10,7 @@ import argparse
 import json
 from pathlib import Path
 
-from common import circumstances, samples, store
+from common import circumstances, frames_of, store
 from nvcodec.fitting.loop import FitRecord
 from nvcodec.presets import load_preset
 from nvcodec.segment_encoder import EncodedSegment, encode_segment
@@ -29,8 +29,8 @@ def main() -> None:
     parser.add_argument("--flip", action="store_true")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    color = load_preset(args.preset).color
-    pixels = samples(args.clip, color, 2 * args.frames).numpy()
+    samples = load_preset(args.preset).samples
+    pixels = frames_of(args.clip, samples, 2 * args.frames).numpy()
     before, after = pixels[: args.frames], pixels[args.frames :]
     if args.flip:
         after = after[:, ::-1, ::-1].copy()
@@ -38,7 +38,7 @@ def main() -> None:
     def fit(of, epochs: int, values=None) -> tuple[EncodedSegment, FitRecord]:
         preset, records = load_preset(args.preset, epochs=epochs), []
         encoded = encode_segment(
-            of, preset, 0, color=color, initial_values=values, on_record=records.append
+            of, preset, 0, samples=samples, initial_values=values, on_record=records.append
         )
         return encoded, records[-1]
 

@@ -23,7 +23,7 @@ from nvcodec.fitting.loop import Fitting, FittingWarning
 from nvcodec.fitting.stages import load_stage
 from nvcodec.presets import Preset
 from nvcodec.representations import build
-from nvcodec.video.info import VideoShape
+from nvcodec.samples import Samples, VideoShape
 
 SHAPES = {"720p": VideoShape(132, 720, 1280, 3), "1080p": VideoShape(600, 1080, 1920, 3)}
 TOY_SHAPE = VideoShape(4, 180, 320, 3)
@@ -96,7 +96,7 @@ def make_fitting(preset: Preset, stage: dict[str, Any], frames: torch.Tensor) ->
     network = build(preset.representation_config, VideoShape(*frames.shape)).to(frames.device)
     config = FittingConfig.model_validate(preset.fitting)
     scheme = load_scheme(preset.scheme)
-    fitting = Fitting(network, frames, [load_stage(stage)], scheme, config, "rgb", seed=0)
+    fitting = Fitting(network, frames, [load_stage(stage)], scheme, config, Samples.RGB, seed=0)
     fitting._evaluate = lambda: None  # due every ten seconds, and no part of a step
     return fitting
 

@@ -54,7 +54,8 @@ def encode(
         should_stop: asked often; True saves the state and raises `InterruptedEncodeError`.
         on_event: told of progress.
         **settings: fields of `encode_types.EncodeOptions`: `frames=slice(0, 32)`,
-            `scale=(320, 180)`, `segment_frames`, `color`, `seed`, `device`, `overwrite` and others.
+            `scale=(320, 180)`, `segment_frames`, `samples`, `seed`, `device`, `overwrite`
+            and others.
 
     Returns:
         Sizes, rate and times; `quality` is that of the decoded file.

@@ -12,9 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from nvcodec.container.chunk_payloads import CodedSegment
 from nvcodec.container.header import DEFAULT_LIMITS, Limits
 from nvcodec.container.reader import NvcReader
@@ -22,7 +19,7 @@ from nvcodec.errors import ChecksumError, MalformedError, VideoError
 from nvcodec.segment_decoder import Precision, SegmentDecoder, select_device
 from nvcodec.segment_values import check_conversion, representation_config
 from nvcodec.segments import Segment
-from nvcodec.video.info import Planes
+from nvcodec.video.info import Pixels, Planes
 
 
 class Decoder:
@@ -127,7 +124,7 @@ class Decoder:
         index = self.reader.index
         return index[-1].first_frame + index[-1].num_frames if index else 0
 
-    def __getitem__(self, t: int) -> NDArray[np.uint8]:
+    def __getitem__(self, t: int) -> Pixels:
         """Frame `t` of the file, or of the clip chosen, as pixels; the file must be seekable.
 
         Returns:
@@ -160,7 +157,7 @@ class Decoder:
             if wanted.num_frames > 0:
                 yield wanted, segment
 
-    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+    def __iter__(self) -> Iterator[Pixels]:
         """The frames asked for, in order, as pixels; see `__getitem__` and `planes`."""
         for t, decoder in self._rendered():
             yield decoder.rgb(t, self.info)

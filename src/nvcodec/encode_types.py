@@ -3,15 +3,13 @@
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
 
 from nvcodec.container.header import DEFAULT_LIMITS, Limits
 from nvcodec.fitting.loop import FitRecord
 from nvcodec.metrics.quality import Quality
+from nvcodec.samples import Samples
 from nvcodec.segments import Segment
 from nvcodec.video import RawGeometry, VideoInfo
-
-Color = Literal["auto", "rgb", "yuv", "yuv420"]
 
 DEFAULT_SEGMENT_FRAMES = 600
 """Longest segment unless asked otherwise: a UVG sequence is one segment."""
@@ -28,7 +26,7 @@ class EncodeOptions:
     `max_time_s` replaces the preset's epochs by a time for everything, of which `spent_s` is gone.
     """
 
-    color: Color = "auto"
+    samples: Samples | None = None
     segment_frames: int = DEFAULT_SEGMENT_FRAMES
     seed: int = 0
     device: str = "auto"

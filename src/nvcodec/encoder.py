@@ -12,7 +12,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -26,7 +26,6 @@ from nvcodec.container.reader import NvcReader
 from nvcodec.container.unfinished import part_path
 from nvcodec.container.writer import NvcWriter
 from nvcodec.encode_types import (
-    Color,
     EncodeOptions,
     EncodeReport,
     Event,
@@ -53,21 +52,18 @@ from nvcodec.job import (
     job_folder,
 )
 from nvcodec.metrics.quality import QualityMeter
-from nvcodec.presets import Preset, PresetColor
+from nvcodec.presets import Preset
 from nvcodec.representations import build
+from nvcodec.samples import Chroma, Samples
 from nvcodec.segment_decoder import SegmentDecoder, select_device
 from nvcodec.segment_encoder import encode_segment, predicted_bytes, predicted_memory_bytes
 from nvcodec.segment_values import check_limits, representation_config, segment_shape
 from nvcodec.segments import Segment, plan_segments
 from nvcodec.time_budget import TimeBudget, measuring_s
 from nvcodec.video import VideoReader, open_videos
-from nvcodec.video.color import (
-    luma_weights,
-    planes_to_packed,
-    planes_to_rgb,
-    planes_to_yuv444,
-)
-from nvcodec.video.info import Chroma, Planes, VideoInfo, VideoShape
+from nvcodec.video.color import luma_weights
+from nvcodec.video.conversion import from_planes
+from nvcodec.video.info import Pixels, Planes, VideoInfo
 
 MIN_SIDE = 16
 """Shortest side, in pixels, of a video that is taken."""
@@ -141,9 +137,9 @@ class _Encoding:
         self.device = device
         self.should_stop = should_stop
         self.on_event = on_event
-        self.color = _choose_color(settings.color, preset.color, video.info)
+        self.samples = _choose_samples(settings.samples, preset.samples, video.info)
         _check_video(video.info)
-        shape = VideoShape.of_samples(self.color, 1, video.info.height, video.info.width)
+        shape = self.samples.shape(1, video.info.height, video.info.width)
         config = preset.representation_config.resolve(shape.height, shape.width)
         resolved = config.model_dump(mode="json", exclude_none=True)
         self.preset = preset.model_copy(update={"representation": resolved})
@@ -276,7 +272,8 @@ class _Encoding:
             self._pixels(planes),
             self.preset,
             self.settings.seed + number,
-            color=self.color,
+            samples=self.samples,
+            depth=self.video.info.depth,
             device=self.device,
             store=store,
             initial_values=self._values_before(number),
@@ -362,13 +359,12 @@ class _Encoding:
             )
         )
 
-    def _pixels(self, planes: list[Planes]) -> NDArray[np.uint8]:
-        converters = {"yuv": planes_to_yuv444, "yuv420": planes_to_packed}
-        convert = converters.get(self.color, planes_to_rgb)
-        first = convert(planes[0], self.video.info)
-        pixels = np.empty((len(planes), *first.shape), np.uint8)
+    def _pixels(self, planes: list[Planes]) -> Pixels:
+        info = self.video.info
+        shape = self.samples.shape(len(planes), info.height, info.width)
+        pixels = np.empty(shape, info.sample_type)
         for t, frame in enumerate(planes):
-            pixels[t] = convert(frame, self.video.info)
+            pixels[t] = from_planes(self.samples, frame, info)
         return pixels
 
     def _measure(
@@ -426,7 +422,7 @@ class _Encoding:
         frames = settings.frames
         return {
             **self.preset.model_dump(mode="json", exclude={"name", "description"}),
-            "color": self.color,
+            "samples": self.samples.value,
             "segment_frames": settings.segment_frames,
             "seed": settings.seed,
             "max_time_s": settings.max_time_s,
@@ -449,7 +445,7 @@ class _Encoding:
     def _open_writer(self, num_frames: int | None) -> NvcWriter:
         head = Head.from_video_info(
             self.video.info,
-            color=self.color,
+            samples=self.samples,
             representation=self.preset.representation,
             scheme=self.preset.scheme,
             remark=f"nvcodec {__version__} {self.preset.name}",
@@ -465,26 +461,22 @@ class _Encoding:
         return NvcWriter(self.path, head, overwrite=overwrite, limits=limits)
 
 
-def _choose_color(
-    color: Color, preferred: PresetColor, info: VideoInfo
-) -> Literal["rgb", "yuv", "yuv420", "gray"]:
+def _choose_samples(asked: Samples | None, preferred: Samples, info: VideoInfo) -> Samples:
     """What the representation gives: grey for grey, else as asked for, or as the preset prefers.
 
     A preset's preference that the source does not allow gives way to RGB.
     """
     if info.chroma is Chroma.GRAY:
-        return "gray"
-    allowed: set[str] = {"rgb"}
-    allowed |= set() if info.chroma is Chroma.RGB else {"yuv"}
-    allowed |= {"yuv420"} if info.chroma is Chroma.YUV420 else set()
-    if color == "auto":
-        return preferred if preferred in allowed else "rgb"
-    if color not in allowed:
-        source = "RGB" if info.chroma is Chroma.RGB else f"4:{info.chroma[1]}:{info.chroma[2]}"
+        return Samples.GRAY
+    allowed = Samples.allowed_for(info.chroma)
+    if asked is None:
+        return preferred if preferred in allowed else Samples.RGB
+    if asked not in allowed:
         raise UnsupportedVideoError(
-            f"--color {color}: the source is {source}; allowed for it: {', '.join(sorted(allowed))}"
+            f"--color {asked}: the source is {info.chroma.words}; allowed for it: "
+            f"{', '.join(sorted(allowed))}"
         )
-    return color
+    return asked
 
 
 def _check_video(info: VideoInfo) -> None:

@@ -11,7 +11,7 @@ import difflib
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, ValidationError
 
@@ -20,6 +20,7 @@ from nvcodec.config import Config
 from nvcodec.errors import PresetError
 from nvcodec.representations import load_config
 from nvcodec.representations.config import RepresentationConfig
+from nvcodec.samples import Samples
 
 
 def presets_folder() -> Path:
@@ -36,15 +37,14 @@ def preset_names() -> list[str]:
     return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in found)
 
 
-PresetColor = Literal["rgb", "yuv", "yuv420"]
-
-
 class Preset(Config):
     """A validated pipeline; its tables are in resolved form."""
 
     name: str = Field(description="as users write it")
     description: str = Field("", description="one line for the table of presets")
-    color: PresetColor = Field("rgb", description="samples that are fitted, if the source has them")
+    samples: Samples = Field(
+        Samples.RGB, description="what is fitted, if the source has it: " + ", ".join(Samples)
+    )
     representation: dict[str, Any]
     fitting: dict[str, Any] = Field(default_factory=dict)
     stages: tuple[dict[str, Any], ...] = Field(min_length=1)

@@ -7,14 +7,13 @@ import contextlib
 from collections.abc import Iterator
 from typing import Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from nvcodec.allocator import keep_freed_memory
 from nvcodec.container.chunk_payloads import CodedSegment
 from nvcodec.container.header import DEFAULT_LIMITS, Head, Limits
 from nvcodec.errors import VideoError
+from nvcodec.pixel_values import from_unit
 from nvcodec.representations import build
 from nvcodec.segment_values import (
     band_height,
@@ -22,13 +21,8 @@ from nvcodec.segment_values import (
     segment_shape,
     unpack_segment,
 )
-from nvcodec.video.color import (
-    packed_to_planes,
-    planes_to_rgb,
-    rgb_to_planes,
-    yuv444_to_planes,
-)
-from nvcodec.video.info import Planes, VideoInfo
+from nvcodec.video.conversion import to_planes, to_rgb
+from nvcodec.video.info import Pixels, Planes, VideoInfo, sample_type
 
 Precision = Literal["fp16", "bf16", "fp32"]
 
@@ -85,31 +79,21 @@ class SegmentDecoder:
         ):
             yield
 
-    def pixels(self, t: int) -> NDArray[np.uint8]:
-        """Frame `t` of the segment as the representation gives it, rounded to 8 bits.
-
-        uint8 (H, W, C) in what `head.color` names: RGB, YUV 4:4:4, packed 4:2:0, or grey.
-        """
+    def pixels(self, t: int) -> Pixels:
+        """Frame `t` of the segment as the representation gives it, (H, W, C) in `head.samples`."""
         indices = torch.tensor([t], device=self.device)
         with self.inference():
-            output = self.representation.render(indices, self.band_height)[0].float()
-            rounded = (output.nan_to_num(0.0).clamp(0, 1) * 255).round().to(torch.uint8)
-        return rounded.cpu().numpy()
+            output = self.representation.render(indices, self.band_height)[0]
+            rounded = from_unit(output, self.head.bit_depth)
+        return rounded.cpu().numpy().astype(sample_type(self.head.bit_depth))
 
     def planes(self, t: int, info: VideoInfo) -> Planes:
         """Frame `t` of the segment in the samples of the source."""
-        pixels = self.pixels(t)
-        if self.head.color == "yuv":
-            return yuv444_to_planes(pixels, info)
-        if self.head.color == "yuv420":
-            return packed_to_planes(pixels, info)
-        return rgb_to_planes(pixels, info)
+        return to_planes(self.head.samples, self.pixels(t), info)
 
-    def rgb(self, t: int, info: VideoInfo) -> NDArray[np.uint8]:
+    def rgb(self, t: int, info: VideoInfo) -> Pixels:
         """Frame `t` of the segment for looking at: RGB (H, W, 3), or grey (H, W, 1)."""
-        if self.head.color in ("yuv", "yuv420"):
-            return planes_to_rgb(self.planes(t, info), info)
-        return self.pixels(t)
+        return to_rgb(self.head.samples, self.pixels(t), info)
 
 
 def _arithmetic(precision: Precision, device: torch.device) -> torch.dtype | None:

@@ -21,8 +21,9 @@ from nvcodec.fitting.loop import FitRecord, Fitting
 from nvcodec.fitting.stages import load_stage
 from nvcodec.presets import Preset
 from nvcodec.representations import build
+from nvcodec.samples import Samples, VideoShape
 from nvcodec.segment_values import memory_bytes
-from nvcodec.video.info import VideoShape
+from nvcodec.video.info import Pixels
 
 BITS_PER_SPARSE_PARAMETER = 1.2  # weightstep-mlp-two-stage
 
@@ -39,11 +40,12 @@ class EncodedSegment(NamedTuple):
 
 
 def encode_segment(
-    pixels: NDArray[np.uint8],
+    pixels: Pixels,
     preset: Preset,
     seed: int,
     *,
-    color: str = "rgb",
+    samples: Samples = Samples.RGB,
+    depth: int = 8,
     device: torch.device | None = None,
     store: CheckpointStore | None = None,
     initial_values: Mapping[str, NDArray[Any]] | None = None,
@@ -54,10 +56,11 @@ def encode_segment(
     """Fit a representation to one segment and code it.
 
     Args:
-        pixels: uint8 (T, H, W, C), samples of the kind that `color` names.
+        pixels: (T, H, W, C), samples of the kind and depth named.
         preset: a loaded preset.
         seed: of initial values, batches and noise.
-        color: `rgb`, `yuv` (4:4:4), `yuv420` (packed, at half size) or `gray`.
+        samples: what the representation shall give.
+        depth: bits a sample.
         device: where to fit; the CPU by default.
         store: where checkpoints are kept; a stored one is continued.
         initial_values: parameters to begin with where their shapes agree, instead of random ones.
@@ -92,10 +95,11 @@ def encode_segment(
             [load_stage(table) for table in preset.stages],
             scheme,
             FittingConfig.model_validate(preset.fitting),
-            color,
+            samples,
             seed,
             store,
             time_limit_s,
+            depth,
         )
     except ValueError as error:
         raise PresetError(

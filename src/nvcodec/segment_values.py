@@ -24,8 +24,8 @@ from nvcodec.errors import (
 )
 from nvcodec.representations import load_config
 from nvcodec.representations.config import RepresentationConfig
+from nvcodec.samples import Chroma, VideoShape
 from nvcodec.video.color import luma_weights
-from nvcodec.video.info import Chroma, VideoShape
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ MARGINS = 1.5
 
 def segment_shape(head: Head, num_frames: int) -> VideoShape:
     """Shape of what a segment's representation stands for."""
-    return VideoShape.of_samples(head.color, num_frames, head.height, head.width)
+    return head.samples.shape(num_frames, head.height, head.width)
 
 
 def representation_config(head: Head) -> RepresentationConfig:
@@ -77,8 +77,6 @@ def check_conversion(head: Head) -> None:
         MalformedError: there is none.
     """
     info = head.to_video_info()
-    if head.color == "rgb" and info.chroma is Chroma.GRAY:
-        raise MalformedError("HEAD: color rgb with chroma gray, allowed: gray")
     if info.chroma in (Chroma.GRAY, Chroma.RGB):
         return
     try:

@@ -21,6 +21,7 @@ from nvcodec.encode_types import EncodeOptions, SegmentStarted
 from nvcodec.encoder import encode
 from nvcodec.errors import InterruptedEncodeError, OutputError, UnsupportedVideoError, VideoError
 from nvcodec.presets import load_preset
+from nvcodec.samples import Samples
 from nvcodec.video import VideoReader
 
 
@@ -92,15 +93,15 @@ def test_a_time_needs_to_know_how_much_is_to_come(clip, tmp_path):
     assert not target.exists()
 
 
-@pytest.mark.parametrize("color", ["rgb", "yuv"])
+@pytest.mark.parametrize("samples", [Samples.RGB, Samples.YUV444])
 def test_a_matrix_without_a_conversion_is_refused_before_any_work(
-    clip, tmp_path, monkeypatch, color
+    clip, tmp_path, monkeypatch, samples
 ):
     info = video_info()
     info = replace(info, color=replace(info.color, matrix=8))  # YCgCo
     video = VideoReader(info, iter(moving_frames(info, 2)), "clip", contextlib.ExitStack())
     monkeypatch.setattr(encoder, "open_videos", lambda *_, **__: video)
-    settings = EncodeOptions(color=color)
+    settings = EncodeOptions(samples=samples)
     with pytest.raises(UnsupportedVideoError, match="colour matrix 8"):
         encode(clip, tmp_path / "x.nvc", load_preset(TINY), settings, on_event=pytest.fail)
     assert not list(tmp_path.iterdir())

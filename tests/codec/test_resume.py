@@ -120,7 +120,7 @@ def test_changed_settings_are_refused_by_name(clip, tmp_path):
         ({"segment_frames": 4}, r"segment_frames was 3, is 4"),
         ({"frames": slice(0, 6)}, r"frames was null, is \[0, 6\]; num_frames was 8, is 6"),
         ({"scale": (48, 48)}, r"width was 32, is 48; height was 32, is 48"),
-        ({"color": "yuv"}, r'color was "rgb", is "yuv"'),
+        ({"samples": "yuv"}, r'samples was "rgb", is "yuv"'),
         ({"preset": TINY_RAW}, r"representation.channels was 12, is 8; .* and [0-9]+ more"),
     ]:
         with pytest.raises(ResumeError, match=said) as caught:

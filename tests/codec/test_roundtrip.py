@@ -52,19 +52,19 @@ def roundtrip(source, target, **settings):
 def test_sizes_and_chroma(tmp_path, size, chroma):
     source = write_y4m(tmp_path / "a.y4m", *size, chroma, num_frames=2)
     roundtrip(source, tmp_path / "a.nvc")
-    roundtrip(source, tmp_path / "b.nvc", color="yuv")
+    roundtrip(source, tmp_path / "b.nvc", samples="yuv")
     if chroma == "420":
-        roundtrip(source, tmp_path / "c.nvc", color="yuv420")
+        roundtrip(source, tmp_path / "c.nvc", samples="yuv420")
 
 
 def test_a_preset_prefers_samples_that_the_source_may_lack(tmp_path, call):
     preset = tmp_path / "packed.toml"
-    preset.write_text('color = "yuv420"\n' + preset_text(TINY_RAW))
+    preset.write_text('samples = "yuv420"\n' + preset_text(TINY_RAW))
     for chroma, color in (("420", "yuv420"), ("422", "rgb"), ("444", "rgb"), ("gray", "gray")):
         source = write_y4m(tmp_path / f"{chroma}.y4m", 32, 32, chroma, num_frames=2)
         target = tmp_path / f"{chroma}.nvc"
         nvcodec.encode(source, target, preset=str(preset), epochs=1)
-        assert nvcodec.info(target).head.color == color
+        assert nvcodec.info(target).head.samples == color
     source = tmp_path / "422.y4m"
     refused = call("encode", source, "-o", tmp_path / "x.nvc", "-p", TINY, "--color", "yuv420")
     assert refused.code != 0
@@ -97,7 +97,7 @@ def test_pictures(tmp_path):
     assert report.quality.psnr_yuv_db is None
     assert nvcodec.info(tmp_path / "a.nvc").head.frame_rate == (12, 1)
     with pytest.raises(UnsupportedVideoError, match="the source is RGB"):
-        nvcodec.encode(tmp_path / "pictures", tmp_path / "b.nvc", color="yuv", **FAST)
+        nvcodec.encode(tmp_path / "pictures", tmp_path / "b.nvc", samples="yuv", **FAST)
     pattern = tmp_path / "pictures" / "%05d.png"
     roundtrip(pattern, tmp_path / "c.nvc", frames=slice(1, 3))
 
@@ -131,7 +131,7 @@ def test_frame_rate_by_option(clip, tmp_path, call):
 def test_pixels_are_what_people_look_at(clip, tmp_path, color):
     """RGB whatever was fitted; a frame by index is the frame in its turn."""
     path = tmp_path / "a.nvc"
-    nvcodec.encode(clip, path, preset=TINY, color=color, segment_frames=5)
+    nvcodec.encode(clip, path, preset=TINY, samples=color, segment_frames=5)
     pixels = list(nvcodec.decode(path))
     assert {p.shape for p in pixels} == {(32, 32, 3)}
     assert {p.dtype for p in pixels} == {np.dtype(np.uint8)}

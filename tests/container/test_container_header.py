@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from nvcodec.container.header import DICTIONARY, FORMAT_VERSION, Head, Limits
 from nvcodec.container.writer import NvcWriter
 from nvcodec.errors import LimitError, MalformedError, UnsupportedVersionError
-from nvcodec.video.info import Chroma, ColorTags, VideoInfo
+from nvcodec.samples import Chroma
+from nvcodec.video.info import ColorTags, VideoInfo
 
 HINERV = {
     "kind": "hinerv",
@@ -61,7 +62,7 @@ def test_round_trip_keeps_every_field():
         matrix=9,
         sample_aspect_ratio=(4, 3),
         frame_rate=(30000, 1001),
-        color="yuv",
+        samples="yuv",
         remark='näh "x" \\ 🎞',
         representation=HINERV,
     )
@@ -78,7 +79,7 @@ def test_video_info_round_trip():
         color=ColorTags("full", 1, 13, 1),
         num_frames=None,
     )
-    head = Head.from_video_info(info, color="yuv", representation=REPRESENTATION, scheme=SCHEME)
+    head = Head.from_video_info(info, samples="yuv", representation=REPRESENTATION, scheme=SCHEME)
     assert Head.from_bytes(head.to_bytes()).to_video_info() == info
 
 
@@ -134,8 +135,8 @@ def test_overhead_of_a_normal_file():
         text_with(frame_rate=[25]),
         text_with(frame_rate=[25, 0]),
         text_with(frame_rate={"a": 1}),
-        text_with(color="gray"),
-        text_with(color="yuv", chroma="rgb"),
+        text_with(samples="gray"),
+        text_with(samples="yuv", chroma="rgb"),
         text_with(remark="x" * 1025),
         text_with(remark=None),
         text_with(format_version=1),

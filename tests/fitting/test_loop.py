@@ -18,7 +18,7 @@ from nvcodec.fitting.optimizers import orthogonalize
 from nvcodec.fitting.stages import load_stage
 from nvcodec.representations import build, load_config
 from nvcodec.representations.representation import Patches
-from nvcodec.video.info import VideoShape
+from nvcodec.samples import VideoShape
 
 SHAPE = VideoShape(4, 16, 24, 3)
 TABLE = {

@@ -15,8 +15,9 @@ from nvcodec.fitting.losses import (
     num_scales,
     ssim,
 )
+from nvcodec.samples import Chroma
 from nvcodec.video.color import planes_to_packed, planes_to_rgb
-from nvcodec.video.info import Chroma, VideoInfo
+from nvcodec.video.info import VideoInfo
 
 
 @pytest.mark.parametrize(

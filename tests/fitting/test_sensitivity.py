@@ -10,7 +10,7 @@ from nvcodec.fitting.stage import FitState
 from nvcodec.fitting.stages import load_stage
 from nvcodec.representations import build, load_config
 from nvcodec.representations.representation import Patches
-from nvcodec.video.info import VideoShape
+from nvcodec.samples import VideoShape
 
 NERV = {
     "kind": "nerv", "embedding_length": 8, "stem_width": 16, "channels": 8, "min_channels": 8,

@@ -16,7 +16,7 @@ from nvcodec.fitting.loop import Fitting
 from nvcodec.fitting.sensitivity import tensor_sensitivities
 from nvcodec.fitting.stages import load_stage
 from nvcodec.representations import build, load_config
-from nvcodec.video.info import VideoShape
+from nvcodec.samples import VideoShape
 
 SHAPE = VideoShape(4, 16, 20, 3)
 BASE = {"kind": "coin_mlp", "axes": "yx", "width": 16, "layers": 2}

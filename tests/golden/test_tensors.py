@@ -7,7 +7,7 @@ import pytest
 
 from nvcodec import registry
 from nvcodec.representations import CONFIGS, load_config
-from nvcodec.video.info import VideoShape
+from nvcodec.samples import VideoShape
 
 STORED = json.loads(Path(__file__).with_name("tensors.json").read_text(encoding="utf-8"))
 WARNING = (

@@ -20,9 +20,9 @@ from nvcodec.metrics.quality import QualityMeter
 from nvcodec.presets import load_preset
 from nvcodec.representations import build, load_config
 from nvcodec.representations.representation import Patches
+from nvcodec.samples import VideoShape
 from nvcodec.segment_values import unpack_segment
 from nvcodec.video import open_video
-from nvcodec.video.info import VideoShape
 
 pytestmark = [
     pytest.mark.gpu,

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from nvcodec.representations import build, load_config
 from nvcodec.representations.representation import Patches
-from nvcodec.video.info import VideoShape
+from nvcodec.samples import VideoShape
 
 SHAPE = VideoShape(3, 10, 14, 3)
 SIREN = {"kind": "coin_mlp", "width": 24, "layers": 3}

@@ -11,7 +11,7 @@ from nvcodec.fitting.loop import Fitting
 from nvcodec.fitting.stages import load_stage
 from nvcodec.registry import names
 from nvcodec.representations import build, load_config
-from nvcodec.video.info import VideoShape
+from nvcodec.samples import Samples, VideoShape
 
 SMALL = {
     "coin_mlp": {"width": 48, "layers": 3},
@@ -77,18 +77,18 @@ def gradient_video() -> torch.Tensor:
     return torch.stack([4 * y + 20 * t, 8 * x, 60 * t], dim=-1).clamp(max=255).to(torch.uint8)
 
 
-@pytest.mark.parametrize("color", ["rgb", "yuv"])
-def test_ten_steps_lower_the_loss(network, color):
+@pytest.mark.parametrize("samples", [Samples.RGB, Samples.YUV444])
+def test_ten_steps_lower_the_loss(network, samples):
     stage = load_stage({"kind": "fit", "epochs": 3})
     scheme = load_scheme({"kind": "raw_fp16"})
     config = FittingConfig(batch_size=1, precision="fp32")
-    fitting = Fitting(network, gradient_video(), [stage], scheme, config, color, seed=0)
+    fitting = Fitting(network, gradient_video(), [stage], scheme, config, samples, seed=0)
     patches, target = whole_batch(fitting.batches, 0, 0)
 
     def loss() -> float:
         with torch.no_grad():
             output = fitting.batches.ignore_padding(network(patches), target, patches)
-            return float(stage.loss(output, target, color, config.loss))
+            return float(stage.loss(output, target, samples, config.loss))
 
     before = loss()
     records = list(fitting.run())

@@ -10,8 +10,8 @@ from nvcodec.representations import build, load_config
 from nvcodec.representations.configs.hinerv import plan_paddings
 from nvcodec.representations.representation import Patches
 from nvcodec.representations.strides import plan_strides
+from nvcodec.samples import VideoShape
 from nvcodec.segment_values import memory_bytes
-from nvcodec.video.info import VideoShape
 
 BUNNY = VideoShape(132, 720, 1280, 3)
 UVG = VideoShape(600, 1080, 1920, 3)

@@ -5,7 +5,7 @@ import torch
 
 from nvcodec.representations import build, load_config
 from nvcodec.representations.families.image_cnn import fixed_noise
-from nvcodec.video.info import VideoShape
+from nvcodec.samples import VideoShape
 
 SHAPE = VideoShape(3, 18, 26, 3)
 TABLE = {"kind": "image_cnn", "channels": 6, "scales": 2, "noise_channels": 3, "skip_channels": 2}

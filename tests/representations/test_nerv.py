@@ -13,8 +13,8 @@ from nvcodec.representations.configs.nerv import plan_paddings, transposed_kerne
 from nvcodec.representations.families.nerv import positional_embedding
 from nvcodec.representations.representation import Patches
 from nvcodec.representations.strides import plan_strides
+from nvcodec.samples import VideoShape
 from nvcodec.segment_values import BAND_BYTES, band_height, memory_bytes
-from nvcodec.video.info import VideoShape
 
 BUNNY = VideoShape(132, 720, 1280, 3)
 UVG = VideoShape(3900, 1080, 1920, 3)

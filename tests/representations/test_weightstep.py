@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from nvcodec.coding.parameters import Role
 from nvcodec.representations import build, load_config
 from nvcodec.representations.representation import Patches
-from nvcodec.video.info import VideoShape
+from nvcodec.samples import VideoShape
 
 SHAPE = VideoShape(5, 10, 14, 3)
 BASE = {"kind": "coin_mlp", "axes": "yx", "width": 12, "layers": 2}

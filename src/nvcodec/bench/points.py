@@ -21,7 +21,7 @@ from nvcodec.bench.datasets import Survey, VideoSequence
 from nvcodec.container.reader import inspect
 from nvcodec.errors import PresetError
 from nvcodec.presets import Preset, read_preset
-from nvcodec.video.info import Chroma, VideoShape
+from nvcodec.samples import Chroma, Samples
 
 SIZE = re.compile(r"-(tiny|mini|x*s|m|x*l|s[0-9])$")
 """What ends the name of a preset that is one of several sizes."""
@@ -187,7 +187,7 @@ class NvcCoder(Coder):
         inspection = inspect(coded)
         head, config = inspection.head, self.preset.representation_config
         num_frames = inspection.segments[0].num_frames
-        shape = VideoShape.of_samples(head.color, num_frames, head.height, head.width)
+        shape = head.samples.shape(num_frames, head.height, head.width)
         sizes: Counter[str] = Counter()
         for entry in inspection.entries:
             for part in entry.parts or [entry]:
@@ -195,7 +195,7 @@ class NvcCoder(Coder):
         return {
             "parameters": config.num_parameters(shape),
             "gmac_per_frame": config.macs_per_frame(shape) / 1e9,
-            "samples": head.color,
+            "samples": head.samples.value,
             "seed": _options(self.words[1:]).seed,
             "bytes_by_kind": dict(sizes),
         }
@@ -203,9 +203,8 @@ class NvcCoder(Coder):
     def guess_s(self, seen: Survey) -> float:
         """See `Coder`."""
         wanted = _options(self.words[1:]).color
-        color = self.preset.color if wanted in (None, "auto") else wanted
-        size = seen.info.height, seen.info.width
-        shape = VideoShape.of_samples(color, seen.num_frames, *size)
+        samples = self.preset.samples if wanted in (None, "auto") else Samples(wanted)
+        shape = samples.shape(seen.num_frames, seen.info.height, seen.info.width)
         macs = self.preset.representation_config.macs_per_frame(shape)
         epochs = sum(int(stage.get("epochs", 0)) for stage in self.preset.stages)
         return START_S + PASSES * epochs * seen.num_frames * macs / 1e9 / GMAC_PER_S

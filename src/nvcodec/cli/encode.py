@@ -3,7 +3,7 @@
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -72,8 +72,11 @@ def encode(
     raw: options.Raw = None,
     fps: options.Fps = None,
     color: Annotated[
-        Literal["auto", "rgb", "yuv", "yuv420"],
-        typer.Option(help="Samples that are fitted; auto: as the preset says, or grey."),
+        str,
+        typer.Option(
+            metavar="|".join(options.SAMPLES),
+            help="Samples that are fitted; auto: as the preset says, or grey.",
+        ),
     ] = "auto",
     seed: Annotated[
         int, typer.Option(min=0, max=2**63 - 1, help="Of initial values, batches and noise.")
@@ -116,7 +119,7 @@ def encode(
     from nvcodec.encoder import encode as encode_video
 
     settings = EncodeOptions(
-        color=color,
+        samples=options.samples(color),
         segment_frames=segment_frames,
         seed=seed,
         device=device,

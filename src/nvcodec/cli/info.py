@@ -60,7 +60,7 @@ def info(
         f"video           {head['chroma']}, {head['bit_depth']} bits, {head['range']} range, CICP "
         f"{head['primaries']}/{head['transfer']}/{head['matrix']}, SAR "
         f"{head['sample_aspect_ratio'][0]}:{head['sample_aspect_ratio'][1]}, "
-        f"fitted as {head['color']}",
+        f"fitted as {head['samples']}",
         f"format          version {head['format_version']}, "
         f"readable from {head['min_reader_version']}",
         f"representation  {_fields(head['representation'])}",

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nvcodec.samples import Samples
+
 if TYPE_CHECKING:
     from nvcodec.container.header import Limits
     from nvcodec.video import RawGeometry
@@ -49,6 +51,10 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object a line inste
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")]
 
 
+SAMPLES = ("auto", *(s.value for s in Samples if s is not Samples.GRAY))
+"""What may be asked for; grey is chosen for grey sources alone."""
+
+
 def frame_range(text: str | None) -> slice | None:
     """`A:B`, `A:`, `:B` as a slice of frames, B excluded."""
     if text is None:
@@ -68,6 +74,13 @@ def picture_size(text: str | None, option: str = "--scale") -> tuple[int, int] |
     if match is None:
         raise typer.BadParameter(f"{option} {text!r}: expected WxH, such as 320x180")
     return int(match[1]), int(match[2])
+
+
+def samples(text: str) -> Samples | None:
+    """A kind of samples by name; None for `auto`."""
+    if text not in SAMPLES:
+        raise typer.BadParameter(f"--color {text!r}: expected one of {', '.join(SAMPLES)}")
+    return None if text == "auto" else Samples(text)
 
 
 def duration_s(text: str | None, option: str = "--max-time") -> float | None:

@@ -25,7 +25,6 @@ def presets(
     picture = picture_size(size, "--size")
     assert picture is not None
     from nvcodec.presets import preset_names, preset_text, read_preset
-    from nvcodec.video.info import VideoShape
 
     if name is not None:
         sys.stdout.write(preset_text(name))
@@ -34,7 +33,7 @@ def presets(
     for known in preset_names():
         preset = read_preset(known)
         config = preset.representation_config
-        shape = VideoShape.of_samples(preset.color, num_frames, picture[1], picture[0])
+        shape = preset.samples.shape(num_frames, picture[1], picture[0])
         parameters, macs = config.num_parameters(shape), config.macs_per_frame(shape)
         rows.append((known, parameters, macs / 1e9, list(preset.lmbdas), preset.description))
     if json:

@@ -18,6 +18,7 @@ from pydantic import Field, JsonValue, StringConstraints, ValidationError, model
 
 from nvcodec.config import Config
 from nvcodec.errors import LimitError, MalformedError, UnsupportedVersionError
+from nvcodec.samples import Chroma, Samples
 
 if TYPE_CHECKING:
     from nvcodec.video.info import VideoInfo
@@ -32,9 +33,9 @@ DICTIONARY = (
     b'"kernel_size":"expansion":"reduction":"upscale":[5,3,2,2],"blocks":"depth":"depths":'
     b'"stem":"head":"channels":"min_channels":"bits":"levels":"kind":"image_cnn","kind":"coin_mlp",'
     b'"kind":"weightstep","kind":"raw_fp16"},"kind":"huffman","kind":"hierarchical",'
-    b'"color":"gray","chroma":"gray","chroma":"rgb","chroma":"422","sample_aspect_ratio":['
+    b'"samples":"gray","chroma":"gray","chroma":"rgb","chroma":"422","sample_aspect_ratio":['
     b'"transfer":"range":"full","primaries":9,"matrix":0,"matrix":9,"matrix":6,"primaries":6,'
-    b'"color":"yuv","chroma":"444","frame_rate":[50,1],"frame_rate":[120,1],'
+    b'"samples":"yuv","chroma":"444","frame_rate":[50,1],"frame_rate":[120,1],'
     b'"frame_rate":[24000,1001],'
     b'"frame_rate":[60000,1001],"frame_rate":[30000,1001],"height":720,"width":1280},'
     b'"frame_rate":[30,1],"height":1080,"matrix":1,"num_frames":600,"primaries":1,'
@@ -95,7 +96,7 @@ class Limits:
 DEFAULT_LIMITS = Limits()
 
 _U32 = Annotated[int, Field(strict=True, ge=1, lt=1 << 32)]
-_Cicp = Annotated[int, Field(strict=True, ge=0, le=255)]
+_Cicp = Annotated[int, Field(strict=True, ge=0, lt=1 << 8)]
 _Version = Annotated[int, Field(strict=True, ge=1, lt=1 << 16)]
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
@@ -107,7 +108,7 @@ class Head(Config):
     min_reader_version: _Version = 1
     width: _U32
     height: _U32
-    chroma: Literal["gray", "420", "422", "444", "rgb"] = "420"
+    chroma: Chroma = Chroma.YUV420
     bit_depth: Annotated[int, Field(strict=True, ge=8, le=8)] = 8
     range: Literal["limited", "full"] = "limited"
     primaries: _Cicp = 2
@@ -117,7 +118,7 @@ class Head(Config):
     frame_rate: tuple[_U32, _U32] = (25, 1)
     num_frames: Annotated[int, Field(strict=True, ge=0, lt=1 << 32)] = 0
     """0 when it was not known as the file began; END knows it."""
-    color: Literal["rgb", "yuv", "yuv420", "gray"] = "rgb"
+    samples: Samples = Samples.RGB
     """The samples that the representation gives; `chroma` says what the source had."""
     representation: dict[str, JsonValue]
     scheme: dict[str, JsonValue]
@@ -129,12 +130,11 @@ class Head(Config):
             kind = table.get("kind")
             if not isinstance(kind, str) or _NAME.fullmatch(kind) is None:
                 raise ValueError(f'{field}: "kind" is {kind!r:.80}, allowed: a lower-case name')
-        if self.color == "gray" and self.chroma != "gray":
-            raise ValueError(f"color gray with chroma {self.chroma}, allowed only with gray")
-        if self.color == "yuv" and self.chroma in ("gray", "rgb"):
-            raise ValueError(f"color yuv with chroma {self.chroma}, allowed: 420, 422, 444")
-        if self.color == "yuv420" and self.chroma != "420":
-            raise ValueError(f"color yuv420 with chroma {self.chroma}, allowed only with 420")
+        if not self.samples.is_allowed_for(self.chroma):
+            allowed = ", ".join(Samples.allowed_for(self.chroma))
+            raise ValueError(
+                f"samples {self.samples} with chroma {self.chroma}, allowed: {allowed}"
+            )
         if self.format_version < self.min_reader_version:
             raise ValueError(
                 f"format version {self.format_version} asks for a reader of version "
@@ -147,7 +147,7 @@ class Head(Config):
         cls,
         info: "VideoInfo",
         *,
-        color: Literal["rgb", "yuv", "yuv420", "gray"],
+        samples: Samples,
         representation: dict[str, Any],
         scheme: dict[str, Any],
         remark: str = "",
@@ -159,7 +159,8 @@ class Head(Config):
         return cls(
             width=info.width,
             height=info.height,
-            chroma=info.chroma.value,
+            chroma=info.chroma,
+            bit_depth=info.depth,
             range=info.color.range,
             primaries=info.color.primaries,
             transfer=info.color.transfer,
@@ -167,7 +168,7 @@ class Head(Config):
             sample_aspect_ratio=info.sample_aspect_ratio.as_integer_ratio(),
             frame_rate=info.frame_rate.as_integer_ratio(),
             num_frames=info.num_frames or 0,
-            color=color,
+            samples=samples,
             representation=representation,
             scheme=scheme,
             remark=remark,
@@ -176,12 +177,13 @@ class Head(Config):
     def to_video_info(self) -> "VideoInfo":
         """The video that the file stands for."""
         # Imported here: it brings numpy, and `nvc info` wants to be instant.
-        from nvcodec.video.info import Chroma, ColorTags, VideoInfo
+        from nvcodec.video.info import ColorTags, VideoInfo
 
         return VideoInfo(
             width=self.width,
             height=self.height,
-            chroma=Chroma(self.chroma),
+            chroma=self.chroma,
+            depth=self.bit_depth,
             frame_rate=Fraction(*self.frame_rate),
             sample_aspect_ratio=Fraction(*self.sample_aspect_ratio),
             color=ColorTags(self.range, self.primaries, self.transfer, self.matrix),

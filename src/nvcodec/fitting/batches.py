@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from nvcodec.pixel_values import to_unit
 from nvcodec.representations.representation import Patches
 
 
@@ -27,11 +28,13 @@ class Batches:
         patch_size: tuple[int, int] | None,
         batch_size: int,
         seed: int,
+        depth: int = 8,
     ) -> None:
-        """`frames` is uint8 (T, H, W, C); the canvas is filled by repeating its edges."""
+        """`frames` are samples (T, H, W, C); the canvas is filled by repeating their edges."""
         self.frames = frames
         self.patch_size = patch_size
         self.seed = seed
+        self.depth = depth
         height, width = patch_size or canvas
         self.rows = torch.arange(0, canvas[0], height)
         self.columns = torch.arange(0, canvas[1], width)
@@ -77,12 +80,12 @@ class Batches:
     def pixels(self, patches: Patches) -> Tensor:
         """Target of `patches`, float32 in [0, 1]."""
         if self.patch_size is None:
-            return self.frames[patches.t].float() / 255
+            return to_unit(self.frames[patches.t], self.depth)
         rows, columns = self._positions(patches)
         t = patches.t[:, None, None]
         rows = rows.clamp(max=self.frames.shape[1] - 1)
         columns = columns.clamp(max=self.frames.shape[2] - 1)
-        return self.frames[t, rows, columns].float() / 255
+        return to_unit(self.frames[t, rows, columns], self.depth)
 
     def ignore_padding(self, output: Tensor, target: Tensor, patches: Patches) -> Tensor:
         """`output` with all outside the video replaced by the target: no cost, no gradient."""

@@ -29,7 +29,9 @@ from nvcodec.fitting.optimizers import make_optimizers
 from nvcodec.fitting.progress import Pace, StepPace, TimePace
 from nvcodec.fitting.schedules import cosine
 from nvcodec.fitting.stage import FitState, Stage
+from nvcodec.pixel_values import from_unit
 from nvcodec.representations.representation import Patches, Representation
+from nvcodec.samples import Samples, max_sample
 
 CHECKPOINT_INTERVAL_S = 30.0
 RECORD_INTERVAL_S = 1.0
@@ -79,28 +81,36 @@ class Fitting:
         stages: Sequence[Stage[Any]],
         scheme: Scheme[Any],
         config: FittingConfig,
-        color: str,
+        samples: Samples,
         seed: int,
         store: CheckpointStore | None = None,
         time_limit_s: float | None = None,
+        depth: int = 8,
     ) -> None:
         """Prepare a fitting; nothing runs yet.
 
-        `frames` is uint8 (T, H, W, C) on the representation's device. With `time_limit_s`, stages
-        share that time in proportion to their steps, and schedules follow the clock.
+        `frames` are samples (T, H, W, C) of `depth` bits on the representation's device. With
+        `time_limit_s`, stages share that time in proportion to their steps, and schedules follow
+        the clock.
         """
         if config.patch_size is not None:
             representation.check_patch_size(config.patch_size)
-        self.state = FitState(representation, scheme, num_pixels(frames, color), color)
+        self.state = FitState(representation, scheme, num_pixels(frames, samples), samples)
         self.frames = frames
         self.stages = stages
         self.scheme = scheme
         self.config = config
-        self.color = color
+        self.samples = samples
+        self.depth = depth
         self.seed = seed
         self.store = store
         self.batches = Batches(
-            frames, representation.canvas, config.patch_size, config.batch_size, mixed_seed(seed)
+            frames,
+            representation.canvas,
+            config.patch_size,
+            config.batch_size,
+            mixed_seed(seed),
+            depth,
         )
         self.part_size = self.batches.batch_size
         """Patches, or frames, computed at a time; less than a batch where memory is short."""
@@ -282,7 +292,7 @@ class Fitting:
             ):
                 output = functional_call(self.state.representation, dict(values), (patches,))
             output = self.batches.ignore_padding(output.float(), target, patches)
-            loss = share * stage.loss(output, target, self.color, self.config.loss)
+            loss = share * stage.loss(output, target, self.samples, self.config.loss)
             if stage.rate_every == 1:
                 loss = loss + share * stage.rate(self.state, progress, generator)
             loss.backward()  # type: ignore[no-untyped-call]
@@ -372,9 +382,10 @@ class Fitting:
                 patches = Patches.frames(torch.tensor([t], device=device))
                 output = functional_call(self.state.representation, values, (patches,))
                 height, width = self.frames.shape[1:3]
-                error = (output[0, :height, :width].float() * 255).round() - self.frames[t].float()
-                mse = float(mean_error(error.square()[None], self.color))
-                psnrs.append(10 * math.log10(255**2 / max(mse, 1e-9)))
+                rounded = from_unit(output[0, :height, :width], self.depth)
+                error = rounded - self.frames[t].float()
+                mse = float(mean_error(error.square()[None], self.samples))
+                psnrs.append(10 * math.log10(max_sample(self.depth) ** 2 / max(mse, 1e-9)))
         self.state.representation.train()
         self.psnr_db = sum(psnrs) / len(psnrs)
         self._evaluation_interval = max(
@@ -430,9 +441,9 @@ class Fitting:
         return first_step
 
 
-def num_pixels(frames: Tensor, color: str) -> int:
+def num_pixels(frames: Tensor, samples: Samples) -> int:
     """Pixels of the video that samples (T, H, W, C) stand for; packed ones for four each."""
-    return math.prod(frames.shape[:3]) * (4 if color == "yuv420" else 1)
+    return math.prod(frames.shape[:3]) * samples.pixels_per_position
 
 
 def _forget_gradients(optimizers: Sequence[torch.optim.Optimizer]) -> None:

@@ -1,28 +1,34 @@
 """Distortions that fitting minimises. Tensors are (N, h, w, C) in [0, 1], float32."""
 
+from collections.abc import Mapping
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from nvcodec.fitting.config import LossConfig
+from nvcodec.samples import Samples
 
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Exponents of the scales; Wang et al. 2003, Multi-scale structural similarity, section 3.2."""
 
 
-PACKED_WEIGHTS = (1.356 / 4,) * 4 + (1.407, 1.070)
-"""What squared errors of four lumas, U and V, each a mean over pixels, add to that of RGB.
+SAMPLE_WEIGHTS: Mapping[Samples, tuple[float, ...]] = {
+    Samples.PACKED420: (1.356 / 4,) * 4 + (1.407, 1.070),
+}
+"""Weights that turn the mean squared errors of channels into that of RGB, where they differ.
 
-Squared lengths of the columns of BT.601's matrix from limited-range YUV, over three channels; as if
-errors in Y, U and V were independent.
+Of packed samples (four times Y, then U, V): squared lengths of the columns of BT.601's matrix from
+limited-range YUV, over three channels; as if errors in Y, U and V were independent.
 """
 
 
-def mean_error(errors: Tensor, color: str) -> Tensor:
+def mean_error(errors: Tensor, samples: Samples) -> Tensor:
     """Mean of squared or absolute errors (N, h, w, C), a scalar; of packed samples as in RGB."""
-    if color != "yuv420":
+    weights = SAMPLE_WEIGHTS.get(samples)
+    if weights is None:
         return errors.mean()
-    return (errors.mean(dim=(0, 1, 2)) * errors.new_tensor(PACKED_WEIGHTS)).sum()
+    return (errors.mean(dim=(0, 1, 2)) * errors.new_tensor(weights)).sum()
 
 
 def luma_of_packed(samples: Tensor) -> Tensor:
@@ -30,13 +36,13 @@ def luma_of_packed(samples: Tensor) -> Tensor:
     return F.pixel_shuffle(samples[..., :4].permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)
 
 
-def distortion(output: Tensor, target: Tensor, color: str, config: LossConfig) -> Tensor:
+def distortion(output: Tensor, target: Tensor, samples: Samples, config: LossConfig) -> Tensor:
     """The D of one batch, a scalar.
 
     RGB, grey and packed 4:2:0: the weighted sum of `config`; (MS-)SSIM is luma's in packed.
     YUV: NVRC, section 4.1: weights 6:1:1 as exponents of the planes' MSE, and MS-SSIM of Y.
     """
-    if color == "yuv":
+    if samples is Samples.YUV444:
         mse = (output - target).square().mean(dim=(0, 1, 2)) + 1e-9  # roots need a slope at zero
         y_share = mse[0] ** 0.75 * (mse[1] * mse[2]) ** 0.125
         return 0.99 * y_share + 0.01 * (
@@ -44,10 +50,10 @@ def distortion(output: Tensor, target: Tensor, color: str, config: LossConfig) -
         )
     total = output.new_zeros(())
     if config.l1:
-        total = total + config.l1 * mean_error((output - target).abs(), color)
+        total = total + config.l1 * mean_error((output - target).abs(), samples)
     if config.l2:
-        total = total + config.l2 * mean_error((output - target).square(), color)
-    if color == "yuv420" and (config.ms_ssim or config.ssim):
+        total = total + config.l2 * mean_error((output - target).square(), samples)
+    if samples is Samples.PACKED420 and (config.ms_ssim or config.ssim):
         output, target = luma_of_packed(output), luma_of_packed(target)
     if config.ms_ssim:
         total = total + config.ms_ssim * (1 - ms_ssim(output, target, config.ms_ssim_window))

@@ -13,6 +13,7 @@ from torch.func import functional_call
 
 from nvcodec.fitting.losses import mean_error
 from nvcodec.representations.representation import Patches, Representation
+from nvcodec.samples import Samples
 
 NUM_ROWS = 64
 NUM_FRAMES = 8
@@ -38,7 +39,7 @@ def spread_bands(network: Representation, t: int) -> Patches:  # type: ignore[ty
 def tensor_sensitivities(
     network: Representation,  # type: ignore[type-arg]
     values: Mapping[str, Tensor],
-    color: str,
+    samples: Samples,
 ) -> dict[str, float]:
     """Squared error that a change of an entry of a tensor makes, by its square: mean over entries.
 
@@ -54,7 +55,7 @@ def tensor_sensitivities(
         for _ in range(NUM_DRAWS):
             changed = {**values, name: tensor + size * _signs(tensor, generator)}
             after = functional_call(network, changed, (patches,))
-            total += float(mean_error((after - before).square(), color))
+            total += float(mean_error((after - before).square(), samples))
         sensitivities[name] = total / (NUM_DRAWS * size**2 * tensor.numel())
     return sensitivities
 

@@ -19,6 +19,7 @@ from nvcodec.coding.scheme import Scheme
 from nvcodec.fitting.config import LossConfig, StageConfig
 from nvcodec.fitting.losses import distortion
 from nvcodec.representations.representation import Representation
+from nvcodec.samples import Samples
 
 
 @dataclass
@@ -29,8 +30,7 @@ class FitState:
     scheme: Scheme[Any]
     num_pixels: int = 1
     """Of the video, all frames together; rates are counted per pixel."""
-    color: str = "rgb"
-    """What samples are: `rgb`, `yuv`, `yuv420` or `gray`."""
+    samples: Samples = Samples.RGB
     masks: dict[str, Tensor] = field(default_factory=dict)
     """Float tensors of ones and zeros, by parameter name; absent when nothing was pruned."""
     side: dict[str, Tensor] = field(default_factory=dict)
@@ -85,9 +85,9 @@ class Stage(abc.ABC, Generic[ConfigT]):
         """What the network sees in place of its parameters at `progress` (0 to 1) of the stage."""
         return state.masked()
 
-    def loss(self, output: Tensor, target: Tensor, color: str, config: LossConfig) -> Tensor:
+    def loss(self, output: Tensor, target: Tensor, samples: Samples, config: LossConfig) -> Tensor:
         """What is minimised; pixels are (N, h, w, C) in [0, 1]."""
-        return distortion(output, target, color, config)
+        return distortion(output, target, samples, config)
 
     @property
     def rate_every(self) -> int:

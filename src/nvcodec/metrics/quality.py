@@ -1,20 +1,19 @@
 """PSNR and MS-SSIM between a video and its decoded twin, frame by frame.
 
-PSNR-RGB is the mean over frames of each frame's PSNR on 8-bit RGB, both videos converted alike. The
-PSNR of a plane comes from its squared error over the whole clip, in the source's own samples, as
-ffmpeg's `psnr` filter sums it; PSNR-YUV weighs the planes 6:1:1.
+PSNR-RGB is the mean over frames of each frame's PSNR on RGB of the source's depth, both videos
+converted alike. The PSNR of a plane comes from its squared error over the whole clip, in the
+source's own samples, as ffmpeg's `psnr` filter sums it; PSNR-YUV weighs the planes 6:1:1.
 """
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from nvcodec.samples import Chroma, max_sample
 from nvcodec.video.color import planes_to_rgb
-from nvcodec.video.info import Planes, VideoInfo
+from nvcodec.video.info import Pixels, Planes, VideoInfo
 
-PEAK = 255.0
 MS_SSIM_WINDOW = 11
 MIN_MS_SSIM_SIDE = (MS_SSIM_WINDOW - 1) * 2**4 + 1
 """Five scales of an 11x11 window need a side of more than 160."""
@@ -35,26 +34,27 @@ class Quality:
     ms_ssim_rgb: float | None
 
 
-def psnr_db(mean_squared_error: float) -> float:
-    """PSNR of 8-bit samples, at most `LOSSLESS_DB`."""
+def psnr_db(mean_squared_error: float, depth: int = 8) -> float:
+    """PSNR of samples of `depth` bits, at most `LOSSLESS_DB`."""
     if mean_squared_error <= 0:
         return LOSSLESS_DB
-    return min(10 * math.log10(PEAK**2 / mean_squared_error), LOSSLESS_DB)
+    return min(10 * math.log10(max_sample(depth) ** 2 / mean_squared_error), LOSSLESS_DB)
 
 
-def mean_squared_error(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
+def mean_squared_error(a: Pixels, b: Pixels) -> float:
     """Mean squared difference of two arrays of one shape."""
-    difference = a.astype(np.int32) - b.astype(np.int32)
+    wide = np.int32 if a.dtype == np.uint8 else np.int64
+    difference = a.astype(wide) - b.astype(wide)
     return float(np.mean(difference * difference))
 
 
-def ms_ssim(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
+def ms_ssim(a: Pixels, b: Pixels, depth: int = 8) -> float:
     """MS-SSIM of two pictures (H, W, C), five scales, window 11, by pytorch-msssim."""
     import torch
     from pytorch_msssim import ms_ssim as measure
 
-    pair = (torch.from_numpy(x).permute(2, 0, 1)[None].float() for x in (a, b))
-    return float(measure(*pair, data_range=PEAK, win_size=MS_SSIM_WINDOW))
+    pair = (torch.from_numpy(x.astype(np.float32)).permute(2, 0, 1)[None] for x in (a, b))
+    return float(measure(*pair, data_range=max_sample(depth), win_size=MS_SSIM_WINDOW))
 
 
 class QualityMeter:
@@ -76,16 +76,19 @@ class QualityMeter:
         self._plane_errors.append(
             [mean_squared_error(a, b) for a, b in zip(reference, decoded, strict=True)]
         )
+        depth = self.info.depth
         rgb = planes_to_rgb(reference, self.info), planes_to_rgb(decoded, self.info)
-        self._psnr_rgb.append(psnr_db(mean_squared_error(*rgb)))
+        self._psnr_rgb.append(psnr_db(mean_squared_error(*rgb), depth))
         if min(self.info.height, self.info.width) >= MIN_MS_SSIM_SIDE:
-            self._ms_ssim.append(ms_ssim(*rgb))
+            self._ms_ssim.append(ms_ssim(*rgb, depth))
 
     def quality(self) -> Quality:
         """The quality of all frames so far; at least one."""
-        planes = tuple(psnr_db(float(e)) for e in np.mean(self._plane_errors, axis=0))
+        planes = tuple(
+            psnr_db(float(e), self.info.depth) for e in np.mean(self._plane_errors, axis=0)
+        )
         yuv = None
-        if self.info.chroma != "rgb":
+        if self.info.chroma is not Chroma.RGB:
             yuv = planes[0] if len(planes) == 1 else (6 * planes[0] + planes[1] + planes[2]) / 8
         return Quality(
             num_frames=self.num_frames,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nvcodec import registry
 from nvcodec.representations.config import RepresentationConfig
-from nvcodec.video.info import VideoShape
+from nvcodec.samples import VideoShape
 
 if TYPE_CHECKING:
     from nvcodec.representations.representation import Representation

@@ -11,7 +11,7 @@ from typing import Self
 
 from nvcodec.coding.parameters import ParameterSpec, Role
 from nvcodec.config import Config
-from nvcodec.video.info import VideoShape
+from nvcodec.samples import VideoShape
 
 
 def layer(name: str, *shape: int, is_prunable: bool = True) -> list[ParameterSpec]:

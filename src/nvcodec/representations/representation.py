@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nvcodec.representations.config import RepresentationConfig
-from nvcodec.video.info import VideoShape
+from nvcodec.samples import VideoShape
 
 
 @dataclass(frozen=True)

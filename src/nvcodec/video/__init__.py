@@ -9,15 +9,9 @@ writer.py; what a video is stands in info.py, and color.py turns planes into pix
 All videos have 8 bits a sample in here; what is lost on the way in is said with `VideoWarning`.
 """
 
+from nvcodec.samples import Chroma, VideoShape
 from nvcodec.video.clips import open_videos
-from nvcodec.video.info import (
-    Chroma,
-    ColorTags,
-    Planes,
-    VideoInfo,
-    VideoShape,
-    VideoWarning,
-)
+from nvcodec.video.info import ColorTags, Planes, VideoInfo, VideoWarning
 from nvcodec.video.raw import RawGeometry
 from nvcodec.video.reader import VideoReader, open_video
 from nvcodec.video.writer import VideoWriter, create_video

@@ -1,9 +1,10 @@
 """Between planes and pixel arrays (H, W, C): YUV <-> RGB in integers, 4:2:0 and 4:2:2 <-> 4:4:4.
 
-One rounding rule: coefficients are rounded once to 20 fractional bits, sums are exact in int32,
-then halves round up (`(x + 2**19) >> 20`) and values are clipped to 0..255. No float takes part, so
-every machine gives the same pixels. Chroma goes up by replication and down by the mean of its block
-(edges repeated at odd sizes), which makes 4:2:0 -> 4:4:4 -> 4:2:0 the identity.
+One rounding rule: coefficients are rounded once to 20 fractional bits, sums are exact in int32 (8
+bits a sample) or int64, then halves round up (`(x + 2**19) >> 20`) and values are clipped to the
+samples' range. No float takes part, so every machine gives the same pixels. Chroma goes up by
+replication and down by the mean of its block (edges repeated at odd sizes), which makes 4:2:0 ->
+4:4:4 -> 4:2:0 the identity.
 
 4:2:0 samples can also be packed at half size: four of luma, U and V as six channels, nothing
 converted.
@@ -15,16 +16,17 @@ through.
 import functools
 from dataclasses import replace
 from fractions import Fraction
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nvcodec.errors import UnsupportedVideoError
-from nvcodec.video.info import UNSPECIFIED, Chroma, ColorTags, Planes, VideoInfo
+from nvcodec.samples import Chroma, max_sample
+from nvcodec.video.info import UNSPECIFIED, ColorTags, Pixels, Planes, VideoInfo, sample_type
 
 FRACTION_BITS = 20
-"""The largest sum, BT.2020 limited range, is 553 < 2^10, so that 31 bits hold it."""
+"""The largest sum at 8 bits, BT.2020 limited range, is 553 < 2^10, so that 31 bits hold it."""
 
 LUMA_WEIGHTS = {
     1: (Fraction(2126, 10000), Fraction(722, 10000)),
@@ -43,8 +45,7 @@ DEFAULT_MATRIX = 6
 """BT.601, for videos that name none."""
 
 _T = TypeVar("_T", bound=np.generic)
-IntArray = NDArray[np.int32]
-Pixels = NDArray[np.uint8]
+IntArray = NDArray[np.signedinteger[Any]]
 
 
 def luma_weights(color: ColorTags) -> tuple[Fraction, Fraction]:
@@ -66,20 +67,27 @@ def _fixed(value: Fraction) -> int:
     return int((value * (1 << FRACTION_BITS) + Fraction(1, 2)) // 1)
 
 
-def _spans(color: ColorTags) -> tuple[int, int, int]:
-    """Black level, and the spans of luma and of chroma."""
-    return (0, 255, 255) if color.range == "full" else (16, 219, 224)
+def _spans(color: ColorTags, depth: int) -> tuple[int, int, int]:
+    """Black level, and the spans of luma and of chroma (ITU-T H.273, 8.3)."""
+    if color.range == "full":
+        return 0, max_sample(depth), max_sample(depth)
+    return 16 << depth - 8, 219 << depth - 8, 224 << depth - 8
+
+
+def _wide(samples: Pixels) -> IntArray:
+    """Integers that hold the largest sum: 32 bits for samples of 8, else 64."""
+    return samples.astype(np.int32 if samples.dtype == np.uint8 else np.int64)
 
 
 @functools.lru_cache(maxsize=32)
-def _to_rgb_factors(color: ColorTags) -> tuple[int, int, int, int, int]:
+def _to_rgb_factors(color: ColorTags, depth: int) -> tuple[int, int, int, int, int]:
     """Fixed-point factors luma -> all, V -> R, U -> G, V -> G, U -> B (ITU-T H.273, 8.3)."""
     k_r, k_b = luma_weights(color)
     k_g = 1 - k_r - k_b
-    _, luma, chroma = _spans(color)
-    to_chroma = Fraction(255, chroma)
+    _, luma, chroma = _spans(color, depth)
+    to_chroma = Fraction(max_sample(depth), chroma)
     return (
-        _fixed(Fraction(255, luma)),
+        _fixed(Fraction(max_sample(depth), luma)),
         _fixed(2 * (1 - k_r) * to_chroma),
         _fixed(-2 * (1 - k_b) * k_b / k_g * to_chroma),
         _fixed(-2 * (1 - k_r) * k_r / k_g * to_chroma),
@@ -88,26 +96,26 @@ def _to_rgb_factors(color: ColorTags) -> tuple[int, int, int, int, int]:
 
 
 @functools.lru_cache(maxsize=32)
-def _from_rgb_factors(color: ColorTags) -> tuple[tuple[int, int, int], ...]:
+def _from_rgb_factors(color: ColorTags, depth: int) -> tuple[tuple[int, int, int], ...]:
     """Fixed-point rows R, G, B -> Y, U, V. A row sums to exactly its span, chroma to 0."""
     k_r, k_b = luma_weights(color)
-    _, luma, chroma = _spans(color)
+    _, luma, chroma = _spans(color, depth)
     rows = []
     for row, span in (
-        ((k_r, None, k_b), Fraction(luma, 255)),
+        ((k_r, None, k_b), Fraction(luma, max_sample(depth))),
         ((-k_r / (1 - k_b) / 2, None, Fraction(1, 2)), Fraction(0)),
         ((Fraction(1, 2), None, -k_b / (1 - k_r) / 2), Fraction(0)),
     ):
-        scale = span or Fraction(chroma, 255)
+        scale = span or Fraction(chroma, max_sample(depth))
         red, blue = _fixed(row[0] * scale), _fixed(row[2] * scale)
         rows.append((red, _fixed(span) - red - blue, blue))  # grey stays grey
     return tuple(rows)
 
 
-def _rounded(sums: IntArray) -> Pixels:
+def _rounded(sums: IntArray, depth: int) -> Pixels:
     sums += 1 << (FRACTION_BITS - 1)
     sums >>= FRACTION_BITS
-    return np.clip(sums, 0, 255, out=sums).astype(np.uint8)
+    return np.clip(sums, 0, max_sample(depth), out=sums).astype(sample_type(depth))
 
 
 def _replicated(plane: NDArray[_T], info: VideoInfo) -> NDArray[_T]:
@@ -122,15 +130,15 @@ def _block_means(plane: Pixels, chroma: Chroma) -> Pixels:
     if v * h == 1:
         return np.ascontiguousarray(plane)
     height, width = plane.shape
-    padded = np.pad(plane, ((0, -height % v), (0, -width % h)), mode="edge").astype(np.uint16)
+    padded = np.pad(plane, ((0, -height % v), (0, -width % h)), mode="edge").astype(np.uint32)
     sums = padded[::v, ::h].copy()
     for y, x in list(np.ndindex(v, h))[1:]:
         sums += padded[y::v, x::h]
-    return ((sums + v * h // 2) // (v * h)).astype(np.uint8)
+    return ((sums + v * h // 2) // (v * h)).astype(plane.dtype)
 
 
 def planes_to_yuv444(planes: Planes, info: VideoInfo) -> Pixels:
-    """Own samples as pixels, uint8 (H, W, 3), chroma replicated; grey gives (H, W, 1)."""
+    """Own samples as pixels, (H, W, 3), chroma replicated; grey gives (H, W, 1)."""
     return np.stack([planes[0], *(_replicated(p, info) for p in planes[1:])], axis=-1)
 
 
@@ -141,7 +149,7 @@ def yuv444_to_planes(yuv: Pixels, info: VideoInfo) -> Planes:
 
 
 def planes_to_packed(planes: Planes, info: VideoInfo) -> Pixels:
-    """4:2:0 samples at half size, uint8 (ceil(H / 2), ceil(W / 2), 6).
+    """4:2:0 samples at half size, (ceil(H / 2), ceil(W / 2), 6).
 
     Channels: luma at top left, top right, bottom left, bottom right, then U and V. Luma of odd
     sizes is continued by its edge.
@@ -160,28 +168,29 @@ def packed_to_planes(packed: Pixels, info: VideoInfo) -> Planes:
 
 
 def planes_to_rgb(planes: Planes, info: VideoInfo) -> Pixels:
-    """Full-range RGB of a frame, uint8 (H, W, 3); grey gives (H, W, 1), its luma in full range.
+    """Full-range RGB of a frame at its depth, (H, W, 3); grey gives its luma as (H, W, 1).
 
     Raises:
         UnsupportedVideoError: The colour matrix has no conversion.
     """
     if info.chroma is Chroma.RGB:
         return np.stack(planes, axis=-1)
-    black, _, _ = _spans(info.color)
+    depth = info.depth
+    black, _, _ = _spans(info.color, depth)
     if info.chroma is Chroma.GRAY:
-        luma_only = planes[0].astype(np.int32) - black
-        return _rounded(luma_only * _to_rgb_factors(replace(info.color, matrix=2))[0])[:, :, None]
-    y_all, v_r, u_g, v_g, u_b = _to_rgb_factors(info.color)
-    luma = (planes[0].astype(np.int32) - black) * y_all
-    u, v = (plane.astype(np.int32) - 128 for plane in planes[1:])
-    rgb = np.empty((info.height, info.width, 3), np.uint8)
+        factor = _to_rgb_factors(replace(info.color, matrix=2), depth)[0]
+        return _rounded((_wide(planes[0]) - black) * factor, depth)[:, :, None]
+    y_all, v_r, u_g, v_g, u_b = _to_rgb_factors(info.color, depth)
+    luma = (_wide(planes[0]) - black) * y_all
+    u, v = (_wide(plane) - (1 << depth - 1) for plane in planes[1:])
+    rgb = np.empty((info.height, info.width, 3), info.sample_type)
     for c, chroma in enumerate((v * v_r, u * u_g + v * v_g, u * u_b)):
-        rgb[:, :, c] = _rounded(luma + _replicated(chroma, info))
+        rgb[:, :, c] = _rounded(luma + _replicated(chroma, info), depth)
     return rgb
 
 
 def rgb_to_planes(rgb: Pixels, info: VideoInfo) -> Planes:
-    """Planes of a frame from full-range RGB, uint8 (H, W, 3), or (H, W, 1) for grey.
+    """Planes of a frame from full-range RGB at its depth, (H, W, 3), or (H, W, 1) for grey.
 
     Chroma is rounded at full resolution, then averaged.
 
@@ -190,16 +199,18 @@ def rgb_to_planes(rgb: Pixels, info: VideoInfo) -> Planes:
     """
     if info.chroma is Chroma.RGB:
         return tuple(np.ascontiguousarray(rgb[:, :, c]) for c in range(3))
-    black, span, _ = _spans(info.color)
-    one = 1 << FRACTION_BITS
+    depth = info.depth
+    black, span, _ = _spans(info.color, depth)
+    one, centre = 1 << FRACTION_BITS, 1 << depth - 1
     if info.chroma is Chroma.GRAY:
-        luma = rgb[:, :, 0].astype(np.int32) * _fixed(Fraction(span, 255)) + black * one
-        return (_rounded(luma),)
-    wide = rgb.astype(np.int32)
+        luma = _wide(rgb[:, :, 0]) * _fixed(Fraction(span, info.max_sample)) + black * one
+        return (_rounded(luma, depth),)
+    wide = _wide(rgb)
     red, green, blue = wide[:, :, 0], wide[:, :, 1], wide[:, :, 2]
     planes: list[Pixels] = []
-    for (r, g, b), offset in zip(_from_rgb_factors(info.color), (black, 128, 128), strict=True):
-        full = _rounded(red * r + green * g + blue * b + offset * one)
+    rows = _from_rgb_factors(info.color, depth)
+    for (r, g, b), offset in zip(rows, (black, centre, centre), strict=True):
+        full = _rounded(red * r + green * g + blue * b + offset * one, depth)
         planes.append(_block_means(full, info.chroma) if planes else full)
     return tuple(planes)
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from nvcodec.errors import OutputError, UnsupportedVideoError
 from nvcodec.processes import Child, ffmpeg_path
+from nvcodec.samples import Chroma
 from nvcodec.video import cicp
 from nvcodec.video.color import (
     planes_to_rgb,
@@ -25,7 +26,7 @@ from nvcodec.video.color import (
     yuv_planes_of_rgb,
 )
 from nvcodec.video.ffmpeg import GLOBAL_OPTIONS
-from nvcodec.video.info import UNSPECIFIED, Chroma, Planes, VideoInfo, VideoWarning
+from nvcodec.video.info import UNSPECIFIED, Planes, VideoInfo, VideoWarning
 from nvcodec.video.planar import plane_chunks
 
 MOVIE_SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".avi")

@@ -21,8 +21,9 @@ import ffmpeg
 
 from nvcodec.errors import FfmpegError, UnsupportedVideoError, VideoError
 from nvcodec.processes import Child, ffmpeg_path
+from nvcodec.samples import Chroma
 from nvcodec.video import cicp
-from nvcodec.video.info import UNSPECIFIED, Chroma, ColorTags, Planes, VideoInfo, VideoWarning
+from nvcodec.video.info import UNSPECIFIED, ColorTags, Planes, VideoInfo, VideoWarning
 from nvcodec.video.planar import FrameLayout, check_size, plane_chunks, warn_depth
 
 GLOBAL_OPTIONS = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info"]

@@ -1,64 +1,32 @@
 """What a video is, without its samples: size, pixel format, colour tags, frame rate."""
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from fractions import Fraction
-from typing import Literal, NamedTuple, Self
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-Planes = tuple[NDArray[np.uint8], ...]
-"""One frame in its own samples: (Y,), (Y, U, V) or (R, G, B), each uint8 (H_plane, W_plane)."""
+from nvcodec.samples import Chroma, max_sample
+
+Plane = NDArray[np.unsignedinteger[Any]]
+"""Samples of one plane, (H_plane, W_plane), of the type that `sample_type` names."""
+Planes = tuple[Plane, ...]
+"""One frame in its own samples: (Y,), (Y, U, V) or (R, G, B)."""
+Pixels = NDArray[np.unsignedinteger[Any]]
+"""Samples of a frame side by side, (H, W, C), of the type that `sample_type` names."""
 
 UNSPECIFIED = 2
 """The CICP code (ITU-T H.273) for primaries, transfer or matrix that nobody stated."""
 
 
+def sample_type(depth: int) -> np.dtype[np.unsignedinteger[Any]]:
+    """Type of arrays of samples of so many bits."""
+    return np.dtype(np.uint8 if depth == 8 else np.uint16)
+
+
 class VideoWarning(UserWarning):
     """Something about a video that the user should know and that does not stop the work."""
-
-
-class VideoShape(NamedTuple):
-    """Shape of the pixel array that a representation stands for."""
-
-    num_frames: int
-    height: int
-    width: int
-    channels: int
-
-    @classmethod
-    def of_samples(cls, color: str, num_frames: int, height: int, width: int) -> Self:
-        """Shape by the kind of samples: "rgb", "yuv", "gray", or "yuv420", which is packed."""
-        if color == "yuv420":
-            return cls(num_frames, -(-height // 2), -(-width // 2), 6)
-        return cls(num_frames, height, width, 1 if color == "gray" else 3)
-
-
-class Chroma(StrEnum):
-    """How the colour planes of a frame relate to its first plane."""
-
-    GRAY = "gray"
-    YUV420 = "420"
-    YUV422 = "422"
-    YUV444 = "444"
-    RGB = "rgb"
-
-    @property
-    def num_planes(self) -> int:
-        """1 for grey, else 3."""
-        return 1 if self is Chroma.GRAY else 3
-
-    @property
-    def subsampling(self) -> tuple[int, int]:
-        """(vertical, horizontal) factor between luma and chroma planes."""
-        return {"420": (2, 2), "422": (1, 2)}.get(self.value, (1, 1))
-
-    def plane_shapes(self, height: int, width: int) -> list[tuple[int, int]]:
-        """Shape of every plane; chroma of odd sizes is rounded up, as Y4M and ffmpeg do."""
-        v, h = self.subsampling
-        chroma = (-(-height // v), -(-width // h))
-        return [(height, width)] + [chroma] * (self.num_planes - 1)
 
 
 @dataclass(frozen=True)
@@ -73,7 +41,7 @@ class ColorTags:
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """Everything about a video but its samples. All videos inside nvcodec have 8 bits a sample."""
+    """Everything about a video but its samples."""
 
     width: int
     height: int
@@ -83,8 +51,21 @@ class VideoInfo:
     color: ColorTags = field(default_factory=ColorTags)
     num_frames: int | None = None
     """None when only reading to the end can tell."""
+    depth: int = 8
+    """Bits a sample, 8 to 16."""
+
+    @property
+    def max_sample(self) -> int:
+        """The largest value of a sample."""
+        return max_sample(self.depth)
+
+    @property
+    def sample_type(self) -> np.dtype[np.unsignedinteger[Any]]:
+        """Type of arrays of samples: uint8, or uint16 for more than 8 bits."""
+        return sample_type(self.depth)
 
     @property
     def frame_bytes(self) -> int:
         """Bytes of one frame over all planes."""
-        return sum(h * w for h, w in self.chroma.plane_shapes(self.height, self.width))
+        num_samples = sum(h * w for h, w in self.chroma.plane_shapes(self.height, self.width))
+        return num_samples * self.sample_type.itemsize

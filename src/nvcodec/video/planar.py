@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nvcodec.errors import UnsupportedVideoError, VideoError
-from nvcodec.video.info import Chroma, Planes, VideoInfo, VideoWarning
+from nvcodec.samples import Chroma, max_sample
+from nvcodec.video.info import Planes, VideoInfo, VideoWarning
 
 MAX_SIDE = 32768
 MAX_PIXELS = 1 << 27
@@ -37,14 +38,14 @@ def rounded_to_8_bits(samples: NDArray[np.uint16], depth: int, is_full: bool) ->
     """Samples of `depth` bits as 8 bits, halves rounded up.
 
     Limited range divides by 2^(depth - 8), as BT.709 and BT.2100 relate their depths; full range
-    maps the largest value to 255.
+    maps the largest value to the largest.
     """
-    peak = (1 << depth) - 1
+    peak = max_sample(depth)
     wide = np.minimum(samples, peak).astype(np.uint32)
     if is_full:
-        wide = (wide * 255 + peak // 2) // peak
+        wide = (wide * max_sample(8) + peak // 2) // peak
     else:
-        wide = np.minimum((wide + (1 << (depth - 9))) >> (depth - 8), 255)
+        wide = np.minimum((wide + (1 << (depth - 9))) >> (depth - 8), max_sample(8))
     return wide.astype(np.uint8)
 
 
@@ -130,8 +131,8 @@ def check_planes(planes: Planes, info: VideoInfo) -> None:
     """
     allowed = info.chroma.plane_shapes(info.height, info.width)
     seen = [plane.shape for plane in planes]
-    if seen != allowed or any(plane.dtype != np.uint8 for plane in planes):
-        raise ValueError(f"planes {seen} do not fit, need uint8 {allowed}")
+    if seen != allowed or any(plane.dtype != info.sample_type for plane in planes):
+        raise ValueError(f"planes {seen} do not fit, need {info.sample_type} {allowed}")
 
 
 def plane_chunks(planes: Planes) -> Iterator[memoryview]:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from nvcodec.errors import UnsupportedVideoError, VideoError
-from nvcodec.video.info import Chroma, VideoInfo, VideoWarning
+from nvcodec.samples import Chroma
+from nvcodec.video.info import VideoInfo, VideoWarning
 from nvcodec.video.planar import FrameLayout, check_size
 
 RAW_SUFFIXES = (".yuv", ".raw", ".i420")

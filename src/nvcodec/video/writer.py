@@ -19,10 +19,11 @@ from types import TracebackType
 from typing import IO, BinaryIO, Protocol, Self
 
 from nvcodec.errors import OutputError, UnsupportedVideoError
+from nvcodec.samples import Chroma
 from nvcodec.video import encoders, images, y4m
 from nvcodec.video.color import yuv_info_of_rgb, yuv_planes_of_rgb
 from nvcodec.video.encoders import Conversion
-from nvcodec.video.info import Chroma, Planes, VideoInfo
+from nvcodec.video.info import Planes, VideoInfo
 from nvcodec.video.planar import check_planes, plane_chunks
 
 RAW_SUFFIX = ".yuv"

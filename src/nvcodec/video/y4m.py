@@ -15,7 +15,8 @@ from fractions import Fraction
 from typing import IO, Literal
 
 from nvcodec.errors import UnsupportedVideoError, VideoError
-from nvcodec.video.info import Chroma, ColorTags, Planes, VideoInfo, VideoWarning
+from nvcodec.samples import Chroma
+from nvcodec.video.info import ColorTags, Planes, VideoInfo, VideoWarning
 from nvcodec.video.planar import FrameLayout, check_size, plane_chunks, warn_depth
 
 SIGNATURE = b"YUV4MPEG2"

@@ -21,6 +21,7 @@ from nvcodec.fitting.configs.rate_distortion import RateDistortionConfig
 from nvcodec.fitting.hierarchical_rate import Observation, Twin
 from nvcodec.fitting.relaxations import noisy_soft_round, straight_through
 from nvcodec.fitting.stage import FitState, Stage
+from nvcodec.samples import Samples
 
 START_OF_ZEROS = -6.0
 """log2 of the bin width for a tensor that is zero at the start, such as biases."""
@@ -80,9 +81,9 @@ class RateDistortion(Stage[RateDistortionConfig]):
             self._sample = sample
         return self._get_twin(state).values(sample.relaxed, sample.seen)
 
-    def loss(self, output: Tensor, target: Tensor, color: str, config: LossConfig) -> Tensor:
+    def loss(self, output: Tensor, target: Tensor, samples: Samples, config: LossConfig) -> Tensor:
         """Lambda D."""
-        return self.config.lmbda * super().loss(output, target, color, config)
+        return self.config.lmbda * super().loss(output, target, samples, config)
 
     def rate(self, state: FitState, progress: float, generator: torch.Generator) -> Tensor:
         """R in bits a pixel; in one loss with the distortion, both see the same noise."""

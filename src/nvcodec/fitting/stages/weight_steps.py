@@ -34,6 +34,7 @@ from nvcodec.fitting.sensitivity import tensor_sensitivities
 from nvcodec.fitting.stage import FitState, Stage, Turn
 from nvcodec.representations.configs.weightstep import ANCHOR, STEP
 from nvcodec.representations.families.weightstep import Weightstep
+from nvcodec.samples import Samples
 
 NUM_MEASUREMENTS = 20
 """Of bin widths, over a single stage."""
@@ -115,7 +116,7 @@ class WeightSteps(Stage[WeightStepsConfig]):
         num_pixels = state.num_pixels / network.shape.num_frames
         mantissa_bits = _scheme(state).config.quant_scale_mantissa_bits
         values = dict(network.anchor.named_parameters())
-        sensitivities = tensor_sensitivities(network.anchor, values, state.color)
+        sensitivities = tensor_sensitivities(network.anchor, values, state.samples)
         for i, (name, anchor) in enumerate(values.items()):
             slope = config.lmbda / 6 * sensitivities[name]
             ideal = 1 / math.sqrt(max(slope * num_pixels * math.log(2), 1e-30))
@@ -132,9 +133,9 @@ class WeightSteps(Stage[WeightStepsConfig]):
         is_settled = progress > 1 - self.config.settle
         return {**self._anchor(state), **self._steps(state, None if is_settled else generator)}
 
-    def loss(self, output: Tensor, target: Tensor, color: str, config: LossConfig) -> Tensor:
+    def loss(self, output: Tensor, target: Tensor, samples: Samples, config: LossConfig) -> Tensor:
         """Lambda D."""
-        return self.config.lmbda * super().loss(output, target, color, config)
+        return self.config.lmbda * super().loss(output, target, samples, config)
 
     @property
     def rate_every(self) -> int:

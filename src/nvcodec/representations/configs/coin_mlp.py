@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from nvcodec.coding.parameters import ParameterSpec
 from nvcodec.representations.config import RepresentationConfig, layer
-from nvcodec.video.info import VideoShape
+from nvcodec.samples import VideoShape
 
 MAX_SIGMA = 1024.0
 

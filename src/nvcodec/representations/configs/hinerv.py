@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from nvcodec.coding.parameters import ParameterSpec, Role
 from nvcodec.representations.config import RepresentationConfig, cell_multiples, layer
 from nvcodec.representations.strides import plan_strides
-from nvcodec.video.info import VideoShape
+from nvcodec.samples import VideoShape
 
 
 class BlockPlan(NamedTuple):

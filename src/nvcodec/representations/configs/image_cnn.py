@@ -6,7 +6,7 @@ from pydantic import Field
 
 from nvcodec.coding.parameters import ParameterSpec
 from nvcodec.representations.config import RepresentationConfig, layer
-from nvcodec.video.info import VideoShape
+from nvcodec.samples import VideoShape
 
 
 class ScalePlan(NamedTuple):

@@ -8,7 +8,7 @@ from nvcodec.coding.parameters import ParameterSpec, Role
 from nvcodec.representations.config import RepresentationConfig
 from nvcodec.representations.configs.coin_mlp import CoinMlpConfig
 from nvcodec.representations.configs.image_cnn import ImageCnnConfig
-from nvcodec.video.info import VideoShape
+from nvcodec.samples import VideoShape
 
 ANCHOR, STEP = "anchor.", "step."
 """What names of tensors begin with; steps are numbered as the anchor's tensors."""

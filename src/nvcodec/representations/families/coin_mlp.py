@@ -16,7 +16,7 @@ from nvcodec.representations import noise
 from nvcodec.representations.config import RepresentationConfig
 from nvcodec.representations.configs.coin_mlp import CoinMlpConfig
 from nvcodec.representations.representation import Patches, Representation
-from nvcodec.video.info import VideoShape
+from nvcodec.samples import VideoShape
 
 
 class CoinMlp(Representation[CoinMlpConfig]):

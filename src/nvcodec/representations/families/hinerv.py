@@ -28,7 +28,7 @@ from nvcodec.representations.coordinates import (
     padded_range,
 )
 from nvcodec.representations.representation import Patches, Representation
-from nvcodec.video.info import VideoShape
+from nvcodec.samples import VideoShape
 
 NORM_EPS = 1e-6
 GRID_INIT = 1e-3

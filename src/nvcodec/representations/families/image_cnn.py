@@ -18,7 +18,7 @@ from nvcodec.representations import noise
 from nvcodec.representations.config import RepresentationConfig
 from nvcodec.representations.configs.image_cnn import ImageCnnConfig, ScalePlan
 from nvcodec.representations.representation import Patches, Representation
-from nvcodec.video.info import VideoShape
+from nvcodec.samples import VideoShape
 
 
 class Scale(nn.Module):

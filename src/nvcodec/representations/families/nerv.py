@@ -25,7 +25,7 @@ from nvcodec.representations.configs.nerv import (
 )
 from nvcodec.representations.coordinates import is_inside, padded_range
 from nvcodec.representations.representation import Patches, Representation
-from nvcodec.video.info import VideoShape
+from nvcodec.samples import VideoShape
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "gelu": nn.GELU,

@@ -20,7 +20,7 @@ from nvcodec.representations.config import RepresentationConfig
 from nvcodec.representations.configs.weightstep import WeightstepConfig
 from nvcodec.representations.cosine_transform import inverse_cosine_transform
 from nvcodec.representations.representation import Patches, Representation
-from nvcodec.video.info import VideoShape
+from nvcodec.samples import VideoShape
 
 
 class Weightstep(Representation[WeightstepConfig]):

@@ -1,0 +1,45 @@
+"""Between a frame's planes and the samples that a representation gives."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from nvcodec.samples import Samples
+from nvcodec.video.color import (
+    packed_to_planes,
+    planes_to_packed,
+    planes_to_rgb,
+    planes_to_yuv444,
+    rgb_to_planes,
+    yuv444_to_planes,
+)
+from nvcodec.video.info import Pixels, Planes, VideoInfo
+
+
+class _Conversion(NamedTuple):
+    from_planes: Callable[[Planes, VideoInfo], Pixels]
+    to_planes: Callable[[Pixels, VideoInfo], Planes]
+
+
+_CONVERSIONS: Mapping[Samples, _Conversion] = {
+    Samples.RGB: _Conversion(planes_to_rgb, rgb_to_planes),
+    Samples.GRAY: _Conversion(planes_to_rgb, rgb_to_planes),
+    Samples.YUV444: _Conversion(planes_to_yuv444, yuv444_to_planes),
+    Samples.PACKED420: _Conversion(planes_to_packed, packed_to_planes),
+}
+
+
+def from_planes(samples: Samples, planes: Planes, info: VideoInfo) -> Pixels:
+    """A frame in these samples, (H, W, C) as `samples.shape` tells, at the depth of `info`."""
+    return _CONVERSIONS[samples].from_planes(planes, info)
+
+
+def to_planes(samples: Samples, pixels: Pixels, info: VideoInfo) -> Planes:
+    """Planes of a frame from its samples; the inverse, but for rounding of colours."""
+    return _CONVERSIONS[samples].to_planes(pixels, info)
+
+
+def to_rgb(samples: Samples, pixels: Pixels, info: VideoInfo) -> Pixels:
+    """A frame for looking at: full-range RGB (H, W, 3), or grey (H, W, 1)."""
+    if samples in (Samples.RGB, Samples.GRAY):
+        return pixels
+    return planes_to_rgb(to_planes(samples, pixels, info), info)
