@@ -27,7 +27,6 @@ from nvcodec.coding.parameters import AffineTensor, ParameterSet
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.container.header import Head
 from nvcodec.container.writer import NvcWriter
-from nvcodec.fitting.config import FittingConfig
 from nvcodec.fitting.loop import Fitting
 from nvcodec.fitting.stages import load_stage
 from nvcodec.presets import Preset, load_preset
@@ -65,7 +64,7 @@ def write_file(
     path: Path, info: VideoInfo, preset: Preset, coded: ParameterSet, num_frames: int
 ) -> dict[str, int]:
     """A file of one segment, as `nvc encode` writes it; gives the sizes of its sections."""
-    config = preset.representation_config.resolve(info.height, info.width)
+    config = preset.representation.resolve(info.height, info.width)
     head = Head.from_video_info(
         info,
         samples=Samples.RGB,
@@ -89,14 +88,14 @@ def measure(clip: str, preset: Preset) -> dict:
         info = video.info
         pixels = np.stack([planes_to_rgb(planes, info) for planes in video])
     torch.manual_seed(0)
-    representation = build(preset.representation_config, VideoShape(*pixels.shape))
+    representation = build(preset.representation, VideoShape(*pixels.shape))
     scheme = load_scheme(preset.scheme)
     fitting = Fitting(
         representation,
         torch.from_numpy(pixels),
         [load_stage(table) for table in preset.stages],
         scheme,
-        FittingConfig.model_validate(preset.fitting),
+        preset.fitting,
         Samples.RGB,
         seed=0,
     )

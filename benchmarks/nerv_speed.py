@@ -39,7 +39,7 @@ def write_unfitted(path: Path, preset: Preset, size: tuple[int, int], num_frames
     info = VideoInfo(*size, Chroma.YUV420, Fraction(25), num_frames=num_frames)
     torch.manual_seed(0)
     shape = VideoShape(num_frames, info.height, info.width, 3)
-    network = build(preset.representation_config, shape)
+    network = build(preset.representation, shape)
     values = dict(network.named_parameters())
     fitted = [Parameter(s, values[s.name].detach().numpy()) for s in network.specs]
     coded = load_scheme(preset.scheme).quantize(fitted)

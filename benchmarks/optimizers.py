@@ -24,7 +24,6 @@ from common import circumstances, frames_of, store, stored
 from nvcodec.coding.parameters import Role
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.fitting import loop
-from nvcodec.fitting.config import FittingConfig
 from nvcodec.fitting.losses import mean_error
 from nvcodec.fitting.optimizers import MIN_MATRIX_SIDE, Muon
 from nvcodec.fitting.stages import load_stage
@@ -121,7 +120,7 @@ def fit(recipe: Recipe, args: argparse.Namespace) -> dict[str, Any]:
     frames = frames_of(args.clip, preset.samples, args.frames)
     torch.manual_seed(0)
     num_frames, height, width, channels = frames.shape
-    network = build(preset.representation_config, VideoShape(num_frames, height, width, channels))
+    network = build(preset.representation, VideoShape(num_frames, height, width, channels))
     is_free = "schedule-free" in (recipe.weights[0], recipe.grids[0], recipe.rest[0])
     stage = load_stage({
         **next(stage for stage in preset.stages if stage["kind"] == "fit"),
@@ -139,7 +138,7 @@ def fit(recipe: Recipe, args: argparse.Namespace) -> dict[str, Any]:
 
     fitting = loop.Fitting(
         network, frames, [stage], load_scheme({"kind": "raw_fp16"}),
-        FittingConfig.model_validate(preset.fitting), preset.samples, args.seed,
+        preset.fitting, preset.samples, args.seed,
     )  # fmt: skip
     started = time.monotonic()
     with mock.patch.object(loop, "make_optimizers", of_recipe):

@@ -26,7 +26,6 @@ from nvcodec import __version__
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.errors import InterruptedEncodeError
 from nvcodec.fitting.checkpoints import CheckpointStore
-from nvcodec.fitting.config import FittingConfig
 from nvcodec.fitting.loop import Fitting
 from nvcodec.fitting.stages import load_stage
 from nvcodec.presets import Preset, load_preset
@@ -63,7 +62,7 @@ def make_fitting(
     Its warm-up keeps its share of the epochs.
     """
     torch.manual_seed(0)
-    network = build(preset.representation_config, VideoShape(*rgb.shape)).to(device)
+    network = build(preset.representation, VideoShape(*rgb.shape)).to(device)
     first = preset.stages[0]
     warmup = round(first.get("warmup_epochs", 0) * epochs / first["epochs"])
     stage = load_stage({**first, "epochs": epochs, "warmup_epochs": warmup})
@@ -73,7 +72,7 @@ def make_fitting(
         torch.from_numpy(rgb).to(device),
         [stage],
         load_scheme({"kind": "raw_fp16"}),
-        FittingConfig.model_validate(preset.fitting),
+        preset.fitting,
         Samples.RGB,
         0,
         CheckpointStore(workdir, "fit", digest),

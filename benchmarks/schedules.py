@@ -78,7 +78,7 @@ def fit(
 
 def growth(pixels: Tensor, preset: Preset, args: argparse.Namespace) -> Any:
     """Whole network from the start, and from its stages before the last."""
-    config = preset.representation_config.resolve(*pixels.shape[1:3])
+    config = preset.representation.resolve(*pixels.shape[1:3])
     table = dict(preset.representation)
     for field in ("depths", "expansions", "strides"):
         table[field] = list(getattr(config, field))[:-1]

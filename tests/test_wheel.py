@@ -37,8 +37,8 @@ def test_a_wheel_carries_the_presets(tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(installed)
     script = (
-        "from nvcodec.presets import preset_names, presets_folder, read_preset;"
-        "print(presets_folder()); print(len(preset_names())); read_preset('hinerv-mini');"
+        "from nvcodec.presets import preset_names, presets_folder, load_preset;"
+        "print(presets_folder()); print(len(preset_names())); load_preset('hinerv-mini');"
         "from nvcodec.bench.datasets import load_dataset; load_dataset('uvg');"
         "from nvcodec.bench.page import TEMPLATE; TEMPLATE.read_text()"
     )

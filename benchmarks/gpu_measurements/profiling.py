@@ -42,7 +42,7 @@ def measure(work: Work, name: str) -> dict[str, Any]:
             fitting = make_fitting(preset, stage, frames)
             steps = run_steps(work, fitting, watch.start, num_steps)
             found[stage["kind"]] = watch.stop(steps)
-    network = build(preset.representation_config, shape).to(work.device).eval()
+    network = build(preset.representation, shape).to(work.device).eval()
     half = torch.float16 if work.device.type == "cuda" else None
     patches = Patches.frames(torch.tensor([0], device=work.device))
     watch = Watch(work)

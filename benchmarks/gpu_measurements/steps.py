@@ -18,7 +18,6 @@ import torch
 from gpu_measurements.work import Point, Work, seconds_each
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.errors import FitMemoryError, InterruptedEncodeError
-from nvcodec.fitting.config import FittingConfig
 from nvcodec.fitting.loop import Fitting, FittingWarning
 from nvcodec.fitting.stages import load_stage
 from nvcodec.presets import Preset
@@ -93,8 +92,8 @@ def random_frames(work: Work, shape: VideoShape) -> torch.Tensor:
 
 def make_fitting(preset: Preset, stage: dict[str, Any], frames: torch.Tensor) -> Fitting:
     """One stage of a preset, ready to begin."""
-    network = build(preset.representation_config, VideoShape(*frames.shape)).to(frames.device)
-    config = FittingConfig.model_validate(preset.fitting)
+    network = build(preset.representation, VideoShape(*frames.shape)).to(frames.device)
+    config = preset.fitting
     scheme = load_scheme(preset.scheme)
     fitting = Fitting(network, frames, [load_stage(stage)], scheme, config, Samples.RGB, seed=0)
     fitting._evaluate = lambda: None  # due every ten seconds, and no part of a step
@@ -108,7 +107,7 @@ def measure_steps(work: Work, name: str, size: str, compiled: bool = False) -> d
     preset = work.preset(name, *changes)
     shape = TOY_SHAPE if work.rehearsal else SHAPES[size]
     frames = random_frames(work, shape)
-    config = preset.representation_config
+    config = preset.representation
     timed: dict[str, Any] = {}
     for stage in preset.stages:
         if stage["kind"] in TIMED_KINDS and stage["kind"] not in timed:
@@ -145,7 +144,7 @@ def time_stage(
     step_s = (time.monotonic() - begun[0]) / steps
     batches = fitting.batches
     frames_per_step = batches.batch_size * len(frames) / batches.num_patches
-    config = preset.representation_config
+    config = preset.representation
     macs = config.macs_per_frame(VideoShape(*frames.shape)) * frames_per_step
     return {
         "steps": steps,

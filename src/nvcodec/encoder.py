@@ -140,9 +140,8 @@ class _Encoding:
         self.samples = _choose_samples(settings.samples, preset.samples, video.info)
         _check_video(video.info)
         shape = self.samples.shape(1, video.info.height, video.info.width)
-        config = preset.representation_config.resolve(shape.height, shape.width)
-        resolved = config.model_dump(mode="json", exclude_none=True)
-        self.preset = preset.model_copy(update={"representation": resolved})
+        config = preset.representation.resolve(shape.height, shape.width)
+        self.preset = preset.model_copy(update={"representation": config})
         self.meter = QualityMeter(video.info)
         limit_s = settings.max_time_s
         self.budget = None if limit_s is None else TimeBudget(limit_s, settings.spent_s)
@@ -291,7 +290,7 @@ class _Encoding:
         if self.settings.verify:
             self._measure(meter, head, coded, planes)
         self.meter.restore(meter.state())
-        if self.preset.fitting["warm_start"]:
+        if self.preset.fitting.warm_start:
             self.values = encoded.values
             if self.job is not None:
                 self.job.keep_values(number, encoded.values)
@@ -313,7 +312,7 @@ class _Encoding:
 
     def _values_before(self, number: int) -> Mapping[str, NDArray[Any]] | None:
         """What segment `number` begins with; None for values of its own."""
-        if not (number and self.preset.fitting["warm_start"]):
+        if not (number and self.preset.fitting.warm_start):
             return None
         if self.values is None and self.job is not None:  # an earlier run coded the one before
             self.values = self.job.kept_values(number - 1)
@@ -336,7 +335,7 @@ class _Encoding:
             )
         share_s = self.budget.share_s(segment, count or segment.stop)
         shape = segment_shape(head, segment.num_frames)
-        representation = build(self.preset.representation_config, shape).to(self.device)
+        representation = build(self.preset.representation, shape).to(self.device)
         scheme, verify = load_scheme(self.preset.scheme), self.settings.verify
         return share_s - measuring_s(representation, scheme, frame, self.video.info, verify=verify)
 
@@ -421,7 +420,7 @@ class _Encoding:
         settings, info = self.settings, self.video.info
         frames = settings.frames
         return {
-            **self.preset.model_dump(mode="json", exclude={"name", "description"}),
+            **self.preset.tables(),
             "samples": self.samples.value,
             "segment_frames": settings.segment_frames,
             "seed": settings.seed,
@@ -446,8 +445,8 @@ class _Encoding:
         head = Head.from_video_info(
             self.video.info,
             samples=self.samples,
-            representation=self.preset.representation,
-            scheme=self.preset.scheme,
+            representation=self.preset.representation.model_dump(mode="json", exclude_none=True),
+            scheme=self.preset.scheme.model_dump(mode="json", exclude_none=True),
             remark=f"nvcodec {__version__} {self.preset.name}",
         ).model_copy(update={"num_frames": num_frames or 0})
         overwrite, limits = self.settings.overwrite, self.settings.limits

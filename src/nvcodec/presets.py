@@ -3,24 +3,30 @@
     [representation]  what is fitted          [fitting]  how: optimizer, loss, batches
     [[stages]]        in which phases         [scheme]   how it becomes bytes
 
-`read_preset` checks everything but the stages' own fields, and loads no torch; `load_preset` checks
-these too. Precedence of settings: defaults, preset, `--set`.
+A preset is read once, into models, and loads no torch. Precedence of settings: defaults, preset,
+overrides.
 """
 
 import difflib
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SerializeAsAny, ValidationError
 
-from nvcodec import registry
+from nvcodec.coding.scheme import SchemeConfig
+from nvcodec.coding.schemes import load_scheme
 from nvcodec.config import Config
 from nvcodec.errors import PresetError
+from nvcodec.fitting.config import FittingConfig, StageConfig
+from nvcodec.fitting.configs import load_stage_config
+from nvcodec.registry import UnknownNameError
 from nvcodec.representations import load_config
 from nvcodec.representations.config import RepresentationConfig
 from nvcodec.samples import Samples
+
+ConfigT = TypeVar("ConfigT", bound=Config)
 
 
 def presets_folder() -> Path:
@@ -37,8 +43,8 @@ def preset_names() -> list[str]:
     return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in found)
 
 
-class Preset(Config):
-    """A validated pipeline; its tables are in resolved form."""
+class _Tables(Config):
+    """The tables of a preset's file, before each is read by whom it concerns."""
 
     name: str = Field(description="as users write it")
     description: str = Field("", description="one line for the table of presets")
@@ -48,13 +54,30 @@ class Preset(Config):
     representation: dict[str, Any]
     fitting: dict[str, Any] = Field(default_factory=dict)
     stages: tuple[dict[str, Any], ...] = Field(min_length=1)
-    lmbdas: tuple[float, ...] = Field((), description="values of --lmbda that suit the size")
+    lmbdas: tuple[float, ...] = Field((), description="values of lmbda that suit the size")
     scheme: dict[str, Any]
 
+
+class Preset(Config):
+    """A pipeline, every field known, in range and written out."""
+
+    name: str
+    description: str = ""
+    samples: Samples = Samples.RGB
+    representation: SerializeAsAny[RepresentationConfig]
+    fitting: FittingConfig
+    stages: tuple[SerializeAsAny[StageConfig], ...]
+    lmbdas: tuple[float, ...] = ()
+    scheme: SerializeAsAny[SchemeConfig]
+
     @property
-    def representation_config(self) -> RepresentationConfig:
-        """Settings of the representation."""
-        return load_config(self.representation)
+    def has_lmbda(self) -> bool:
+        """Whether any stage weighs the distortion against the rate."""
+        return any("lmbda" in type(stage).model_fields for stage in self.stages)
+
+    def tables(self) -> dict[str, Any]:
+        """Everything that decides about bytes, as plain values; unset fields are left out."""
+        return self.model_dump(mode="json", exclude={"name", "description"}, exclude_none=True)
 
 
 def preset_text(name: str) -> str:
@@ -75,13 +98,13 @@ def preset_text(name: str) -> str:
         raise PresetError(f"preset {name}: cannot be read: {error}") from error
 
 
-def read_preset(
+def load_preset(
     name: str,
     overrides: Sequence[str] = (),
     epochs: int | None = None,
     lmbda: float | None = None,
 ) -> Preset:
-    """A preset whose tables are written out, save for the stages: they stay as they were written.
+    """A preset in which every field is known, in range and written out; loads no torch.
 
     Args:
         name: of a preset, or the path of a TOML file.
@@ -92,11 +115,9 @@ def read_preset(
         lmbda: weight of the distortion in every stage that has one.
 
     Raises:
-        PresetError: anything that cannot be used, with its path and the nearest known name.
+        PresetError: anything that cannot be used, with its path and the nearest known name; also a
+            stage that needs another scheme or representation.
     """
-    from nvcodec.coding.schemes import load_scheme
-    from nvcodec.fitting.config import FittingConfig
-
     try:
         table = tomllib.loads(preset_text(name))
     except tomllib.TOMLDecodeError as error:
@@ -104,105 +125,80 @@ def read_preset(
     for override in overrides:
         _apply(table, override)
     try:
-        preset = Preset.model_validate(table)
+        tables = _Tables.model_validate(table)
     except ValidationError as error:
         raise PresetError(f"preset {name}: {_explain(error)}") from error
-    known = registry.names("nvcodec.fitting.stages")
-    for number, stage in enumerate(preset.stages):
-        if stage.get("kind") not in known:
-            kind = str(stage.get("kind"))
-            raise PresetError(
-                f"preset {name}, stages.{number}: kind {kind!r} is unknown{_nearest(kind, known)}"
-            )
-    loaders: dict[str, Callable[[Mapping[str, Any]], Config]] = {
-        "representation": load_config,
-        "fitting": FittingConfig.model_validate,
-        "scheme": lambda fields: load_scheme(fields).config,
-    }
-    resolved: dict[str, Any] = {
-        part: _resolved(name, part, load, getattr(preset, part)) for part, load in loaders.items()
-    }
-    stages = preset.stages
-    if lmbda is not None:
-        if not any("lmbda" in stage for stage in stages):
-            raise PresetError(
-                f"preset {name}: lmbda {lmbda} given, but no stage has one; "
-                "those of the nvrc and weightstep presets have"
-            )
-        stages = tuple({**s, "lmbda": lmbda} if "lmbda" in s else s for s in stages)
-    if epochs is not None:
-        stages = share_epochs(stages, epochs)
-    resolved["stages"] = stages
-    return preset.model_copy(update=resolved)
-
-
-def load_preset(
-    name: str,
-    overrides: Sequence[str] = (),
-    epochs: int | None = None,
-    lmbda: float | None = None,
-) -> Preset:
-    """A preset in which every field is known, in range and written out; see `read_preset`.
-
-    Raises:
-        PresetError: as there; also for a stage that needs another scheme or representation.
-    """
-    from nvcodec.fitting.stages import load_stage
-
-    preset = read_preset(name, overrides, epochs, lmbda)
+    if lmbda is not None and not any("lmbda" in stage for stage in tables.stages):
+        raise PresetError(
+            f"preset {name}: lmbda {lmbda} given, but no stage has one; "
+            "those of the nvrc and weightstep presets have"
+        )
     stages = tuple(
-        _resolved(name, f"stages.{number}", lambda fields: load_stage(fields).config, stage)
-        for number, stage in enumerate(preset.stages)
+        _read(name, f"stages.{number}", load_stage_config, _with_lmbda(stage, lmbda))
+        for number, stage in enumerate(tables.stages)
     )
-    for number, stage in enumerate(stages):
-        loaded = load_stage(stage)
+    preset = Preset(
+        name=tables.name,
+        description=tables.description,
+        samples=tables.samples,
+        representation=_read(name, "representation", load_config, tables.representation),
+        fitting=_read(name, "fitting", FittingConfig.model_validate, tables.fitting),
+        stages=stages if epochs is None else share_epochs(stages, epochs),
+        lmbdas=tables.lmbdas,
+        scheme=_read(name, "scheme", lambda table: load_scheme(table).config, tables.scheme),
+    )
+    for number, stage in enumerate(preset.stages):
         for what, needed, given in (
-            ("scheme", loaded.needs_scheme, preset.scheme["kind"]),
-            ("representation", loaded.needs_representation, preset.representation["kind"]),
+            ("scheme", stage.requires_scheme, preset.scheme.kind),
+            ("representation", stage.requires_representation, preset.representation.kind),
         ):
             if needed not in (None, given):
                 raise PresetError(
-                    f"preset {name}, stages.{number}: kind {stage['kind']} with the {what} "
+                    f"preset {name}, stages.{number}: kind {stage.kind} with the {what} "
                     f"{given}; it needs {needed}"
                 )
-    return preset.model_copy(update={"stages": stages})
+    return preset
 
 
-def _resolved(
-    name: str,
-    part: str,
-    load: Callable[[Mapping[str, Any]], Config],
-    fields: Mapping[str, Any],
-) -> dict[str, Any]:
-    """A table with every field checked and written out."""
+def _with_lmbda(stage: dict[str, Any], lmbda: float | None) -> dict[str, Any]:
+    return stage if lmbda is None or "lmbda" not in stage else {**stage, "lmbda": lmbda}
+
+
+def _read(
+    name: str, part: str, load: Callable[[Mapping[str, Any]], ConfigT], table: Mapping[str, Any]
+) -> ConfigT:
+    """A table as its model."""
     try:
-        return load(fields).model_dump(mode="json", exclude_none=True)
+        return load(table)
     except ValidationError as error:
         raise PresetError(f"preset {name}, {part}: {_explain(error)}") from error
-    except (KeyError, ValueError) as error:
+    except UnknownNameError as error:
+        nearest = _nearest(error.name, error.known)
+        raise PresetError(
+            f"preset {name}, {part}: kind {error.name!r} is unknown{nearest}"
+        ) from error
+    except ValueError as error:
         raise PresetError(f"preset {name}, {part}: {error.args[0]}") from error
 
 
-def share_epochs(stages: Sequence[Mapping[str, Any]], epochs: int) -> tuple[dict[str, Any], ...]:
+def share_epochs(stages: Sequence[StageConfig], epochs: int) -> tuple[StageConfig, ...]:
     """Stages whose epochs sum to `epochs`, at least one each; warm-ups are scaled too."""
-    for stage in stages:
-        if not all(isinstance(stage.get(key, 0), int) for key in ("epochs", "warmup_epochs")):
-            raise PresetError("stages: epochs and warmup_epochs must be whole numbers")
-    total = sum(stage.get("epochs", 0) for stage in stages)
+    total = sum(stage.epochs for stage in stages)
     if epochs < len(stages) or total < 1:
         raise PresetError(f"epochs {epochs}: at least {len(stages)}, one a stage")
-    shared = [max(1, stage.get("epochs", 0) * epochs // total) for stage in stages]
+    shared = [max(1, stage.epochs * epochs // total) for stage in stages]
     shared[0] += max(0, epochs - sum(shared))
     while sum(shared) > epochs:  # Ones for the smallest stages, taken from the largest.
         shared[shared.index(max(shared))] -= 1
-    scaled = []
-    for stage, share in zip(stages, shared, strict=True):
-        before = max(stage.get("epochs", 0), 1)
-        changed: dict[str, Any] = {"epochs": share}
-        if "warmup_epochs" in stage:
-            changed["warmup_epochs"] = stage["warmup_epochs"] * share // before
-        scaled.append({**stage, **changed})
-    return tuple(scaled)
+    return tuple(
+        stage.model_copy(
+            update={
+                "epochs": share,
+                "warmup_epochs": stage.warmup_epochs * share // max(stage.epochs, 1),
+            }
+        )
+        for stage, share in zip(stages, shared, strict=True)
+    )
 
 
 def _apply(table: dict[str, Any], override: str) -> None:

@@ -11,6 +11,15 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
+class UnknownNameError(KeyError):
+    """A name that is no file in a package."""
+
+    def __init__(self, what: str, name: str, known: list[str]) -> None:
+        super().__init__(f"{what} {name!r}; known: {', '.join(known)}")
+        self.name = name
+        self.known = known
+
+
 def names(package: str) -> list[str]:
     """Names registered in a package, sorted; imports the package but none of its modules."""
     path = importlib.import_module(package).__path__
@@ -21,11 +30,11 @@ def load(package: str, name: str, base: type[T]) -> type[T]:
     """The subclass of `base` that the module called `name` in `package` defines.
 
     Raises:
-        KeyError: `name` is not a file in that package; the message lists the names that are.
+        UnknownNameError: `name` is not a file in that package; it lists the names that are.
     """
     known = names(package)
     if name not in known:
-        raise KeyError(f"{name!r} is not in {package}; known names: {', '.join(known)}")
+        raise UnknownNameError(f"{base.__name__} of kind", name, known)
     module = importlib.import_module(f"{package}.{name}")
     found = [
         value

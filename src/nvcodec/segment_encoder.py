@@ -16,7 +16,6 @@ from nvcodec.allocator import keep_freed_memory
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.errors import PresetError
 from nvcodec.fitting.checkpoints import CheckpointStore
-from nvcodec.fitting.config import FittingConfig
 from nvcodec.fitting.loop import FitRecord, Fitting
 from nvcodec.fitting.stages import load_stage
 from nvcodec.presets import Preset
@@ -24,8 +23,6 @@ from nvcodec.representations import build
 from nvcodec.samples import Samples, VideoShape
 from nvcodec.segment_values import memory_bytes
 from nvcodec.video.info import Pixels
-
-BITS_PER_SPARSE_PARAMETER = 1.2  # weightstep-mlp-two-stage
 
 
 class EncodedSegment(NamedTuple):
@@ -82,7 +79,7 @@ def encode_segment(
     scheme = load_scheme(preset.scheme)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        representation = build(preset.representation_config, VideoShape(*pixels.shape))
+        representation = build(preset.representation, VideoShape(*pixels.shape))
     with torch.no_grad():
         for name, parameter in representation.named_parameters():
             values = (initial_values or {}).get(name)
@@ -92,9 +89,9 @@ def encode_segment(
         fitting = Fitting(
             representation.to(device),
             torch.from_numpy(pixels).to(device),
-            [load_stage(table) for table in preset.stages],
+            [load_stage(config) for config in preset.stages],
             scheme,
-            FittingConfig.model_validate(preset.fitting),
+            preset.fitting,
             samples,
             seed,
             store,
@@ -113,16 +110,7 @@ def encode_segment(
 
 def predicted_bytes(preset: Preset, shape: VideoShape) -> int:
     """Size of a coded segment to expect; only to tell people before the fitting."""
-    bits_per_parameter: float = {
-        "raw_fp16": 16.0,
-        "arithmetic": 0.84 * preset.scheme.get("bits", 16),  # hinerv-mini: 5.05 bits of 6
-        "hierarchical": 3.0,
-        "huffman": 0.66 * preset.scheme.get("bits", 16),  # nerv-mini, two fifths of it pruned
-    }.get(preset.scheme["kind"], 16.0)
-    config = preset.representation_config
-    num_sparse = config.num_sparse_parameters(shape)
-    num_bits = (config.num_parameters(shape) - num_sparse) * bits_per_parameter
-    return round((num_bits + num_sparse * BITS_PER_SPARSE_PARAMETER) / 8)
+    return round(load_scheme(preset.scheme).expected_bits(preset.representation.tensors(shape)) / 8)
 
 
 def predicted_memory_bytes(preset: Preset, shape: VideoShape, frame_bytes: int) -> int:
@@ -133,8 +121,8 @@ def predicted_memory_bytes(preset: Preset, shape: VideoShape, frame_bytes: int) 
         shape: of the segment's samples.
         frame_bytes: size of one frame in the samples of its source.
     """
-    config, fitting = preset.representation_config, preset.fitting
-    batch = 1 if fitting.get("patch_size") else fitting.get("batch_size", 1)
+    config, fitting = preset.representation, preset.fitting
+    batch = 1 if fitting.patch_size else fitting.batch_size
     activations = 10 * batch * config.activations_per_frame(shape) * 4
     pixels = shape.height * shape.width * shape.channels + frame_bytes
     decoding = memory_bytes(config, shape, load_scheme(preset.scheme))

@@ -69,7 +69,7 @@ def test_a_preset_with_options_of_its_own(source):
     text = f"mine={TINY} --set stages.0.epochs=3"
     (coder,) = nvc_coders([text], ["--seed", "7"], [], "cpu")
     assert (coder.codec, coder.suffix) == ("mine", ".nvc")
-    assert coder.preset.stages[0]["epochs"] == 3
+    assert coder.preset.stages[0].epochs == 3
     assert coder.shown(source) == (
         "nvc encode clip.y4m -o out.nvc -p tiny.toml --set stages.0.epochs=3 --seed 7 --no-verify "
         "--json -y --frames 0:4 --device cpu"
@@ -82,7 +82,7 @@ def test_a_preset_with_options_of_its_own(source):
 @pytest.mark.parametrize("lmbda", ["--lmbda 5", "--lmbda=5"])
 def test_an_own_lmbda_stays_alone(lmbda):
     (coder,) = nvc_coders([f"{TINY_NVRC} {lmbda}"], ["--seed=3"], [10, 20], "auto")
-    assert coder.preset.stages[-1]["lmbda"] == 5
+    assert coder.preset.stages[-1].lmbda == 5
     assert coder.words[1:] == (*lmbda.split(), "--seed=3")
 
 

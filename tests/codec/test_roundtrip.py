@@ -229,7 +229,7 @@ def segment_and_preset():
     info = video_info()
     pixels = np.stack([planes_to_rgb(f, info) for f in moving_frames(info, 3)])
     preset = load_preset(TINY)
-    config = preset.representation_config.resolve(32, 32)
+    config = preset.representation.resolve(32, 32)
     preset = preset.model_copy(update={"representation": config.model_dump(mode="json")})
     return pixels, preset
 

@@ -74,8 +74,8 @@ def test_noise_shows_what_the_scheme_will_store(shape, bits, size):
 
 
 def test_quant_noise_replaces_its_share_and_has_no_straight_through_gradient():
-    state = FitState(TwoLayers(), load_scheme({"kind": "arithmetic"}))
-    stage = load_stage({"kind": "quant_noise", "epochs": 1, "bits": 3, "noise_ratio": 0.5})
+    state = FitState(TwoLayers(), load_scheme({"kind": "arithmetic", "bits": 3}))
+    stage = load_stage({"kind": "quant_noise", "epochs": 1, "noise_ratio": 0.5})
     values = stage.values(state, 0.0, torch.Generator().manual_seed(0))
     wide = state.representation.wide
     noisy = (values["wide"] != wide).detach()

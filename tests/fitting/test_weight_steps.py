@@ -22,7 +22,7 @@ SHAPE = VideoShape(4, 16, 20, 3)
 BASE = {"kind": "coin_mlp", "axes": "yx", "width": 16, "layers": 2}
 ANCHOR = [
     {"kind": "fit", "frames": "first", "epochs": 60},
-    {"kind": "quant_noise", "frames": "first", "epochs": 5, "bits": 8},
+    {"kind": "quant_noise", "frames": "first", "epochs": 5},
 ]
 STEPS = {"kind": "weight_steps", "lmbda": 3000.0, "epochs": 30, "warmup_epochs": 1}
 

@@ -37,7 +37,7 @@ PRINTED = [
 
 @pytest.mark.parametrize(("name", "shape", "millions", "gmac"), PRINTED)
 def test_sizes_are_those_printed(name, shape, millions, gmac):
-    config = load_preset(f"paper/{name}").representation_config
+    config = load_preset(f"paper/{name}").representation
     with torch.device("meta"):
         network = build(config, shape)
     counted = sum(p.numel() for p in network.parameters())
@@ -191,7 +191,7 @@ def test_bands_equal_the_frame(settings):
 @pytest.mark.parametrize("name", sorted({*preset_names()} - {"paper/nerv-uvg-192x8"}))  # it says so
 def test_every_preset_fits_the_limits_at_1080p(name):
     preset = load_preset(name)
-    config, shape = preset.representation_config, VideoShape(600, 1080, 1920, 3)
+    config, shape = preset.representation, VideoShape(600, 1080, 1920, 3)
     assert config.num_parameters(shape) <= DEFAULT_LIMITS.parameters
     assert config.macs_per_frame(shape) <= DEFAULT_LIMITS.macs_per_frame
     needed = memory_bytes(config, shape, load_scheme(preset.scheme))

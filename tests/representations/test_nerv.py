@@ -40,20 +40,20 @@ def counted(config, shape):
 @pytest.mark.parametrize(("size", "shape", "parameters", "gmac"), SIZES)
 @pytest.mark.parametrize("name", ["paper/nerv-bunny-{}", "nerv-{}"])
 def test_sizes_to_the_digit(name, size, shape, parameters, gmac):
-    config = load_preset(name.format(size)).representation_config
+    config = load_preset(name.format(size)).representation
     assert counted(config, shape) == config.num_parameters(shape) == parameters
     assert config.macs_per_frame(shape) / 1e9 == pytest.approx(gmac, rel=0.003)
 
 
 @pytest.mark.parametrize(("name", "millions"), UVG_MILLIONS.items())
 def test_sizes_for_uvg(name, millions):
-    config = load_preset(f"paper/nerv-uvg-{name}").representation_config
+    config = load_preset(f"paper/nerv-uvg-{name}").representation
     assert counted(config, UVG) == config.num_parameters(UVG)
     assert config.num_parameters(UVG) / 1e6 == pytest.approx(millions, abs=0.2)
 
 
 def test_where_the_weights_of_s_are():
-    network = build(load_preset("paper/nerv-bunny-s").representation_config, BUNNY)
+    network = build(load_preset("paper/nerv-bunny-s").representation, BUNNY)
     assert network.stem[0].weight.shape == (512, 80)
     assert network.stem[1].weight.shape == (26 * 9 * 16, 512)
     blocks = [sum(p.numel() for p in block.parameters()) for block in network.block]
@@ -182,7 +182,7 @@ def test_paddings_by_hand():
 
 def test_a_large_frame_is_rendered_in_bands_where_it_can_be():
     shape = VideoShape(2, 2160, 3840, 3)
-    config = load_preset("paper/nerv-bunny-s").representation_config
+    config = load_preset("paper/nerv-bunny-s").representation
     whole = config.model_copy(update={"norm": "instance"})
     assert band_height(config, shape) in (120, 240, 360)
     assert band_height(whole, shape) == 2160

@@ -20,7 +20,7 @@ from nvcodec.bench.baselines import Baseline, load_baseline
 from nvcodec.bench.datasets import Survey, VideoSequence
 from nvcodec.container.reader import inspect
 from nvcodec.errors import PresetError
-from nvcodec.presets import Preset, read_preset
+from nvcodec.presets import Preset, load_preset
 from nvcodec.samples import Chroma, Samples
 
 SIZE = re.compile(r"-(tiny|mini|x*s|m|x*l|s[0-9])$")
@@ -185,7 +185,7 @@ class NvcCoder(Coder):
     def facts(self, coded: Path) -> dict[str, Any]:
         """What a finished file tells: its network's size, of the first segment; where bytes go."""
         inspection = inspect(coded)
-        head, config = inspection.head, self.preset.representation_config
+        head, config = inspection.head, self.preset.representation
         num_frames = inspection.segments[0].num_frames
         shape = head.samples.shape(num_frames, head.height, head.width)
         sizes: Counter[str] = Counter()
@@ -205,8 +205,8 @@ class NvcCoder(Coder):
         wanted = _options(self.words[1:]).color
         samples = self.preset.samples if wanted in (None, "auto") else Samples(wanted)
         shape = samples.shape(seen.num_frames, seen.info.height, seen.info.width)
-        macs = self.preset.representation_config.macs_per_frame(shape)
-        epochs = sum(int(stage.get("epochs", 0)) for stage in self.preset.stages)
+        macs = self.preset.representation.macs_per_frame(shape)
+        epochs = sum(stage.epochs for stage in self.preset.stages)
         return START_S + PASSES * epochs * seen.num_frames * macs / 1e9 / GMAC_PER_S
 
     def _device(self) -> list[str]:
@@ -271,8 +271,8 @@ def nvc_coders(
         if epochs is not None and _options(words).epochs is None:
             words += ["--epochs", str(epochs)]
         preset = _read(name, words)
-        has_lmbda = any("lmbda" in stage for stage in preset.stages)
-        several = (lmbdas or preset.lmbdas) if has_lmbda and _options(words).lmbda is None else []
+        is_open = preset.has_lmbda and _options(words).lmbda is None
+        several = (lmbdas or preset.lmbdas) if is_open else ()
         for extra in [["--lmbda", f"{lmbda:g}"] for lmbda in several] or [[]]:
             chosen = (*words, *extra)
             yield NvcCoder(
@@ -305,4 +305,4 @@ def _options(words: Sequence[str]) -> argparse.Namespace:
 def _read(name: str, words: Sequence[str]) -> Preset:
     """The preset as `nvc encode` will read it."""
     options = _options(words)
-    return read_preset(name, options.set, options.epochs, options.lmbda)
+    return load_preset(name, options.set, options.epochs, options.lmbda)

@@ -112,9 +112,9 @@ def encode(
         options.check_source(source, path)
     from nvcodec.errors import InterruptedEncodeError, OutputError
     from nvcodec.job import job_folder
-    from nvcodec.presets import load_preset, read_preset
+    from nvcodec.presets import load_preset
 
-    read_preset(preset, set_ or [], epochs, lmbda)  # refuses most of what is wrong, without torch
+    loaded = load_preset(preset, set_ or [], epochs, lmbda)  # what is wrong is said without torch
     from nvcodec.encode_types import EncodeOptions
     from nvcodec.encoder import encode as encode_video
 
@@ -135,7 +135,6 @@ def encode(
         max_time_s=max_time_s,
         spent_s=process_age_s(),
     )
-    loaded = load_preset(preset, set_ or [], epochs, lmbda)
     to_stdout = output == "-"
     stopper = Stopper()
     try:

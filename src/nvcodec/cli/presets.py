@@ -24,15 +24,15 @@ def presets(
     """List presets with parameters and multiply-adds, or print one."""
     picture = picture_size(size, "--size")
     assert picture is not None
-    from nvcodec.presets import preset_names, preset_text, read_preset
+    from nvcodec.presets import load_preset, preset_names, preset_text
 
     if name is not None:
         sys.stdout.write(preset_text(name))
         return
     rows = []
     for known in preset_names():
-        preset = read_preset(known)
-        config = preset.representation_config
+        preset = load_preset(known)
+        config = preset.representation
         shape = preset.samples.shape(num_frames, picture[1], picture[0])
         parameters, macs = config.num_parameters(shape), config.macs_per_frame(shape)
         rows.append((known, parameters, macs / 1e9, list(preset.lmbdas), preset.description))

@@ -7,7 +7,7 @@ from typing import ClassVar, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nvcodec.coding.parameters import HalfTensor, Parameter, ParameterSet, ParameterSpec
+from nvcodec.coding.parameters import HalfTensor, Parameter, ParameterSet, ParameterSpec, Role
 from nvcodec.coding.quantizer import MAX_HALF
 from nvcodec.config import Config
 from nvcodec.errors import MalformedError
@@ -20,6 +20,8 @@ class SchemeConfig(Config):
 
 
 ConfigT = TypeVar("ConfigT", bound=SchemeConfig)
+BITS_PER_SPARSE_VALUE = 1.2
+"""Of weight steps, most of which are zero; measured with weightstep-mlp-two-stage."""
 BYTES_PER_VALUE = 26
 """Of a value while it is decoded: its integer, bin width, mean and spread, and the half float."""
 
@@ -42,6 +44,19 @@ class Scheme(abc.ABC, Generic[ConfigT]):
     @abc.abstractmethod
     def pack(self, parameters: ParameterSet) -> dict[str, bytes]:
         """Sections by tag (MASK, QSCL, ENTP, SYMB, RAWF); integers only from here on."""
+
+    @property
+    @abc.abstractmethod
+    def bits_per_value(self) -> float:
+        """What an entry of a dense tensor takes in all, measured; for predictions."""
+
+    def expected_bits(self, specs: Sequence[ParameterSpec]) -> float:
+        """Bits to expect for these tensors before anything is fitted."""
+        return sum(
+            spec.num_values
+            * (BITS_PER_SPARSE_VALUE if spec.role is Role.DELTA else self.bits_per_value)
+            for spec in specs
+        )
 
     def group_bits(self, parameters: ParameterSet) -> dict[str, float]:
         """Ideal code length in bits of groups of tensors, where the scheme can tell."""

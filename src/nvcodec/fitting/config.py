@@ -1,6 +1,6 @@
 """Settings that all stages of one fitting share."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -74,6 +74,11 @@ class FittingConfig(Config):
 
 class StageConfig(Config):
     """Schedule of a stage; rates are relative to those of the optimizer."""
+
+    requires_scheme: ClassVar[str | None] = None
+    """Kind of the only scheme that the stage works with, if there is one."""
+    requires_representation: ClassVar[str | None] = None
+    """Kind of the only representation that it works with, if there is one."""
 
     kind: str
     epochs: int = Field(ge=0, le=1_000_000, description="passes over the frames")

@@ -9,7 +9,7 @@ what is minimised.
 import abc
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -58,12 +58,6 @@ ConfigT = TypeVar("ConfigT", bound=StageConfig)
 
 class Stage(abc.ABC, Generic[ConfigT]):
     """One phase of fitting."""
-
-    Config: ClassVar[type[StageConfig]]
-    needs_scheme: ClassVar[str | None] = None
-    """Kind of the only scheme that it works with, if there is one."""
-    needs_representation: ClassVar[str | None] = None
-    """Kind of the only representation that it works with, if there is one."""
 
     def __init__(self, config: ConfigT) -> None:
         self.config = config

@@ -21,14 +21,11 @@ def load_config(table: Mapping[str, Any]) -> RepresentationConfig:
     """Settings from a table whose `kind` names a representation; does not load torch.
 
     Raises:
-        KeyError: no such kind; the message lists those there are.
+        UnknownNameError: no such kind; the message lists those there are.
         pydantic.ValidationError: a field is wrong.
     """
-    kind, known = table.get("kind"), registry.names(CONFIGS)
-    if kind not in known:
-        raise KeyError(f"representation kind {kind!r}; known: {', '.join(known)}")
     base: type[RepresentationConfig] = RepresentationConfig  # type: ignore[type-abstract]
-    return registry.load(CONFIGS, str(kind), base).model_validate(table)
+    return registry.load(CONFIGS, str(table.get("kind")), base).model_validate(table)
 
 
 def build(config: RepresentationConfig, shape: VideoShape) -> "Representation[Any]":

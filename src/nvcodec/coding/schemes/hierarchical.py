@@ -113,6 +113,11 @@ class Hierarchical(Scheme[HierarchicalConfig]):
             return grid_defaults(values, self.config)
         return layer_defaults(values, self.config)
 
+    @property
+    def bits_per_value(self) -> float:
+        """nvrc-mini and larger, at the lambdas that presets name."""
+        return 3.0
+
     def quantize(self, parameters: Sequence[Parameter]) -> ParameterSet:
         """Phi and symbols on their lattices; from the values alone where nothing was learned.
 

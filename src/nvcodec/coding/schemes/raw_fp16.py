@@ -29,6 +29,11 @@ class RawFp16(Scheme[RawFp16Config]):
 
     Config = RawFp16Config
 
+    @property
+    def bits_per_value(self) -> float:
+        """A half float."""
+        return 16.0
+
     def quantize(self, parameters: Sequence[Parameter]) -> ParameterSet:
         """Rounds to half precision."""
         return ParameterSet([half_tensor(parameter) for parameter in parameters])

@@ -1,6 +1,6 @@
 """Settings of stage `rate_distortion`."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -9,6 +9,8 @@ from nvcodec.fitting.config import StageConfig
 
 class RateDistortionConfig(StageConfig):
     """Settings of rate-distortion fitting; the defaults are NVRC's."""
+
+    requires_scheme: ClassVar[str | None] = "hierarchical"
 
     kind: Literal["rate_distortion"] = "rate_distortion"
     lmbda: float = Field(gt=0, description="weight of the distortion: R (bits a pixel) + lmbda D")

@@ -1,6 +1,6 @@
 """Settings of stage `weight_steps`."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -9,6 +9,9 @@ from nvcodec.fitting.config import StageConfig
 
 class WeightStepsConfig(StageConfig):
     """Settings of weight steps."""
+
+    requires_scheme: ClassVar[str | None] = "arithmetic"
+    requires_representation: ClassVar[str | None] = "weightstep"
 
     kind: Literal["weight_steps"] = "weight_steps"
     mode: Literal["two_stage", "single_stage"] = Field(

@@ -1,11 +1,8 @@
 """Stage `prune`: set the least important weights to zero once, then fit those that are kept."""
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
-from nvcodec.fitting.config import StageConfig
 from nvcodec.fitting.configs.prune import PruneConfig
 from nvcodec.fitting.sensitivity import entry_sensitivities
 from nvcodec.fitting.stage import FitState, Stage
@@ -23,8 +20,6 @@ class Prune(Stage[PruneConfig]):
     brain damage (LeCun et al. 1989, Eq. 3). Networks that Muon has fitted have weights of like size
     in all layers, so that size alone says little.
     """
-
-    Config: ClassVar[type[StageConfig]] = PruneConfig
 
     def prepare(self, state: FitState) -> None:
         """Choose one threshold over all prunable weights, and drop what lies below it."""

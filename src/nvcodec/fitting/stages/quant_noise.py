@@ -1,13 +1,11 @@
 """Stage `quant_noise`: fit while a random share of the weights is seen quantized."""
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from nvcodec.coding.parameters import Role
-from nvcodec.fitting.config import StageConfig
 from nvcodec.fitting.configs.quant_noise import QuantNoiseConfig
 from nvcodec.fitting.relaxations import symmetric_dequantized
 from nvcodec.fitting.stage import FitState, Stage
@@ -21,13 +19,11 @@ class QuantNoise(Stage[QuantNoiseConfig]):
     al. 2021).
     """
 
-    Config: ClassVar[type[StageConfig]] = QuantNoiseConfig
-
     def values(
         self, state: FitState, progress: float, generator: torch.Generator
     ) -> Mapping[str, Tensor]:
         """Parameters with noise on every tensor of two or more axes; weight steps come later."""
-        values, masked = {}, state.masked()
+        values, masked, scheme = {}, state.masked(), state.scheme.config
         for spec in state.representation.specs:
             name, p = spec.name, masked[spec.name]
             if p.ndim < 2 or not p.numel() or spec.role is Role.DELTA:
@@ -36,8 +32,6 @@ class QuantNoise(Stage[QuantNoiseConfig]):
             noisy = (
                 torch.rand(p.shape, generator=generator, device=p.device) < self.config.noise_ratio
             )
-            values[name] = torch.where(noisy, self._dequantized(p), p)
+            coded = symmetric_dequantized(p, scheme.bits, scheme.quant_scale_mantissa_bits)
+            values[name] = torch.where(noisy, coded, p)
         return values
-
-    def _dequantized(self, p: Tensor) -> Tensor:
-        return symmetric_dequantized(p, self.config.bits, self.config.quant_scale_mantissa_bits)

@@ -9,14 +9,14 @@ Needs the `hierarchical` scheme. Source: NVRC, sections 3.4 and 3.5.
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from nvcodec.coding.parameters import Parameter, ParameterSet
 from nvcodec.coding.schemes.hierarchical import Hierarchical
-from nvcodec.fitting.config import LossConfig, StageConfig
+from nvcodec.fitting.config import LossConfig
 from nvcodec.fitting.configs.rate_distortion import RateDistortionConfig
 from nvcodec.fitting.hierarchical_rate import Observation, Twin
 from nvcodec.fitting.relaxations import noisy_soft_round, straight_through
@@ -36,9 +36,6 @@ class _Sample(NamedTuple):
 
 class RateDistortion(Stage[RateDistortionConfig]):
     """Values, bin widths and entropy models are fitted together."""
-
-    Config: ClassVar[type[StageConfig]] = RateDistortionConfig
-    needs_scheme: ClassVar[str | None] = "hierarchical"
 
     def __init__(self, config: RateDistortionConfig) -> None:
         super().__init__(config)

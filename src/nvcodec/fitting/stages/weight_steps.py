@@ -11,7 +11,6 @@ Source: weight-step paper, section 3.3.
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -21,7 +20,7 @@ from torch import Tensor
 from nvcodec.coding.parameters import Parameter, QuantizedTensor
 from nvcodec.coding.quantizer import rounded_up, symbol_range
 from nvcodec.coding.schemes.arithmetic import Arithmetic
-from nvcodec.fitting.config import LossConfig, StageConfig
+from nvcodec.fitting.config import LossConfig
 from nvcodec.fitting.configs.weight_steps import WeightStepsConfig
 from nvcodec.fitting.gates import (
     open_probability,
@@ -47,10 +46,6 @@ class WeightSteps(Stage[WeightStepsConfig]):
     Kept: `width.i`, the bin width, `anchor.NAME`, bin widths of the fixed anchor, and `turn`: in
     two stages the frame whose step is being fitted, in one how often bins were measured anew.
     """
-
-    Config: ClassVar[type[StageConfig]] = WeightStepsConfig
-    needs_scheme: ClassVar[str | None] = "arithmetic"
-    needs_representation: ClassVar[str | None] = "weightstep"
 
     @property
     def _in_turn(self) -> bool:
