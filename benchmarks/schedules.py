@@ -21,7 +21,7 @@ from torch import Tensor
 
 from common import circumstances, frames_of, store
 from nvcodec.fitting import loop
-from nvcodec.fitting.loop import FitRecord
+from nvcodec.fitting.record import FitRecord
 from nvcodec.presets import Preset, load_preset
 from nvcodec.segment_encoder import EncodedSegment, encode_segment
 

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 
 from common import circumstances, frames_of, store
-from nvcodec.fitting.loop import FitRecord
+from nvcodec.fitting.record import FitRecord
 from nvcodec.presets import load_preset
 from nvcodec.segment_encoder import EncodedSegment, encode_segment
 

@@ -10,16 +10,22 @@ from codec_helpers import ROOT, python
 
 SOURCE = ROOT / "src"
 
-HELPERS = {"errors", "config", "registry", "segments", "processes", "disk", "allocator"}
+HELPERS = {
+    "errors", "config", "registry", "segments", "processes", "disk", "allocator", "samples",
+    "version",
+}  # fmt: skip
 LOW = HELPERS | {"video", "coding"}
 FORMAT = LOW | {"coding.schemes", "container"}
+FITTING = FORMAT | {"representations", "pixel_values", "segment_values", "fitting"}
 # Each group, and what it may import besides itself.
 ALLOWED = {
     "errors": set(),
     "allocator": set(),
     "config": set(),
-    "registry": {"errors"},
-    "segments": {"errors"},
+    "samples": set(),
+    "version": set(),
+    "registry": set(),
+    "segments": set(),
     "processes": {"errors"},
     "disk": {"errors"},
     "video": HELPERS,
@@ -28,16 +34,33 @@ ALLOWED = {
     "coding.schemes": HELPERS | {"coding"},
     "container": HELPERS | {"video"},
     "representations": LOW,
-    "fitting": FORMAT | {"representations"},
+    "pixel_values": {"samples"},
     "segment_values": FORMAT | {"representations"},
-    "segment_decoder": FORMAT | {"representations", "segment_values"},
+    "segment_decoder": FORMAT | {"representations", "pixel_values", "segment_values"},
     "decoder": FORMAT | {"representations", "segment_values", "segment_decoder"},
-    "presets": FORMAT | {"metrics", "representations", "fitting"},
+    "fitting": FORMAT | {"representations", "pixel_values"},
+    "presets": FORMAT | {"representations", "fitting"},
+    "expectation": FORMAT | {"representations", "presets", "segment_values"},
+    "encode_types": FORMAT | {"metrics", "fitting", "expectation"},
+    "encode_plan": FORMAT | {"presets", "encode_types"},
+    "job": FORMAT | {"fitting", "encode_types"},
+    "outputs": FORMAT | {"encode_types", "job"},
+    "time_budget": FITTING | {"metrics"},
+    "segment_encoder": FITTING | {"presets"},
 }
-ALLOWED["job"] = ALLOWED["presets"] | {"decoder", "presets", "segment_decoder", "segment_values"}
-ALLOWED["encode_types"] = ALLOWED["segment_encoder"] = ALLOWED["time_budget"] = ALLOWED["job"]
-ALLOWED["encoder"] = ALLOWED["job"] | {"job", "encode_types", "segment_encoder", "time_budget"}
-ALLOWED["distributed"] = ALLOWED["bench"] = ALLOWED["encoder"] | {"encoder", "distributed"}
+ALLOWED["segment_work"] = FITTING | {
+    "metrics", "presets", "segment_decoder", "segment_encoder", "time_budget", "encode_plan",
+}  # fmt: skip
+ALLOWED["tally"] = FORMAT | {
+    "metrics", "encode_plan", "encode_types", "segment_work", "time_budget",
+}  # fmt: skip
+ALLOWED["encoder"] = FORMAT | {
+    "fitting", "presets", "expectation", "encode_types", "encode_plan", "job", "outputs", "tally",
+    "segment_decoder", "segment_values", "segment_work",
+}  # fmt: skip
+ALLOWED["bench"] = FORMAT | {
+    "metrics", "representations", "presets", "encoder", "decoder", "segment_decoder",
+}  # fmt: skip
 ALLOWED["cli"] = set(ALLOWED) | {"cli"}
 
 
@@ -102,7 +125,7 @@ def test_nobody_imports_what_another_folder_keeps_private():
     ("imported", "forbidden"),
     [
         ("nvcodec, nvcodec.container.reader, nvcodec.coding.schemes.arithmetic", "torch"),
-        ("nvcodec.cli.app, nvcodec.job, nvcodec.presets, nvcodec.video", "torch"),
+        ("nvcodec.cli.app, nvcodec.outputs, nvcodec.presets, nvcodec.encode_plan", "torch"),
         ("nvcodec.segment_values, nvcodec.representations.configs.hinerv", "torch"),
         ("nvcodec.decoder", "nvcodec.fitting"),
     ],

@@ -5,7 +5,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from nvcodec.container.header import DEFAULT_LIMITS, Limits
-from nvcodec.fitting.loop import FitRecord
+from nvcodec.expectation import Expectation
+from nvcodec.fitting.record import FitRecord
 from nvcodec.metrics.quality import Quality
 from nvcodec.samples import Samples
 from nvcodec.segments import Segment
@@ -17,30 +18,38 @@ DEFAULT_SEGMENT_FRAMES = 600
 
 @dataclass(frozen=True)
 class EncodeOptions:
-    """How to encode, besides the preset.
-
-    `frames` picks a range of the source, `scale` is (width, height), `frame_rate` replaces the
-    source's own, `raw` is the geometry of a raw planar source. `workdir` keeps the job instead of
-    `OUT.nvc.job`; `restart` throws a stored job away; `overwrite` allows to replace the target;
-    `verify` decodes and measures what was written; `limits` are those of the decoder to come.
-    `max_time_s` replaces the preset's epochs by a time for everything, of which `spent_s` is gone.
-    """
+    """How to encode, besides the preset."""
 
     samples: Samples | None = None
+    """What is fitted; None: what the preset says, where the source has it."""
     segment_frames: int = DEFAULT_SEGMENT_FRAMES
+    """Longest segment."""
     seed: int = 0
+    """Of initial values, batches and noise; segment n adds n."""
     device: str = "auto"
+    """`auto`, `cpu`, `cuda`, `cuda:1`."""
     frames: slice | None = None
+    """Range of the source's frames."""
     scale: tuple[int, int] | None = None
+    """(width, height) to scale to first."""
     frame_rate: Fraction | None = None
+    """Instead of the source's own, frames a second."""
     raw: RawGeometry | None = None
+    """Geometry of a raw planar source."""
     workdir: Path | None = None
+    """Where the job's state is kept, instead of `OUT.nvc.job`."""
     restart: bool = False
+    """Throw a stored job away."""
     overwrite: bool = False
+    """Replace an output that is there."""
     verify: bool = True
+    """Decode and measure what was written."""
     limits: Limits = DEFAULT_LIMITS
+    """Those of the decoder to come."""
     max_time_s: float | None = None
+    """Seconds for the whole call, instead of the preset's epochs."""
     spent_s: float = 0.0
+    """How many of them passed before it, loading Python and torch."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +59,7 @@ class SegmentStarted:
     number: int
     segment: Segment
     video: VideoInfo
-    num_parameters: int
-    macs_per_frame: int
-    predicted_bytes: int
-    memory_bytes: int
+    expected: Expectation
     is_resumed: bool
 
 

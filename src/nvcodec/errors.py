@@ -5,13 +5,41 @@ turns each class into an exit code; a library user catches `NvcError`, or the bu
 sits beside it.
 """
 
+from collections.abc import Mapping
+
+SETTINGS: Mapping[str, str] = {"overwrite": "overwrite=True", "restart": "restart=True"}
+"""How advice names a setting to a library user, where its own name does not do."""
+
 
 class NvcError(Exception):
-    """Root of all errors raised by nvcodec."""
+    """Root of all errors raised by nvcodec.
+
+    Args:
+        message: what went wrong.
+        advice: which setting solves it, in braces: "{restart} throws the stored job away". The
+            command line puts its flags there.
+    """
+
+    def __init__(self, message: str = "", advice: str = "") -> None:
+        super().__init__(message)
+        self.advice = advice
+
+    def text(self, names: Mapping[str, str]) -> str:
+        """Message and advice, settings by these names, or else by their own."""
+        message = str(self.args[0]) if self.args else ""
+        return f"{message}; {self.advice.format_map(_Names(names))}" if self.advice else message
+
+    def __str__(self) -> str:
+        return self.text(SETTINGS)
+
+
+class _Names(dict[str, str]):
+    def __missing__(self, name: str) -> str:
+        return name
 
 
 class PresetError(NvcError, ValueError):
-    """A preset, or a setting given with `--set`, that cannot be used."""
+    """A preset, or a change of one of its settings, that cannot be used."""
 
 
 class VideoError(NvcError):

@@ -13,19 +13,22 @@ import contextlib
 import hashlib
 import json
 import os
-import sys
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nvcodec.container.header import Limits
+from nvcodec.container.reader import NvcReader
 from nvcodec.container.unfinished import part_path
+from nvcodec.container.writer import NvcWriter
 from nvcodec.disk import lock, sync_folder
-from nvcodec.errors import OutputError, ResumeError
-from nvcodec.video import images
+from nvcodec.encode_types import EncodeOptions
+from nvcodec.errors import BitstreamError, NvcError, OutputError, ResumeError
+from nvcodec.fitting.checkpoints import CheckpointStore
 from nvcodec.video.info import Planes
 
 STATE_NAME = "job.json"
@@ -34,7 +37,8 @@ OWN_FILES = (
 )  # fmt: skip
 """Patterns of everything that an encoding may leave in its folder."""
 MAX_CHANGES_NAMED = 5
-RESTART_HINT = "--restart throws the stored job away"
+OVERWRITE = "{overwrite} overwrites it"
+RESTART = "{restart} throws the stored job away"
 
 
 def frames_digest(frames: Iterable[Planes]) -> str:
@@ -51,76 +55,6 @@ def job_folder(path: Path) -> Path:
     return path.with_name(path.name + ".job")
 
 
-def check_output(
-    target: str | Path | BinaryIO,
-    overwrite: bool,
-    *,
-    continues: bool = False,
-    workdir: Path | None = None,
-) -> Path | None:
-    """The path of a regular output; None for a stream, a device or a named pipe.
-
-    Args:
-        target: a path or a stream.
-        overwrite: whether it may be there already.
-        continues: whether it may be there with a job, which then was only not cleaned up.
-        workdir: folder of that job, instead of `OUT.nvc.job`.
-
-    Raises:
-        OutputError: it exists and may not be replaced, or cannot be written.
-    """
-    if not isinstance(target, str | Path):
-        return None
-    path = Path(target)
-    try:
-        if path.is_dir():
-            raise OutputError(f"{path}: is a folder, a file is needed")
-        if path.exists() and not path.is_file():
-            return None
-        is_left = continues and (workdir or job_folder(path)).joinpath(STATE_NAME).exists()
-        if path.exists() and not overwrite and (not is_left or part_path(path).exists()):
-            raise OutputError(f"{path}: exists; -y overwrites it")
-        if not path.parent.is_dir():
-            raise OutputError(f"{path.parent}: no such folder")
-        if not os.access(path.parent, os.W_OK):
-            raise OutputError(f"{path.parent}: no permission to write there")
-    except OSError as error:
-        if isinstance(error, OutputError):
-            raise
-        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
-    return path
-
-
-def check_apart(source: str | Path | BinaryIO, path: Path) -> None:
-    """Refuse an output that would take the place of its source, whatever their names.
-
-    Raises:
-        OutputError: the two, or a picture of the source and the output, are one file.
-    """
-    for ours in (path, part_path(path)):
-        if not ours.is_file():
-            continue
-        if any(os.path.samestat(ours.stat(), theirs) for theirs in _source_stats(source)):
-            raise OutputError(f"{path}: is the source itself; another name is needed")
-
-
-def _source_stats(source: str | Path | BinaryIO) -> Iterator[os.stat_result]:
-    """Identities of the files that a source consists of."""
-    stream = sys.stdin if source == "-" else source
-    if not isinstance(stream, str | Path):
-        with contextlib.suppress(OSError, ValueError, AttributeError):  # no file behind it
-            yield os.fstat(stream.fileno())
-        return
-    path, files = Path(stream), [Path(stream)]
-    if path.is_dir():
-        files = [entry for entry in path.iterdir() if entry.suffix.lower() in images.DECODERS]
-    elif not path.exists() and images.is_pattern(str(path)) and path.parent.is_dir():
-        files = images.matching(path)
-    for file in files:
-        with contextlib.suppress(OSError):
-            yield file.stat()
-
-
 def check_owner(folder: Path, output: Path) -> None:
     """Refuse a folder that the user named where it holds the job of another output.
 
@@ -134,7 +68,8 @@ def check_owner(folder: Path, output: Path) -> None:
     # A job beside its output may be moved together with it.
     if stored != str(output.resolve()) and folder.resolve() != job_folder(output.resolve()):
         raise ResumeError(
-            f"{folder}: holds the job of {stored}; {output} needs a --workdir of its own"
+            f"{folder}: holds the job of {stored}, not of {output}",
+            "{workdir} names another folder",
         )
 
 
@@ -177,6 +112,8 @@ class Job:
         self._settings = json.loads(json.dumps(settings))
         self._segments: list[dict[str, Any]] = []
         self.is_resumed = False
+        self.is_finished = False
+        """Whether the output has its name already, and only this folder is left."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if self._path.exists():
@@ -205,7 +142,7 @@ class Job:
             stored = json.loads(self._path.read_text(encoding="utf-8"))
             settings, segments = stored["settings"], list(stored["segments"])
         except (ValueError, KeyError, TypeError) as error:
-            raise ResumeError(f"{self._path}: is not a job's state; {RESTART_HINT}") from error
+            raise ResumeError(f"{self._path}: is not a job's state", RESTART) from error
         before, now = dict(_leaves(settings)), dict(_leaves(self._settings))
         changed = [name for name in {**now, **before} if before.get(name) != now.get(name)]
         if changed:
@@ -216,7 +153,7 @@ class Job:
             if len(changed) > MAX_CHANGES_NAMED:
                 changes += f"; and {len(changed) - MAX_CHANGES_NAMED} more"
             raise ResumeError(
-                f"{self.folder}: the stored job has other settings: {changes}; {RESTART_HINT}"
+                f"{self.folder}: the stored job has other settings: {changes}", RESTART
             )
         self._segments = segments
         self.is_resumed = True
@@ -226,6 +163,11 @@ class Job:
         text = json.dumps([self._settings, input_digest, number], sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
+    def checkpoints(self, number: int, input_digest: str) -> CheckpointStore:
+        """Where the fitting of segment `number` keeps its state."""
+        digest = self.digest(input_digest, number)
+        return CheckpointStore(self.folder, f"segment-{number}", digest)
+
     def finished(self, number: int, input_digest: str) -> dict[str, Any]:
         """What was stored with a segment that is already in the file.
 
@@ -233,18 +175,37 @@ class Job:
             ResumeError: its input has changed since.
         """
         if number >= len(self._segments):
-            raise ResumeError(f"{self._path}: knows nothing of segment {number}; {RESTART_HINT}")
+            raise ResumeError(f"{self._path}: knows nothing of segment {number}", RESTART)
         stored = self._segments[number]
         if stored["input"] != input_digest:
             raise ResumeError(
-                f"segment {number}: the input has changed since it was coded; {RESTART_HINT}"
+                f"segment {number}: the input has changed since it was coded", RESTART
             )
         return stored
 
-    def finish(self, number: int, input_digest: str, measured: Mapping[str, Any]) -> None:
-        """Store what belongs to segment `number`, just before it goes into the file."""
+    @contextlib.contextmanager
+    def commit(
+        self,
+        number: int,
+        input_digest: str,
+        measured: Mapping[str, Any],
+        values: Mapping[str, NDArray[Any]] | None,
+    ) -> Iterator[None]:
+        """Make segment `number` last: the caller writes it into the file inside this context.
+
+        The order survives a stop anywhere: its values (for a next segment that begins with them),
+        what was measured, the file, and only then the checkpoint goes. What is stored of a segment
+        that is not in the file yet is dropped when it is coded again.
+
+        Raises:
+            OutputError: something cannot be written.
+        """
+        if values is not None:
+            self.keep_values(number, values)
         self._segments[number:] = [{"input": input_digest, **measured}]
         self._store()
+        yield
+        self.checkpoints(number, input_digest).clear()
 
     def keep_values(self, number: int, values: Mapping[str, NDArray[Any]]) -> None:
         """Keep the values of segment `number` instead of those before, for the next to begin with.
@@ -278,8 +239,7 @@ class Job:
                 return dict(stored)
         except (OSError, ValueError, zipfile.BadZipFile) as error:
             raise ResumeError(
-                f"{path}: is not to be read, so the next segment cannot begin with "
-                f"it; {RESTART_HINT}"
+                f"{path}: is not to be read, so the next segment cannot begin with it", RESTART
             ) from error
 
     def _values_path(self, number: int) -> Path:
@@ -294,6 +254,16 @@ class Job:
     def is_empty(self) -> bool:
         """Whether nothing is stored that would be lost with it."""
         return not self._segments and not any(self.folder.glob("segment-*.ckpt*"))
+
+    def leave_nothing(self, writer: NvcWriter | None, error: NvcError) -> None:
+        """After an error, remove what holds nothing: a preset did not suit, and the like."""
+        if not self.is_empty:
+            return
+        if writer is not None:
+            writer.discard()
+            self.remove()
+        elif not self.is_resumed and not isinstance(error, OutputError):
+            self.remove()
 
     def remove(self) -> None:
         """The output is complete: nothing is needed any more."""
@@ -311,6 +281,45 @@ class Job:
             sync_folder(self._path)
         except OSError as error:
             raise OutputError(f"{part}: cannot be written: {error.strerror}") from error
+
+
+def open_job(path: Path, settings: Mapping[str, Any], options: EncodeOptions) -> Job:
+    """The job of an output: continued, begun, or only left over where the file is finished.
+
+    Raises:
+        ResumeError: the folder belongs to another output or to other settings.
+        OutputError: what is there may not be replaced.
+    """
+    folder = options.workdir or job_folder(path)
+    check_owner(folder, path)
+    if options.restart:
+        discard_job(folder, path)
+    has_part = part_path(path).exists()
+    if path.exists() and not has_part:
+        left = Job.stored(folder, settings, path)
+        if left is not None and left.digests == _written_digests(path, options.limits):
+            left.is_finished = True
+            return left
+        if not options.overwrite:
+            raise OutputError(f"{path}: exists", OVERWRITE)
+        discard_job(folder)  # of an encoding that had finished, and was killed right then
+    job = Job(folder, settings, path)
+    if has_part and not (job.is_resumed or options.overwrite):
+        job.remove()
+        raise OutputError(
+            f"{part_path(path)}: unfinished, and without the job that could continue it",
+            "{restart} throws it away",
+        )
+    return job
+
+
+def _written_digests(path: Path, limits: Limits) -> list[str] | None:
+    """Hash of each segment's integers as the finished file has it; None if it is not whole."""
+    try:
+        with NvcReader(path, limits=limits) as reader:
+            return [segment.digest.hex() for segment in reader.segments()]
+    except (BitstreamError, OSError):
+        return None
 
 
 def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:

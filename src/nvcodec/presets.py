@@ -205,7 +205,7 @@ def _apply(table: dict[str, Any], override: str) -> None:
     """Set one dotted key; tables on the way are made where a preset has left them out."""
     key, separator, text = override.partition("=")
     if not separator or not key:
-        raise PresetError(f"--set {override!r}: expected KEY=VALUE, such as stages.0.epochs=10")
+        raise PresetError(f"change {override!r}: expected KEY=VALUE, such as stages.0.epochs=10")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
@@ -215,14 +215,16 @@ def _apply(table: dict[str, Any], override: str) -> None:
     for step in path:
         if isinstance(place, list):
             if not step.isdigit() or int(step) >= len(place):
-                raise PresetError(f"--set {key}: {step!r} is not one of the {len(place)} entries")
+                raise PresetError(
+                    f"change of {key}: {step!r} is not one of the {len(place)} entries"
+                )
             place = place[int(step)]
         else:
             place = place.setdefault(step, {})
         if not isinstance(place, dict | list):
-            raise PresetError(f"--set {key}: {step!r} is not a table")
+            raise PresetError(f"change of {key}: {step!r} is not a table")
     if not isinstance(place, dict):
-        raise PresetError(f"--set {key}: names a list, not a field in it")
+        raise PresetError(f"change of {key}: names a list, not a field in it")
     place[last] = value
 
 

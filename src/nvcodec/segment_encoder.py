@@ -16,12 +16,12 @@ from nvcodec.allocator import keep_freed_memory
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.errors import PresetError
 from nvcodec.fitting.checkpoints import CheckpointStore
-from nvcodec.fitting.loop import FitRecord, Fitting
+from nvcodec.fitting.loop import Fitting
+from nvcodec.fitting.record import FitRecord
 from nvcodec.fitting.stages import load_stage
 from nvcodec.presets import Preset
 from nvcodec.representations import build
 from nvcodec.samples import Samples, VideoShape
-from nvcodec.segment_values import memory_bytes
 from nvcodec.video.info import Pixels
 
 
@@ -106,26 +106,3 @@ def encode_segment(
         on_record(record)
     coded = scheme.quantize(fitting.parameters())
     return EncodedSegment(scheme.pack(coded), coded.digest(), coded.dequantize(), fitting.elapsed_s)
-
-
-def predicted_bytes(preset: Preset, shape: VideoShape) -> int:
-    """Size of a coded segment to expect; only to tell people before the fitting."""
-    return round(load_scheme(preset.scheme).expected_bits(preset.representation.tensors(shape)) / 8)
-
-
-def predicted_memory_bytes(preset: Preset, shape: VideoShape, frame_bytes: int) -> int:
-    """Memory that fitting takes: parameters with their moments, activations, pixels and frames.
-
-    Args:
-        preset: what is to be fitted.
-        shape: of the segment's samples.
-        frame_bytes: size of one frame in the samples of its source.
-    """
-    config, fitting = preset.representation, preset.fitting
-    batch = 1 if fitting.patch_size else fitting.batch_size
-    activations = 10 * batch * config.activations_per_frame(shape) * 4
-    pixels = shape.height * shape.width * shape.channels + frame_bytes
-    decoding = memory_bytes(config, shape, load_scheme(preset.scheme))
-    moments = 8 * config.num_parameters(shape)
-    total: int = decoding + moments + activations + shape.num_frames * pixels
-    return total

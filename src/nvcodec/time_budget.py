@@ -1,4 +1,4 @@
-"""Time for a whole encoding (`--max-time`), and each segment's share of it."""
+"""Time for a whole encoding, and each segment's share of it."""
 
 import time
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class TimeBudget:
         return (self.limit_s - spent_s) * segment.num_frames / (num_frames - segment.start)
 
 
-def measuring_s(
+def measure_overhead_s(
     representation: Representation[Any],
     scheme: Scheme[Any],
     frame: Planes,

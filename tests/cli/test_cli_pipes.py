@@ -17,6 +17,11 @@ from codec_helpers import (
 )
 from nvcodec import errors
 from nvcodec.cli import console
+from nvcodec.cli.console import exit_code
+from nvcodec.container.header import DEFAULT_LIMITS
+from nvcodec.container.reader import NvcReader
+from nvcodec.errors import VerificationError
+from nvcodec.outputs import check_written
 from nvcodec.processes import ffmpeg_path
 from nvcodec.video import open_video
 
@@ -206,19 +211,11 @@ def test_memory_that_is_not_there_ends_with_7(call, clip, tmp_path, monkeypatch)
     assert (done.code, done.stderr) == (7, "nvc: MemoryError\n")
 
 
-def test_a_file_that_lost_its_integers_ends_with_8(call, clip, tmp_path, monkeypatch):
-    from nvcodec import encoder
-
-    monkeypatch.setattr(encoder._Encoding, "_encode", lost(encoder._Encoding._encode))
-    done = call("encode", clip, "-o", tmp_path / "x.nvc", "-p", TINY, "-q")
-    assert done.code == 8
-    assert "does not hold the 8 frames" in done.stderr
-
-
-def lost(encode):
-    """The same, with another digest than the file has."""
-
-    def wrapped(*words):
-        return bytes(b ^ 1 for b in encode(*words))
-
-    return wrapped
+def test_a_file_that_lost_its_integers_ends_with_8(encoded):
+    with NvcReader(encoded) as reader:
+        digests = [segment.digest for segment in reader.segments()]
+    check_written(encoded, digests, 8, DEFAULT_LIMITS)
+    for wrong, count in (([b"0" * 16, *digests[1:]], 8), (digests[:-1], 8), (digests, 9)):
+        with pytest.raises(VerificationError, match="does not hold the") as caught:
+            check_written(encoded, wrong, count, DEFAULT_LIMITS)
+        assert exit_code(caught.value) == 8

@@ -40,7 +40,7 @@ def first_event(clip, target, preset, **settings):
 @pytest.mark.parametrize(("preset", "bits"), [(TINY_RAW, 16), (TINY, 5.04), (TINY_NVRC, 3)])
 def test_the_predicted_size_goes_by_the_scheme(clip, tmp_path, preset, bits):
     event = first_event(clip, tmp_path / "x.nvc", preset)
-    assert event.predicted_bytes == round(event.num_parameters * bits / 8)
+    assert event.expected.size_bytes == round(event.expected.num_parameters * bits / 8)
 
 
 def test_limits_are_those_of_the_decoder_to_come(clip, tmp_path, call):
@@ -88,7 +88,10 @@ def test_a_time_instead_of_epochs(clip, tmp_path, call):
 def test_a_time_needs_to_know_how_much_is_to_come(clip, tmp_path):
     target = tmp_path / "x.nvc"
     settings = EncodeOptions(max_time_s=1.0, segment_frames=4)
-    with clip.open("rb") as stream, pytest.raises(VideoError, match=r"--max-time.*--frames"):
+    with (
+        clip.open("rb") as stream,
+        pytest.raises(VideoError, match=r"how many frames .*; frames names them"),
+    ):
         encode(stream, target, load_preset(TINY_RAW), settings)
     assert not target.exists()
 

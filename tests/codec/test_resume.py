@@ -95,7 +95,7 @@ def test_a_warm_start_without_the_values_before_is_refused(clip, tmp_path):
         run(clip, target, overrides=overrides, stop_after=45)
     for path in (tmp_path / "x.nvc.job").glob("segment-*.npz"):
         path.write_bytes(b"PK")
-    with pytest.raises(ResumeError, match=r"segment-1\.npz: is not to be read.*--restart"):
+    with pytest.raises(ResumeError, match=r"segment-1\.npz: is not to be read.*restart=True"):
         run(clip, target, overrides=overrides)
 
 
@@ -125,7 +125,7 @@ def test_changed_settings_are_refused_by_name(clip, tmp_path):
     ]:
         with pytest.raises(ResumeError, match=said) as caught:
             run(clip, target, **changes)
-        assert "--restart" in str(caught.value)
+        assert "restart=True throws the stored job away" in str(caught.value)
         assert snapshot(tmp_path) == before  # a refusal costs nothing
     run(clip, target)
     assert target.exists()
@@ -175,7 +175,7 @@ def test_a_part_without_its_job_is_not_overwritten_by_accident(clip, tmp_path):
         path.unlink()
     (tmp_path / "x.nvc.job").rmdir()
     for _ in range(2):
-        with pytest.raises(OutputError, match=r"without the job .* --restart throws it away"):
+        with pytest.raises(OutputError, match=r"without the job .*; restart=True throws it away"):
             run(clip, target)
         assert part.exists()
     run(clip, target, restart=True)
@@ -210,7 +210,7 @@ def test_a_damaged_job_is_refused(clip, tmp_path):
     target = tmp_path / "x.nvc"
     stop(clip, target, stop_after=45)
     (tmp_path / "x.nvc.job" / "job.json").write_text("{")
-    with pytest.raises(ResumeError, match=r"is not a job's state; --restart"):
+    with pytest.raises(ResumeError, match=r"is not a job's state; restart=True"):
         run(clip, target)
 
 
@@ -344,13 +344,13 @@ def test_what_is_left_of_a_job_proves_nothing_about_another_command(clip, tmp_pa
     finished_but_for_its_job(clip, target, job)
     content = target.read_bytes()
     for changes in ({"seed": 1}, {"restart": True}):
-        with pytest.raises(OutputError, match="exists; -y overwrites it"):
+        with pytest.raises(OutputError, match="exists; overwrite=True overwrites it"):
             run(clip, target, **changes)
     other = write_y4m(tmp_path / "other.y4m", seed=1)
     with pytest.raises(ResumeError, match="input has changed"):
         run(other, target, overwrite=True)
     target.write_bytes(content[:-1])
-    with pytest.raises(OutputError, match="exists; -y overwrites it"):
+    with pytest.raises(OutputError, match="exists; overwrite=True overwrites it"):
         run(clip, target)
     assert (job / "job.json").exists()
     assert run(clip, target, overwrite=True) == [0, 1, 2]
@@ -364,7 +364,9 @@ def test_a_shared_workdir_is_refused(clip, tmp_path):
     two.write_bytes(b"old")
     before = snapshot(tmp_path)
     for changes in ({"overwrite": True}, {"overwrite": True, "restart": True}):
-        with pytest.raises(ResumeError, match=r"holds the job of .*one\.nvc; .*two\.nvc needs"):
+        with pytest.raises(
+            ResumeError, match=r"holds the job of .*one\.nvc, not of .*two\.nvc; workdir names"
+        ):
             run(clip, two, workdir=work, **changes)
     assert snapshot(tmp_path) == before
     assert run(clip, one, workdir=work)[0] >= 1
@@ -401,7 +403,7 @@ def test_the_jobs_state_lasts(tmp_path, monkeypatch):
 def test_a_stream_has_no_job(clip, tmp_path):
     with (
         open(tmp_path / "stream", "wb") as stream,
-        pytest.raises(OutputError, match="--workdir: an output that is a stream"),
+        pytest.raises(OutputError, match="an output that is a stream .*; workdir is for files"),
     ):
         run(clip, stream, workdir=tmp_path / "work")
     assert not (tmp_path / "work").exists()

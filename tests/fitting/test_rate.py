@@ -8,7 +8,7 @@ from codec_helpers import TINY_NVRC
 from nvcodec.coding.parameters import Parameter, ParameterSet, ParameterSpec, Role
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.fitting.hierarchical_rate import Twin, gaussian_bits
-from nvcodec.fitting.loop import FitRecord
+from nvcodec.fitting.record import FitRecord
 from nvcodec.fitting.relaxations import bounded, noisy_soft_round, soft_round, soft_round_inverse
 from nvcodec.presets import load_preset
 from nvcodec.segment_encoder import encode_segment

@@ -58,6 +58,19 @@ def prepare_process() -> None:
     signal.signal(signal.SIGTERM, _terminate)
 
 
+FLAGS = {
+    "overwrite": "-y",
+    "restart": "--restart",
+    "workdir": "--workdir DIR",
+    "samples": "--color",
+    "frames": "--frames A:B",
+    "scale": "--scale WxH",
+    "segment_frames": "--segment-frames N",
+    "patch_size": "--set fitting.patch_size=[H,W]",
+}
+"""How advice in an error names a setting to who typed a command."""
+
+
 def report(error: BaseException) -> int:
     """Say in one line what went wrong, and give the exit code.
 
@@ -71,7 +84,8 @@ def report(error: BaseException) -> int:
     elif code == 1 and not isinstance(error, errors.NvcError):
         raise error
     else:
-        text = str(error).strip() or type(error).__name__
+        text = (error.text(FLAGS) if isinstance(error, errors.NvcError) else str(error)).strip()
+        text = text or type(error).__name__
         say(f"nvc: {text if isinstance(error, errors.NvcError) else text.splitlines()[0]}")
         if code == 4:
             silence_stdout()
@@ -80,8 +94,8 @@ def report(error: BaseException) -> int:
 
 def exit_code(error: BaseException) -> int:
     """Exit code of an error; see `nvc --help`."""
-    is_torchs = type(error).__name__ == "OutOfMemoryError"
-    if is_torchs or "can't allocate memory" in str(error):
+    is_torch_oom = type(error).__name__ == "OutOfMemoryError"
+    if is_torch_oom or "can't allocate memory" in str(error):
         return 7
     if isinstance(error, Terminated):
         return 143

@@ -12,39 +12,46 @@ from nvcodec.cli.console import LiveLine, emit, format_time, say
 
 Precision = Literal["fp16", "bf16", "fp32"]
 
+Source = Annotated[
+    str, typer.Argument(metavar="IN.nvc", help="File to decode; - is standard input.")
+]
+Output = Annotated[
+    str,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="OUT",
+        help=".y4m, .yuv, .mp4, .mkv and other movies, a folder for PNG, or - for Y4M on "
+        "standard output.",
+    ),
+]
+ClipName = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Only this one of several videos; name or number."),
+]
+PrecisionName = Annotated[
+    Precision,
+    typer.Option(help="Arithmetic on the FP16 weights; a CPU takes float32 for fp16."),
+]
+Codec = Annotated[
+    str | None,
+    typer.Option(help="Encoder of a movie: x264, x265, svt-av1, vvenc, vp9, ffv1."),
+]
+KeepGoing = Annotated[
+    bool,
+    typer.Option("--keep-going", help="Give what is intact of a damaged or unfinished file."),
+]
+
 
 def decode(
-    source: Annotated[
-        str, typer.Argument(metavar="IN.nvc", help="File to decode; - is standard input.")
-    ],
-    output: Annotated[
-        str,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="OUT",
-            help=".y4m, .yuv, .mp4, .mkv and other movies, a folder for PNG, or - for Y4M on "
-            "standard output.",
-        ),
-    ],
+    source: Source,
+    output: Output,
     frames: options.Frames = None,
-    clip: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Only this one of several videos; name or number."),
-    ] = None,
+    clip: ClipName = None,
     device: options.Device = "auto",
-    precision: Annotated[
-        Precision,
-        typer.Option(help="Arithmetic on the FP16 weights; a CPU takes float32 for fp16."),
-    ] = "fp16",
-    codec: Annotated[
-        str | None,
-        typer.Option(help="Encoder of a movie: x264, x265, svt-av1, vvenc, vp9, ffv1."),
-    ] = None,
-    keep_going: Annotated[
-        bool,
-        typer.Option("--keep-going", help="Give what is intact of a damaged or unfinished file."),
-    ] = False,
+    precision: PrecisionName = "fp16",
+    codec: Codec = None,
+    keep_going: KeepGoing = False,
     limit: options.LimitChanges = None,
     overwrite: options.Overwrite = False,
     json: options.Json = False,

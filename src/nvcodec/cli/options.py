@@ -157,7 +157,7 @@ def check_source(source: str, target: Path | None = None) -> None:
     elif not Path(source).exists() and "%" not in Path(source).name:
         raise VideoError(f"{source}: no such file")
     if target is not None:
-        from nvcodec.job import check_apart
+        from nvcodec.outputs import check_apart
 
         check_apart(source, target)
 
@@ -165,12 +165,12 @@ def check_source(source: str, target: Path | None = None) -> None:
 def check_target(
     target: str, overwrite: bool, *, continues: bool = False, workdir: Path | None = None
 ) -> Path | None:
-    """The path of a regular output, or None for a stream; see `job.check_output`.
+    """The path of a regular output, or None for a stream; see `outputs.check_output`.
 
     Raises:
         OutputError: it exists and may not be replaced, or cannot be written.
     """
-    from nvcodec.job import check_output
+    from nvcodec.outputs import check_output
 
     if target == "-":
         if sys.stdout.isatty():
@@ -189,5 +189,5 @@ def naming(source: str) -> Iterator[None]:
     except BitstreamError as error:
         what = "cut off or unfinished: " if isinstance(error, TruncatedError) else ""
         where = "standard input" if source == "-" else source
-        error.args = (f"{where}: {what}{error}",)
+        error.args = (f"{where}: {what}{error.args[0]}",)
         raise

@@ -1,4 +1,7 @@
-"""Checkpoints of one segment's fitting: atomic, two generations, loaded without pickled code."""
+"""Checkpoints of one segment's fitting: atomic, two generations, loaded without pickled code.
+
+Loads torch only to read or write one.
+"""
 
 import io
 import os
@@ -6,13 +9,12 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from nvcodec.disk import sync_folder
 from nvcodec.errors import OutputError, ResumeError
 
 FORMAT = 2
 """Changes with what a state holds."""
+RESTART = "{restart} throws the stored job away"
 
 
 class CheckpointStore:
@@ -39,6 +41,8 @@ class CheckpointStore:
             OutputError: the folder cannot be written or the disk is full; both generations are
             still there.
         """
+        import torch
+
         content = io.BytesIO()
         torch.save({"format": FORMAT, "digest": self.digest, **state}, content)
         part = self.path.with_suffix(".tmp")
@@ -61,6 +65,8 @@ class CheckpointStore:
             ResumeError: the state belongs to other settings, frames or seed, or to another version,
             or cannot be read.
         """
+        import torch
+
         torn = None
         for path in (self.path, self.previous):
             if not path.exists():
@@ -71,17 +77,12 @@ class CheckpointStore:
                 torn = f"{path}: {error}"  # the generation before is tried
                 continue
             if state.get("format") != FORMAT:
-                raise ResumeError(
-                    f"{path}: of another version of nvc; --restart throws the stored job away"
-                )
+                raise ResumeError(f"{path}: of another version of nvc", RESTART)
             if state.get("digest") != self.digest:
-                raise ResumeError(
-                    f"{path}: belongs to other settings or another input; "
-                    "--restart throws the stored job away"
-                )
+                raise ResumeError(f"{path}: belongs to other settings or another input", RESTART)
             return state
         if torn is not None:
-            raise ResumeError(f"no checkpoint can be read ({torn}); --restart begins anew")
+            raise ResumeError(f"no checkpoint can be read ({torn})", RESTART)
         return None
 
     def clear(self) -> None:

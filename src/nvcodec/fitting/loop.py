@@ -8,7 +8,6 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from nvcodec.fitting.guard import MAX_RECOVERIES, Guard
 from nvcodec.fitting.losses import mean_error
 from nvcodec.fitting.optimizers import make_optimizers
 from nvcodec.fitting.progress import Pace, StepPace, TimePace
+from nvcodec.fitting.record import FitRecord
 from nvcodec.fitting.schedules import cosine
 from nvcodec.fitting.stage import FitState, Stage
 from nvcodec.pixel_values import from_unit
@@ -45,30 +45,6 @@ CHECK_EVERY = 16
 
 class FittingWarning(UserWarning):
     """Fitting went astray and was set back, or ran out of memory and goes on with less."""
-
-
-@dataclass(frozen=True)
-class FitRecord:
-    """Where a fitting stands."""
-
-    stage: str
-    stage_number: int
-    num_stages: int
-    step: int
-    num_steps: int
-    """Steps done and steps in all, over every stage."""
-    loss: float
-    elapsed_s: float
-    """Time spent in all runs of this job."""
-    eta_s: float
-    psnr_db: float | None
-    """PSNR of the quantized representation on some frames, when last measured."""
-    size_bytes: int | None
-    """Coded bytes of the segment, when last measured."""
-    estimated_bits: dict[str, float]
-    """Rate that a rate-distortion stage minimises, by group of tensors, when last measured."""
-    coded_bits: dict[str, float]
-    """What the coder takes for the same groups."""
 
 
 class Fitting:
@@ -313,8 +289,8 @@ class Fitting:
         if self.part_size == 1:
             rows, columns = self.config.patch_size or self.state.representation.canvas
             raise FitMemoryError(
-                f"{where} for one {columns}x{rows} patch; take a smaller preset, or smaller "
-                f"patches with --set fitting.patch_size ({str(error).splitlines()[0]})"
+                f"{where} for one {columns}x{rows} patch ({str(error).splitlines()[0]})",
+                "take a smaller preset, or smaller patches with {patch_size}",
             ) from error
         seen, self.part_size = self.part_size, (self.part_size + 1) // 2
         warnings.warn(

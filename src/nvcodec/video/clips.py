@@ -60,8 +60,8 @@ def _check_alike(
         ours, theirs = getattr(seen, name), getattr(expected, name)
         if ours != theirs:
             raise UnsupportedVideoError(
-                f"{source}: {name} {ours}, {first} has {theirs}; videos of one file must agree"
-                + (" (--scale WxH scales all of them)" if name in ("width", "height") else "")
+                f"{source}: {name} {ours}, {first} has {theirs}; videos of one file must agree",
+                "{scale} scales all of them" if name in ("width", "height") else "",
             )
 
 

@@ -68,9 +68,7 @@ class CoinMlpConfig(RepresentationConfig):
     def tensors(self, shape: VideoShape) -> list[ParameterSpec]:
         """Every layer, the last one gives pixels."""
         if self.axes == "yx" and shape.num_frames > 1:
-            raise ValueError(
-                f"axes yx: {shape.num_frames} frames a segment, allowed: 1 (--segment-frames 1)"
-            )
+            raise ValueError(f"axes yx: {shape.num_frames} frames a segment, allowed: 1")
         widths = itertools.pairwise(self.layer_widths(shape.channels))
         return [spec for i, (a, b) in enumerate(widths) for spec in layer(f"layer.{i}", b, a)]
 

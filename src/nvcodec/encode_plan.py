@@ -1,0 +1,134 @@
+"""What an encoding comes to for one source: the preset resolved, the samples chosen, the head."""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nvcodec.container.header import Head
+from nvcodec.encode_types import EncodeOptions
+from nvcodec.errors import InterruptedEncodeError, UnsupportedVideoError, VideoError
+from nvcodec.presets import Preset
+from nvcodec.samples import Chroma, Samples
+from nvcodec.segments import plan_segments
+from nvcodec.version import __version__
+from nvcodec.video import VideoReader
+from nvcodec.video.color import luma_weights
+from nvcodec.video.info import Planes, VideoInfo
+
+MIN_SIDE = 16
+"""Shortest side, in pixels, of a video that is taken."""
+
+
+@dataclass(frozen=True)
+class EncodePlan:
+    """One source, one preset, one set of options."""
+
+    info: VideoInfo
+    preset: Preset
+    """With what follows from the picture's size filled in."""
+    samples: Samples
+    options: EncodeOptions
+
+    def head(self, num_frames: int | None) -> Head:
+        """HEAD of the file; None frames where their number is not known yet."""
+        return Head.from_video_info(
+            self.info,
+            samples=self.samples,
+            representation=self.preset.representation.model_dump(mode="json", exclude_none=True),
+            scheme=self.preset.scheme.model_dump(mode="json", exclude_none=True),
+            remark=f"nvcodec {__version__} {self.preset.name}",
+        ).model_copy(update={"num_frames": num_frames or 0})
+
+    def job_settings(self) -> dict[str, Any]:
+        """Everything that the file's bytes depend on, save for the frames."""
+        options, info = self.options, self.info
+        frames = options.frames
+        return {
+            **self.preset.tables(),
+            "samples": self.samples.value,
+            "segment_frames": options.segment_frames,
+            "seed": options.seed,
+            "max_time_s": options.max_time_s,
+            "frames": [frames.start, frames.stop] if frames else None,
+            "width": info.width,
+            "height": info.height,
+            "chroma": info.chroma.value,
+            "frame_rate": str(info.frame_rate),
+            "num_frames": info.num_frames,
+        }
+
+
+def plan_encoding(info: VideoInfo, preset: Preset, options: EncodeOptions) -> EncodePlan:
+    """The plan for a source.
+
+    Raises:
+        UnsupportedVideoError: it cannot be coded, or not in the samples asked for.
+    """
+    if min(info.width, info.height) < MIN_SIDE:
+        raise UnsupportedVideoError(
+            f"a video of {info.width}x{info.height}; allowed are {MIN_SIDE}x{MIN_SIDE} and larger"
+        )
+    samples = _choose_samples(options.samples, preset.samples, info.chroma)
+    if info.chroma not in (Chroma.GRAY, Chroma.RGB):
+        luma_weights(info.color)
+    shape = samples.shape(1, info.height, info.width)
+    config = preset.representation.resolve(shape.height, shape.width)
+    resolved = preset.model_copy(update={"representation": config})
+    return EncodePlan(info, resolved, samples, options)
+
+
+def _choose_samples(asked: Samples | None, preferred: Samples, chroma: Chroma) -> Samples:
+    """What the representation gives: grey for grey, else as asked for, or as the preset prefers.
+
+    A preset's preference that the source does not allow gives way to RGB.
+    """
+    if chroma is Chroma.GRAY:
+        return Samples.GRAY
+    allowed = Samples.allowed_for(chroma)
+    if asked is None:
+        return preferred if preferred in allowed else Samples.RGB
+    if asked not in allowed:
+        raise UnsupportedVideoError(
+            f"samples {asked}: the source is {chroma.words}; allowed for it: "
+            f"{', '.join(sorted(allowed))}",
+            "{samples} chooses among them",
+        )
+    return asked
+
+
+def frames_of_segments(
+    video: VideoReader, longest: int, should_stop: Callable[[], bool]
+) -> Iterator[list[Planes]]:
+    """Frames of each segment: even lengths where their number is known, else as they come.
+
+    Raises:
+        VideoError: there are more frames than announced.
+        InterruptedEncodeError: `should_stop` said so.
+    """
+    frames, count = iter(video), video.info.num_frames
+    lengths: Sequence[int] | Iterator[int] = itertools.repeat(longest)
+    if count is not None:
+        lengths = [segment.num_frames for segment in plan_segments(count, longest)]
+    for length in lengths:
+        planes = []
+        for frame in itertools.islice(frames, length):
+            stop_if(should_stop)
+            planes.append(frame)
+        stop_if(should_stop)
+        if planes:
+            yield planes
+        if len(planes) < length:
+            return
+    if next(frames, None) is not None:
+        raise VideoError(f"more frames than the {count} announced")
+
+
+def stop_if(should_stop: Callable[[], bool]) -> None:
+    """End here when asked to.
+
+    Raises:
+        InterruptedEncodeError: asked.
+    """
+    if should_stop():
+        raise InterruptedEncodeError("stopped on request; everything up to here is saved")

@@ -1,0 +1,51 @@
+"""What encoding a segment will take and give, told before anything is fitted."""
+
+from dataclasses import dataclass
+
+from nvcodec.coding.schemes import load_scheme
+from nvcodec.errors import PresetError
+from nvcodec.presets import Preset
+from nvcodec.samples import VideoShape
+from nvcodec.segment_values import memory_bytes
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """Sizes of one segment's network, bytes of its section of the file, memory of its fitting."""
+
+    num_parameters: int
+    macs_per_frame: int
+    size_bytes: int
+    memory_bytes: int
+
+
+def expect(preset: Preset, shape: VideoShape, frame_bytes: int) -> Expectation:
+    """What to expect of a segment.
+
+    Args:
+        preset: what is to be fitted, resolved for the picture.
+        shape: of the segment's samples.
+        frame_bytes: size of one frame in the samples of its source.
+
+    Raises:
+        PresetError: the preset does not suit such a segment.
+    """
+    config, scheme = preset.representation, load_scheme(preset.scheme)
+    try:
+        specs = config.tensors(shape)
+    except ValueError as error:
+        raise PresetError(
+            f"preset {preset.name}: {error}", "{segment_frames} makes segments shorter"
+        ) from error
+    num_parameters = sum(spec.num_values for spec in specs)
+    batch = 1 if preset.fitting.patch_size else preset.fitting.batch_size
+    activations = 10 * batch * config.activations_per_frame(shape) * 4
+    pixels = shape.height * shape.width * shape.channels + frame_bytes
+    moments = 8 * num_parameters
+    decoding = memory_bytes(config, shape, scheme)
+    return Expectation(
+        num_parameters=num_parameters,
+        macs_per_frame=config.macs_per_frame(shape),
+        size_bytes=round(scheme.expected_bits(specs) / 8),
+        memory_bytes=decoding + moments + activations + shape.num_frames * pixels,
+    )

@@ -1,0 +1,183 @@
+"""The work on one segment as data: a task in, a result out, and nothing else remembered.
+
+    SegmentTask, planes, values before --do--> SegmentResult
+        samples -> encode_segment: fit, quantize, pack -> sections
+        sections -> SegmentDecoder -> planes, measured against the source
+
+Both ends can be pickled, so a task may be done by another process or machine; only `encoder.encode`
+knows the order of tasks, and which of them begins with the values of an earlier one.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nvcodec.coding.schemes import load_scheme
+from nvcodec.container.chunk_payloads import CodedSegment
+from nvcodec.container.header import Head, Limits
+from nvcodec.encode_plan import stop_if
+from nvcodec.fitting.checkpoints import CheckpointStore
+from nvcodec.fitting.record import FitRecord
+from nvcodec.metrics.quality import QualityMeter
+from nvcodec.presets import Preset
+from nvcodec.representations import build
+from nvcodec.samples import VideoShape
+from nvcodec.segment_decoder import SegmentDecoder, select_device
+from nvcodec.segment_encoder import encode_segment
+from nvcodec.segments import Segment
+from nvcodec.time_budget import measure_overhead_s
+from nvcodec.video.conversion import from_planes
+from nvcodec.video.info import Pixels, Planes, VideoInfo
+
+Values = Mapping[str, NDArray[np.float16]]
+"""Parameters of a segment as a decoder will have them."""
+
+
+@dataclass(frozen=True)
+class SegmentTask:
+    """Everything about the work on one segment but its frames and the values it begins with."""
+
+    number: int
+    segment: Segment
+    preset: Preset
+    """Resolved for the picture."""
+    head: Head
+    """That of the file to come."""
+    info: VideoInfo
+    seed: int
+    device: str
+    limits: Limits
+    verify: bool
+    """Whether what was coded is decoded and measured."""
+    begins_with: int | None = None
+    """Segment whose decoded values it begins with; None: random ones."""
+    time_limit_s: float | None = None
+    """Seconds for all of it, instead of the preset's epochs."""
+    store: CheckpointStore | None = None
+    """Where the state of its fitting is kept."""
+
+    @property
+    def shape(self) -> VideoShape:
+        """Of its samples."""
+        return self.head.samples.shape(self.segment.num_frames, self.info.height, self.info.width)
+
+
+@dataclass(frozen=True)
+class SegmentResult:
+    """What a segment became, and what was measured of it."""
+
+    coded: CodedSegment
+    values: Values
+    quality: list[list[float]]
+    """State of a `QualityMeter` over its frames."""
+    fit_s: float
+    """Fitting and coding, in all runs."""
+    decode_s: float
+    before_s: float
+    """Spent by earlier runs."""
+    spent_s: float
+    """Everything, in all runs."""
+
+    @property
+    def measured(self) -> dict[str, Any]:
+        """What a job keeps of it, as plain values."""
+        return {
+            "fit_s": self.fit_s,
+            "spent_s": self.spent_s,
+            "quality": self.quality,
+            "digest": self.coded.digest.hex(),
+        }
+
+
+def do(
+    task: SegmentTask,
+    planes: Sequence[Planes],
+    values: Values | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+    tell: Callable[[FitRecord], None] = lambda record: None,
+) -> SegmentResult:
+    """Fit, code, decode again and measure one segment; the same task gives the same bytes.
+
+    Args:
+        task: what to do.
+        planes: the frames of the segment.
+        values: of the segment `task.begins_with`.
+        should_stop: asked before every step and frame.
+        tell: told of progress about once a second.
+
+    Raises:
+        NvcError: as `encode_segment`; InterruptedEncodeError: stopped, the state is in the store.
+    """
+    started = time.monotonic()
+    encoded = encode_segment(
+        samples_of(task, planes),
+        task.preset,
+        task.seed,
+        samples=task.head.samples,
+        depth=task.info.depth,
+        device=select_device(task.device),
+        store=task.store,
+        initial_values=values,
+        time_limit_s=_fitting_s(task, planes[0]),
+        should_stop=should_stop,
+        on_record=tell,
+    )
+    this_run_s = time.monotonic() - started
+    before_s = max(0.0, encoded.fit_s - this_run_s)
+    segment = task.segment
+    coded = CodedSegment(
+        task.number, segment.start, segment.num_frames, encoded.sections, encoded.digest
+    )
+    meter, decode_s = QualityMeter(task.info), 0.0
+    if task.verify:
+        decode_s = _measure(task, coded, planes, meter, should_stop)
+    return SegmentResult(
+        coded=coded,
+        values=encoded.values,
+        quality=meter.state(),
+        fit_s=max(encoded.fit_s, this_run_s),
+        decode_s=decode_s,
+        before_s=before_s,
+        spent_s=before_s + time.monotonic() - started,
+    )
+
+
+def samples_of(task: SegmentTask, planes: Sequence[Planes]) -> Pixels:
+    """What is fitted, (T, H, W, C) of the head's kind of samples."""
+    pixels = np.empty(task.shape, task.info.sample_type)
+    for t, frame in enumerate(planes):
+        pixels[t] = from_planes(task.head.samples, frame, task.info)
+    return pixels
+
+
+def _fitting_s(task: SegmentTask, frame: Planes) -> float | None:
+    """Seconds for fitting: those of the task, less what coding and measuring will take."""
+    if task.time_limit_s is None:
+        return None
+    network = build(task.preset.representation, task.shape).to(select_device(task.device))
+    scheme = load_scheme(task.preset.scheme)
+    overhead_s = measure_overhead_s(network, scheme, frame, task.info, verify=task.verify)
+    return task.time_limit_s - overhead_s
+
+
+def _measure(
+    task: SegmentTask,
+    coded: CodedSegment,
+    planes: Sequence[Planes],
+    meter: QualityMeter,
+    should_stop: Callable[[], bool],
+) -> float:
+    """Decode the segment's bytes and compare every frame; gives the seconds of decoding."""
+    decode_s, started = 0.0, time.monotonic()
+    decoder = SegmentDecoder(task.head, coded, select_device(task.device), limits=task.limits)
+    for t, reference in enumerate(planes):
+        stop_if(should_stop)
+        decoded = decoder.planes(t, task.info)
+        decode_s += time.monotonic() - started
+        meter.add(reference, decoded)
+        started = time.monotonic()
+    return decode_s

@@ -1,0 +1,85 @@
+"""What an encoding has come to so far: frames, hashes, quality, time spent and time left."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from nvcodec.encode_plan import EncodePlan
+from nvcodec.encode_types import EncodeReport
+from nvcodec.errors import VideoError
+from nvcodec.metrics.quality import QualityMeter
+from nvcodec.segment_work import SegmentResult
+from nvcodec.segments import Segment
+from nvcodec.time_budget import TimeBudget
+
+
+class Tally:
+    """Sums over the segments of one encoding, those of earlier runs included."""
+
+    def __init__(self, plan: EncodePlan) -> None:
+        self.plan = plan
+        self.digests: list[bytes] = []
+        """Hash of every segment's integers."""
+        self.num_frames = 0
+        self.fit_s = self.decode_s = 0.0
+        self._meter = QualityMeter(plan.info)
+        limit_s, spent_s = plan.options.max_time_s, plan.options.spent_s
+        self._budget = None if limit_s is None else TimeBudget(limit_s, spent_s)
+
+    def next_segment(self, num_frames: int) -> Segment:
+        """The segment that the next so many frames make."""
+        return Segment(self.num_frames, self.num_frames + num_frames)
+
+    def time_limit_s(self, segment: Segment) -> float | None:
+        """Seconds that a segment may take: its share of what is left; None without a limit.
+
+        Raises:
+            VideoError: how many frames share the time is not known.
+        """
+        if self._budget is None:
+            return None
+        count, longest = self.plan.info.num_frames, self.plan.options.segment_frames
+        if count is None and segment.num_frames == longest:
+            raise VideoError(
+                "how many frames are to come is not known, and all of them share the time",
+                f"{{frames}} names them, or {{segment_frames}} above {longest} takes all at once",
+            )
+        return self._budget.share_s(segment, count or segment.stop)
+
+    def add(self, result: SegmentResult) -> None:
+        """Count a segment that was done now."""
+        self._count(result.coded.digest, result.coded.num_frames, result.fit_s, result.quality)
+        self.decode_s += result.decode_s
+        self._spent_before(result.before_s)
+
+    def recall(self, stored: Mapping[str, Any], num_frames: int) -> None:
+        """Count a segment that an earlier run put into the file; what it measured counts as now."""
+        digest = bytes.fromhex(stored["digest"])
+        self._count(digest, num_frames, stored["fit_s"], stored["quality"])
+        self._spent_before(stored["spent_s"])
+
+    def report(self, size_bytes: int) -> EncodeReport:
+        """The whole; its quality only if every frame was measured."""
+        info, num_frames = self.plan.info, self.num_frames
+        is_measured = self._meter.num_frames == num_frames
+        return EncodeReport(
+            num_frames=num_frames,
+            num_segments=len(self.digests),
+            size_bytes=size_bytes,
+            rate_bpp=8 * size_bytes / (num_frames * info.width * info.height),
+            bitrate_kbps=8e-3 * size_bytes * float(info.frame_rate) / num_frames,
+            quality=self._meter.quality() if is_measured else None,
+            fit_s=self.fit_s,
+            decode_s=self.decode_s,
+        )
+
+    def _count(
+        self, digest: bytes, num_frames: int, fit_s: float, quality: list[list[float]]
+    ) -> None:
+        self.digests.append(digest)
+        self.num_frames += num_frames
+        self.fit_s += fit_s
+        self._meter.restore(quality)
+
+    def _spent_before(self, seconds: float) -> None:
+        if self._budget is not None:
+            self._budget.before_s += seconds
