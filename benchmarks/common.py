@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nvcodec import __version__
 from nvcodec.samples import Samples
+from nvcodec.version import __version__
 from nvcodec.video import open_video
 from nvcodec.video.conversion import from_planes
 

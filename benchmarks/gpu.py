@@ -27,9 +27,9 @@ import torch
 
 from gpu_measurements import all_points
 from gpu_measurements.work import Point, Work, find_clip
-from nvcodec import __version__
 from nvcodec.errors import InterruptedEncodeError
 from nvcodec.segment_decoder import select_device
+from nvcodec.version import __version__
 
 HERE = Path(__file__).resolve().parent
 MORE_TO_DO = 75  # EX_TEMPFAIL

@@ -22,7 +22,6 @@ import torch
 from torch.func import functional_call
 
 from common import circumstances, nvc, store
-from nvcodec import __version__
 from nvcodec.coding.parameters import AffineTensor, ParameterSet
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.container.header import Head
@@ -33,6 +32,7 @@ from nvcodec.presets import Preset, load_preset
 from nvcodec.representations import build
 from nvcodec.representations.representation import Patches
 from nvcodec.samples import Samples, VideoShape
+from nvcodec.version import __version__
 from nvcodec.video import VideoInfo, open_video
 from nvcodec.video.color import planes_to_rgb
 

@@ -22,7 +22,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nvcodec import __version__
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.errors import InterruptedEncodeError
 from nvcodec.fitting.checkpoints import CheckpointStore
@@ -32,6 +31,7 @@ from nvcodec.presets import Preset, load_preset
 from nvcodec.representations import build
 from nvcodec.samples import Samples, VideoShape
 from nvcodec.segment_decoder import select_device
+from nvcodec.version import __version__
 from nvcodec.video import open_video
 from nvcodec.video.color import planes_to_rgb
 

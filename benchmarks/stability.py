@@ -14,8 +14,8 @@ from typing import Any
 
 from common import circumstances, frames_of, store, stored
 from nvcodec.errors import DivergedError
-from nvcodec.fitting.loop import FittingWarning
 from nvcodec.fitting.record import FitRecord
+from nvcodec.fitting.step import FittingWarning
 from nvcodec.presets import load_preset
 from nvcodec.segment_encoder import encode_segment
 

@@ -18,8 +18,9 @@ import torch
 from gpu_measurements.work import Point, Work, seconds_each
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.errors import FitMemoryError, InterruptedEncodeError
-from nvcodec.fitting.loop import Fitting, FittingWarning
+from nvcodec.fitting.loop import Fitting
 from nvcodec.fitting.stages import load_stage
+from nvcodec.fitting.step import FittingWarning
 from nvcodec.presets import Preset
 from nvcodec.representations import build
 from nvcodec.samples import Samples, VideoShape

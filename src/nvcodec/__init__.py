@@ -13,19 +13,22 @@ Importing this loads no torch; `info` never does, the others do when called.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Literal
+
+from nvcodec.version import __version__
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from nvcodec.container.header import Limits
     from nvcodec.container.reader import Inspection
     from nvcodec.decoder import Decoder
     from nvcodec.encode_types import EncodeReport, Event
     from nvcodec.presets import Preset
+    from nvcodec.samples import Samples
+    from nvcodec.video.info import Pixels
+    from nvcodec.video.raw import RawGeometry
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "decode", "encode", "info", "open"]
 
 
@@ -37,9 +40,22 @@ def encode(
     overrides: Sequence[str] = (),
     epochs: int | None = None,
     lmbda: float | None = None,
+    max_time_s: float | None = None,
+    samples: "Samples | str | None" = None,
+    segment_frames: int = 600,
+    frames: slice | None = None,
+    scale: tuple[int, int] | None = None,
+    frame_rate: Fraction | None = None,
+    raw: "RawGeometry | None" = None,
+    seed: int = 0,
+    device: str = "auto",
+    workdir: str | Path | None = None,
+    restart: bool = False,
+    overwrite: bool = False,
+    verify: bool = True,
+    limits: "Limits | None" = None,
     should_stop: Callable[[], bool] = lambda: False,
     on_event: "Callable[[Event], None]" = lambda event: None,
-    **settings: Any,
 ) -> "EncodeReport":
     """Fit a network to a video and write a `.nvc` file; the same call continues a stopped one.
 
@@ -51,38 +67,95 @@ def encode(
         overrides: `KEY=VALUE` changes of the preset, such as `stages.0.epochs=10`.
         epochs: passes over the frames in all, shared among the stages.
         lmbda: weight of the distortion, for presets with rate-distortion fitting.
+        max_time_s: seconds for everything, instead of epochs.
+        samples: what is fitted: `rgb`, `yuv`, `yuv420`; None: as the preset says, or grey.
+        segment_frames: longest segment; segments are coded alone.
+        frames: range of the source's frames.
+        scale: (width, height) to scale to first.
+        frame_rate: instead of the source's own, frames a second.
+        raw: geometry of a raw planar source.
+        seed: of initial values, batches and noise.
+        device: `auto`, `cpu`, `cuda`, `cuda:1`.
+        workdir: where the job's state is kept, instead of `OUT.nvc.job`.
+        restart: throw a stored job away and begin anew.
+        overwrite: replace an output that is there.
+        verify: decode and measure what was written.
+        limits: the most that a decoder shall be asked for; None: the usual.
         should_stop: asked often; True saves the state and raises `InterruptedEncodeError`.
         on_event: told of progress.
-        **settings: fields of `encode_types.EncodeOptions`: `frames=slice(0, 32)`,
-            `scale=(320, 180)`, `segment_frames`, `samples`, `seed`, `device`, `overwrite`
-            and others.
 
     Returns:
         Sizes, rate and times; `quality` is that of the decoded file.
 
     Raises:
         NvcError: see `errors`.
-        TypeError: a setting that does not exist.
     """
+    from nvcodec.container.header import DEFAULT_LIMITS
     from nvcodec.encode_types import EncodeOptions
     from nvcodec.encoder import encode as encode_video
     from nvcodec.presets import load_preset
+    from nvcodec.samples import Samples
 
-    chosen = EncodeOptions(**settings)
     if isinstance(preset, str):
         preset = load_preset(preset, overrides, epochs, lmbda)
     elif overrides or epochs is not None or lmbda is not None:
         raise TypeError("overrides, epochs and lmbda go with a preset's name, not a loaded one")
-    return encode_video(source, target, preset, chosen, should_stop=should_stop, on_event=on_event)
+    options = EncodeOptions(
+        samples=None if samples is None else Samples(samples),
+        segment_frames=segment_frames, seed=seed, device=device, frames=frames, scale=scale,
+        frame_rate=frame_rate, raw=raw, workdir=None if workdir is None else Path(workdir),
+        restart=restart, overwrite=overwrite, verify=verify, limits=limits or DEFAULT_LIMITS,
+        max_time_s=max_time_s,
+    )  # fmt: skip
+    return encode_video(source, target, preset, options, should_stop=should_stop, on_event=on_event)
 
 
-def decode(path: "str | Path | BinaryIO", **settings: Any) -> "Iterator[NDArray[np.uint8]]":
-    """The frames of a `.nvc` file, in order.
+def open(
+    path: "str | Path | BinaryIO",
+    *,
+    frames: slice | None = None,
+    device: str = "auto",
+    precision: Literal["fp16", "bf16", "fp32"] = "fp16",
+    limits: "Limits | None" = None,
+    keep_going: bool = False,
+    clip: str | None = None,
+) -> "Decoder":
+    """A `.nvc` file for reading: `[t]` gives one frame as `decode` does, `len()` their number.
+
+    Only the segment that holds a frame is read and decoded. A context manager.
 
     Args:
         path: a file, or a binary stream that is read forward only.
-        **settings: those of `decoder.Decoder`: `frames=slice(8, 16)`, `device`, `precision`,
-            `limits`, `keep_going`, `clip`.
+        frames: range of frames wanted when iterating.
+        device: `auto`, `cpu`, `cuda`, `cuda:1`.
+        precision: arithmetic on the FP16 weights; a CPU takes float32 for `fp16`.
+        limits: the most that a file may ask for; None: the usual.
+        keep_going: give what is intact of a damaged or unfinished file.
+        clip: name or number of one of the videos in the file.
+
+    Raises:
+        BitstreamError: the bytes are no readable `.nvc` file.
+    """
+    from nvcodec.container.header import DEFAULT_LIMITS
+    from nvcodec.decoder import Decoder
+
+    return Decoder(
+        path, frames=frames, device=device, precision=precision, limits=limits or DEFAULT_LIMITS,
+        keep_going=keep_going, clip=clip,
+    )  # fmt: skip
+
+
+def decode(
+    path: "str | Path | BinaryIO",
+    *,
+    frames: slice | None = None,
+    device: str = "auto",
+    precision: Literal["fp16", "bf16", "fp32"] = "fp16",
+    limits: "Limits | None" = None,
+    keep_going: bool = False,
+    clip: str | None = None,
+) -> "Iterator[Pixels]":
+    """The frames of a `.nvc` file, in order; arguments are those of `open`.
 
     Yields:
         Pixels for looking at, whatever samples were fitted: uint8 (H, W, 3), full-range RGB; or
@@ -91,21 +164,11 @@ def decode(path: "str | Path | BinaryIO", **settings: Any) -> "Iterator[NDArray[
     Raises:
         BitstreamError: damage, after the frames before it.
     """
-    from nvcodec.decoder import Decoder
-
-    with Decoder(path, **settings) as decoder:
+    with open(
+        path, frames=frames, device=device, precision=precision, limits=limits,
+        keep_going=keep_going, clip=clip,
+    ) as decoder:  # fmt: skip
         yield from decoder
-
-
-def open(path: "str | Path | BinaryIO", **settings: Any) -> "Decoder":
-    """A `.nvc` file for reading: `[t]` gives one frame as `decode` does, `len()` their number.
-
-    Only the segment that holds a frame is read and decoded. A context manager; see
-    `decoder.Decoder` for the settings.
-    """
-    from nvcodec.decoder import Decoder
-
-    return Decoder(path, **settings)
 
 
 def info(path: str | Path) -> "Inspection":

@@ -16,7 +16,9 @@ from nvcodec.allocator import keep_freed_memory
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.errors import PresetError
 from nvcodec.fitting.checkpoints import CheckpointStore
-from nvcodec.fitting.loop import Fitting
+from nvcodec.fitting.evaluation import EvaluationPolicy
+from nvcodec.fitting.loop import Fitting, MakeOptimizers
+from nvcodec.fitting.optimizers import make_optimizers
 from nvcodec.fitting.record import FitRecord
 from nvcodec.fitting.stages import load_stage
 from nvcodec.presets import Preset
@@ -36,7 +38,7 @@ class EncodedSegment(NamedTuple):
     """Time that fitting took, in all runs."""
 
 
-def encode_segment(
+def start_fitting(
     pixels: Pixels,
     preset: Preset,
     seed: int,
@@ -44,13 +46,13 @@ def encode_segment(
     samples: Samples = Samples.RGB,
     depth: int = 8,
     device: torch.device | None = None,
-    store: CheckpointStore | None = None,
     initial_values: Mapping[str, NDArray[Any]] | None = None,
+    store: CheckpointStore | None = None,
     time_limit_s: float | None = None,
-    should_stop: Callable[[], bool] = lambda: False,
-    on_record: Callable[[FitRecord], None] = lambda record: None,
-) -> EncodedSegment:
-    """Fit a representation to one segment and code it.
+    evaluation: EvaluationPolicy | None = None,
+    make_optimizers: MakeOptimizers = make_optimizers,
+) -> Fitting:
+    """A fitting of the preset's network to one segment, ready to run.
 
     Args:
         pixels: (T, H, W, C), samples of the kind and depth named.
@@ -59,10 +61,63 @@ def encode_segment(
         samples: what the representation shall give.
         depth: bits a sample.
         device: where to fit; the CPU by default.
-        store: where checkpoints are kept; a stored one is continued.
         initial_values: parameters to begin with where their shapes agree, instead of random ones.
+        store: where checkpoints are kept; a stored one is continued.
         time_limit_s: seconds that fitting shall take, all runs together, instead of the preset's
             epochs; the bytes then depend on the machine's speed.
+        evaluation: when, and on how many frames, it is measured.
+        make_optimizers: what updates which parameters.
+
+    Raises:
+        PresetError: the preset does not fit the video's size.
+    """
+    device = device or torch.device("cpu")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        representation = build(preset.representation, VideoShape(*pixels.shape))
+    with torch.no_grad():
+        for name, parameter in representation.named_parameters():
+            values = (initial_values or {}).get(name)
+            if values is not None and values.shape == parameter.shape:
+                parameter.copy_(torch.from_numpy(values))
+    try:
+        return Fitting(
+            representation.to(device),
+            torch.from_numpy(pixels).to(device),
+            [load_stage(config) for config in preset.stages],
+            load_scheme(preset.scheme),
+            preset.fitting,
+            samples,
+            seed,
+            depth=depth,
+            store=store,
+            time_limit_s=time_limit_s,
+            evaluation=evaluation,
+            make_optimizers=make_optimizers,
+        )
+    except ValueError as error:
+        raise PresetError(
+            f"preset {preset.name} for {pixels.shape[2]}x{pixels.shape[1]}: {error}"
+        ) from error
+
+
+def encode_segment(
+    pixels: Pixels,
+    preset: Preset,
+    seed: int,
+    *,
+    samples: Samples = Samples.RGB,
+    depth: int = 8,
+    device: torch.device | None = None,
+    initial_values: Mapping[str, NDArray[Any]] | None = None,
+    store: CheckpointStore | None = None,
+    time_limit_s: float | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+    on_record: Callable[[FitRecord], None] = lambda record: None,
+) -> EncodedSegment:
+    """Fit a representation to one segment and code it; a function of frames, preset and seed.
+
+    Args are those of `start_fitting`, and:
         should_stop: asked before every step.
         on_record: called about once a second.
 
@@ -75,34 +130,12 @@ def encode_segment(
         InterruptedEncodeError: stopped on request; `store` holds the state.
     """
     keep_freed_memory()
-    device = device or torch.device("cpu")
-    scheme = load_scheme(preset.scheme)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        representation = build(preset.representation, VideoShape(*pixels.shape))
-    with torch.no_grad():
-        for name, parameter in representation.named_parameters():
-            values = (initial_values or {}).get(name)
-            if values is not None and values.shape == parameter.shape:
-                parameter.copy_(torch.from_numpy(values))
-    try:
-        fitting = Fitting(
-            representation.to(device),
-            torch.from_numpy(pixels).to(device),
-            [load_stage(config) for config in preset.stages],
-            scheme,
-            preset.fitting,
-            samples,
-            seed,
-            store,
-            time_limit_s,
-            depth,
-        )
-    except ValueError as error:
-        raise PresetError(
-            f"preset {preset.name} for {pixels.shape[2]}x{pixels.shape[1]}: {error}"
-        ) from error
+    fitting = start_fitting(
+        pixels, preset, seed, samples=samples, depth=depth, device=device,
+        initial_values=initial_values, store=store, time_limit_s=time_limit_s,
+    )  # fmt: skip
     for record in fitting.run(should_stop):
         on_record(record)
+    scheme = fitting.state.scheme
     coded = scheme.quantize(fitting.parameters())
     return EncodedSegment(scheme.pack(coded), coded.digest(), coded.dequantize(), fitting.elapsed_s)

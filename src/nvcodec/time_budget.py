@@ -8,7 +8,7 @@ import torch
 
 from nvcodec.coding.parameters import Parameter
 from nvcodec.coding.scheme import Scheme
-from nvcodec.fitting.loop import EVALUATION_FRAMES
+from nvcodec.fitting.evaluation import EvaluationPolicy
 from nvcodec.metrics.quality import QualityMeter
 from nvcodec.representations.representation import Representation
 from nvcodec.segment_values import band_height
@@ -64,5 +64,5 @@ def measure_overhead_s(
         QualityMeter(info).add(frame, frame)
         frame_s = time.monotonic() - started
     count = representation.shape.num_frames
-    evaluation_s = coding_s + render_s * min(EVALUATION_FRAMES, count)
+    evaluation_s = coding_s + render_s * min(EvaluationPolicy().num_frames, count)
     return START_S + evaluation_s + coding_s + verify * (coding_s + frame_s * count)

@@ -403,7 +403,7 @@ def test_the_jobs_state_lasts(tmp_path, monkeypatch):
 def test_a_stream_has_no_job(clip, tmp_path):
     with (
         open(tmp_path / "stream", "wb") as stream,
-        pytest.raises(OutputError, match="an output that is a stream .*; workdir is for files"),
+        pytest.raises(OutputError, match=r"an output that is a stream .*; workdir is for files"),
     ):
         run(clip, stream, workdir=tmp_path / "work")
     assert not (tmp_path / "work").exists()

@@ -13,12 +13,13 @@ from nvcodec.fitting.batches import Batches
 from nvcodec.fitting.checkpoints import CheckpointStore
 from nvcodec.fitting.config import FittingConfig, OptimizerConfig
 from nvcodec.fitting.guard import Guard
-from nvcodec.fitting.loop import Fitting, FittingWarning
+from nvcodec.fitting.loop import Fitting
 from nvcodec.fitting.optimizers import orthogonalize
 from nvcodec.fitting.stages import load_stage
+from nvcodec.fitting.step import FittingWarning
 from nvcodec.representations import build, load_config
 from nvcodec.representations.representation import Patches
-from nvcodec.samples import VideoShape
+from nvcodec.samples import Samples, VideoShape
 
 SHAPE = VideoShape(4, 16, 24, 3)
 TABLE = {
@@ -50,12 +51,13 @@ def make_fitting(optimizer="muon", store=None, stages=STAGES, num_frames=4, **se
     representation = build(load_config(TABLE), VideoShape(*frames.shape))
     return Fitting(
         representation, frames, [load_stage(s) for s in stages],
-        load_scheme({"kind": "arithmetic"}), config, "rgb", 3, store,
+        load_scheme({"kind": "arithmetic"}), config, Samples.RGB, 3, store=store,
     )  # fmt: skip
 
 
 def packed(fitting: Fitting) -> dict[str, bytes]:
-    return fitting.scheme.pack(fitting.scheme.quantize(fitting.parameters()))
+    scheme = fitting.state.scheme
+    return scheme.pack(scheme.quantize(fitting.parameters()))
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "muon"])
@@ -159,7 +161,7 @@ def test_a_fitting_that_goes_astray_is_set_back_once(bad, seen_at):
     assert len(losses) == 200 + seen_at - 144
     assert records[-1].step == records[-1].num_steps == 200
     assert all(p.isfinite().all() for p in shaken.state.representation.parameters())
-    assert records[-1].psnr_db == pytest.approx(calm.psnr_db, abs=1.5)
+    assert records[-1].psnr_db == pytest.approx(calm.evaluation.psnr_db, abs=1.5)
 
 
 def test_what_went_astray_before_a_stop_is_set_back_after_it(tmp_path):
@@ -278,7 +280,7 @@ def make_nvrc_fitting(stages) -> Fitting:
     scheme = load_scheme({"kind": "hierarchical", "context_kernels": [3, 1]})
     return Fitting(
         build(load_config(NVRC), SHAPE), video(), [load_stage(s) for s in stages], scheme,
-        FittingConfig(precision="fp32"), "rgb", 3,
+        FittingConfig(precision="fp32"), Samples.RGB, 3,
     )  # fmt: skip
 
 
@@ -286,7 +288,7 @@ def test_rate_distortion_sees_what_was_pruned_as_zero():
     fitting = make_nvrc_fitting([{"kind": "prune", "epochs": 1, "ratio": 0.15}, RATE_DISTORTION])
     list(fitting.run())
     stage, state = fitting.stages[1], fitting.state
-    seen = stage.values(state, 1.0, torch.Generator().manual_seed(0))
+    seen = stage.view(state, 1.0, torch.Generator().manual_seed(0)).values
     assert state.masks
     straight = stage.config.relaxation == "straight_through"
     for name, mask in state.masks.items():
@@ -311,7 +313,7 @@ def test_a_side_tensor_that_is_not_a_number_is_a_divergence():
     fitting = make_nvrc_fitting([RATE_DISTORTION])
     fitting.stages[0].prepare(fitting.state)
     with torch.no_grad():
-        fitting.state.side["log2_step_columns"].fill_(float("nan"))
+        fitting.state.learned["log2_step_columns"].fill_(float("nan"))
     with (
         pytest.warns(FittingWarning),
         pytest.raises(DivergedError, match="stage rate_distortion, step 1"),

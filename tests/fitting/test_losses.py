@@ -15,7 +15,7 @@ from nvcodec.fitting.losses import (
     num_scales,
     ssim,
 )
-from nvcodec.samples import Chroma
+from nvcodec.samples import Chroma, Samples
 from nvcodec.video.color import planes_to_packed, planes_to_rgb
 from nvcodec.video.info import VideoInfo
 
@@ -42,7 +42,7 @@ def test_ssim_agrees_with_pytorch_msssim(window):
     assert float(ssim(x, y, window)) == pytest.approx(expected, abs=1e-5)
     config = LossConfig(l1=0.7, l2=0, ms_ssim=0, ssim=0.3, ssim_window=window)  # NeRV, Eq. 2
     total = 0.7 * float((x - y).abs().mean()) + 0.3 * (1 - expected)
-    assert float(distortion(x, y, "rgb", config)) == pytest.approx(total, abs=1e-5)
+    assert float(distortion(x, y, Samples.RGB, config)) == pytest.approx(total, abs=1e-5)
 
 
 def test_small_pictures_use_the_scales_that_fit():
@@ -54,9 +54,13 @@ def test_small_pictures_use_the_scales_that_fit():
 
 def test_rgb_distortion_is_the_weighted_sum():
     x, y = torch.full((1, 70, 70, 3), 0.5), torch.full((1, 70, 70, 3), 0.75)
-    assert float(distortion(x, y, "rgb", LossConfig(l1=1, l2=0, ms_ssim=0))) == pytest.approx(0.25)
-    assert float(distortion(x, y, "rgb", LossConfig(l1=0, l2=2, ms_ssim=0))) == pytest.approx(0.125)
-    full = distortion(x, y, "rgb", LossConfig())
+    assert float(distortion(x, y, Samples.RGB, LossConfig(l1=1, l2=0, ms_ssim=0))) == pytest.approx(
+        0.25
+    )
+    assert float(distortion(x, y, Samples.RGB, LossConfig(l1=0, l2=2, ms_ssim=0))) == pytest.approx(
+        0.125
+    )
+    full = distortion(x, y, Samples.RGB, LossConfig())
     similarity = 0.3 * (1 - ms_ssim(x, y, 5))
     assert float(full) == pytest.approx(0.7 * 0.25 + float(similarity), abs=1e-6)
 
@@ -67,7 +71,9 @@ def test_yuv_distortion_weighs_planes_by_exponents():
     y = x + torch.tensor([0.1, 0.2, 0.4])
     luma = 1 - ms_ssim(x[..., :1], y[..., :1], 5)
     expected = 0.99 * 0.01**0.75 * 0.04**0.125 * 0.16**0.125 + 0.01 * float(luma)
-    assert float(distortion(x, y, "yuv", LossConfig())) == pytest.approx(expected, rel=1e-5)
+    assert float(distortion(x, y, Samples.YUV444, LossConfig())) == pytest.approx(
+        expected, rel=1e-5
+    )
 
 
 def test_packed_error_is_that_of_rgb():
@@ -81,7 +87,7 @@ def test_packed_error_is_that_of_rgb():
         packed = [
             torch.from_numpy(planes_to_packed(p, info)).float()[None] / 255 for p in (gray, other)
         ]
-        seen = float(mean_error((packed[0] - packed[1]).square(), "yuv420"))
+        seen = float(mean_error((packed[0] - packed[1]).square(), Samples.PACKED420))
         assert seen == pytest.approx(np.square(rgb[0] - rgb[1]).mean(), rel=0.03)
 
 
@@ -94,4 +100,4 @@ def test_packed_luma_comes_back_at_full_size():
     loss = LossConfig(l1=0, l2=0, ms_ssim=1)
     x, y = torch.rand(2, 1, 20, 20, 6)
     expected = 1 - ms_ssim(luma_of_packed(x), luma_of_packed(y), loss.ms_ssim_window)
-    assert float(distortion(x, y, "yuv420", loss)) == pytest.approx(float(expected))
+    assert float(distortion(x, y, Samples.PACKED420, loss)) == pytest.approx(float(expected))

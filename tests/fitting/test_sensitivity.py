@@ -6,11 +6,11 @@ from torch.func import functional_call
 
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.fitting.sensitivity import entry_sensitivities, spread_bands, tensor_sensitivities
-from nvcodec.fitting.stage import FitState
 from nvcodec.fitting.stages import load_stage
+from nvcodec.fitting.state import FitState
 from nvcodec.representations import build, load_config
 from nvcodec.representations.representation import Patches
-from nvcodec.samples import VideoShape
+from nvcodec.samples import Samples, VideoShape
 
 NERV = {
     "kind": "nerv", "embedding_length": 8, "stem_width": 16, "channels": 8, "min_channels": 8,
@@ -27,7 +27,7 @@ def network(table, num_frames=1, height=32, width=48):
 def test_slopes_and_small_changes_agree():
     siren = network(SIREN)
     values = dict(siren.named_parameters())
-    by_tensor = tensor_sensitivities(siren, values, "rgb")
+    by_tensor = tensor_sensitivities(siren, values, Samples.RGB)
     by_entry = entry_sensitivities(siren, values, list(values))
     ratios = [
         float(by_entry[name].mean()) / by_tensor[name]
@@ -43,7 +43,7 @@ def test_one_entry_by_hand():
     patches = spread_bands(siren, 0)
     before = functional_call(siren, values, (patches,)).detach()
     expected = float((before * (1 - before)).square().mean()) / 3
-    seen = tensor_sensitivities(siren, values, "rgb")["layers.2.bias"]
+    seen = tensor_sensitivities(siren, values, Samples.RGB)["layers.2.bias"]
     assert seen == pytest.approx(expected, rel=1e-3)
 
 
@@ -66,7 +66,7 @@ def test_pruning_by_sensitivity_changes_the_picture_less():
         nerv = network(NERV, num_frames=4)
         patches = Patches.frames(torch.arange(4))
         before = nerv(patches).detach()
-        state = FitState(nerv, load_scheme({"kind": "huffman"}))
+        state = FitState(nerv, load_scheme({"kind": "huffman"}), 1, Samples.RGB)
         table = {"kind": "prune", "epochs": 1, "ratio": 0.4, "ratio_of": "prunable", "score": score}
         load_stage(table).prepare(state)
         names = [spec.name for spec in nerv.specs if spec.is_prunable]

@@ -16,7 +16,7 @@ from nvcodec.fitting.loop import Fitting
 from nvcodec.fitting.sensitivity import tensor_sensitivities
 from nvcodec.fitting.stages import load_stage
 from nvcodec.representations import build, load_config
-from nvcodec.samples import VideoShape
+from nvcodec.samples import Samples, VideoShape
 
 SHAPE = VideoShape(4, 16, 20, 3)
 BASE = {"kind": "coin_mlp", "axes": "yx", "width": 16, "layers": 2}
@@ -46,16 +46,17 @@ def make(
     scheme = load_scheme(scheme or {"kind": "arithmetic", "bits": 8})
     loaded = [load_stage(stage) for stage in stages]
     return Fitting(
-        network, video(num_frames), loaded, scheme, config, "rgb", 3, store, time_limit_s
-    )
+        network, video(num_frames), loaded, scheme, config, Samples.RGB, 3,
+        store=store, time_limit_s=time_limit_s,
+    )  # fmt: skip
 
 
 def decoded(fitting):
     """Sections, and the network as a decoder has it."""
-    coded = fitting.scheme.quantize(fitting.parameters())
+    coded = fitting.state.scheme.quantize(fitting.parameters())
     specs = fitting.state.representation.specs
-    sections = fitting.scheme.pack(coded)
-    again = fitting.scheme.unpack(sections, specs)
+    sections = fitting.state.scheme.pack(coded)
+    again = fitting.state.scheme.unpack(sections, specs)
     assert again.digest() == coded.digest()
     network = build(fitting.state.representation.config, fitting.state.representation.shape)
     network.load_values(again.dequantize())
@@ -152,7 +153,7 @@ def test_under_a_time_limit_frames_share_the_time(num_frames):
     list(fitting.run())
     assert decoded(fitting)[2].render(torch.tensor([num_frames - 1])).shape == (1, 16, 20, 3)
     if num_frames > 1:
-        assert fitting.state.side["turn"] == 3
+        assert fitting.state.kept["frame_in_turn"] == 3
 
 
 def test_less_weight_on_the_distortion_means_fewer_changes():
@@ -185,7 +186,7 @@ def test_sensitivity_of_the_last_layer_is_that_of_the_hand():
     values = dict(network.anchor.named_parameters())
     # Of three biases each moves its own channel: of the mean over channels a third.
     expected = float(slopes.detach().square().mean()) / 3
-    seen = tensor_sensitivities(network.anchor, values, "rgb")["layers.2.bias"]
+    seen = tensor_sensitivities(network.anchor, values, Samples.RGB)["layers.2.bias"]
     assert seen == pytest.approx(expected, rel=1e-3)  # 16 rows: all of them
 
 
@@ -194,11 +195,11 @@ def test_bins_are_as_narrow_as_a_layer_is_sensitive():
     for lmbda in (1e6, 4e6):
         fitting = make([{**STEPS, "lmbda": lmbda, "mode": "single_stage"}])
         fitting.stages[0].prepare(fitting.state)
-        side = fitting.state.side
-        widths[lmbda] = [float(side[f"width.{i}"].detach()) for i in range(6)]
+        kept = fitting.state.kept
+        widths[lmbda] = [float(kept[f"width.{i}"]) for i in range(6)]
     network = fitting.state.representation
     values = dict(network.anchor.named_parameters())
-    sensitivities = tensor_sensitivities(network.anchor, values, "rgb")
+    sensitivities = tensor_sensitivities(network.anchor, values, Samples.RGB)
     for name, wide, half in zip(values, widths[1e6], widths[4e6], strict=True):
         # Where the slopes of distortion and rate meet, three times as wide.
         pays = 1e6 * sensitivities[name] * (wide / 3) ** 2 / 6
@@ -210,12 +211,12 @@ def test_bins_are_as_narrow_as_a_layer_is_sensitive():
 def test_a_single_stage_ends_with_bins_for_the_anchor_it_fitted():
     fitting = make([{**STEPS, "mode": "single_stage", "lmbda": 1e6, "epochs": 60}])
     list(fitting.run())
-    widths = [float(fitting.state.side[f"width.{i}"].detach()) for i in range(6)]
+    widths = [float(fitting.state.kept[f"width.{i}"]) for i in range(6)]
     again = make([{**STEPS, "mode": "single_stage", "lmbda": 1e6}])
     again.state.representation.load_state_dict(fitting.state.representation.state_dict())
     again.stages[0].prepare(again.state)
     for i, width in enumerate(widths):
-        assert width == pytest.approx(float(again.state.side[f"width.{i}"].detach()), rel=0.15)
+        assert width == pytest.approx(float(again.state.kept[f"width.{i}"]), rel=0.15)
 
 
 def test_steps_of_a_segment_before_do_not_remain():

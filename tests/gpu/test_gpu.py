@@ -14,13 +14,14 @@ from nvcodec.encode_types import EncodeOptions
 from nvcodec.encoder import encode
 from nvcodec.errors import InterruptedEncodeError
 from nvcodec.fitting.config import FittingConfig
-from nvcodec.fitting.loop import Fitting, FittingWarning
+from nvcodec.fitting.loop import Fitting
 from nvcodec.fitting.stages import load_stage
+from nvcodec.fitting.step import FittingWarning
 from nvcodec.metrics.quality import QualityMeter
 from nvcodec.presets import load_preset
 from nvcodec.representations import build, load_config
 from nvcodec.representations.representation import Patches
-from nvcodec.samples import VideoShape
+from nvcodec.samples import Samples, VideoShape
 from nvcodec.segment_values import unpack_segment
 from nvcodec.video import open_video
 
@@ -125,7 +126,7 @@ def large_fitting(frames: torch.Tensor) -> Fitting:
     network = build(load_config(HINERV), VideoShape(*frames.shape)).cuda()
     stage, scheme = load_stage({"kind": "fit", "epochs": 2}), load_scheme({"kind": "raw_fp16"})
     config = FittingConfig(batch_size=8, precision="fp32")
-    return Fitting(network, frames, [stage], scheme, config, "rgb", seed=0)
+    return Fitting(network, frames, [stage], scheme, config, Samples.RGB, seed=0)
 
 
 def test_out_of_memory_halves_what_is_computed_at_a_time():

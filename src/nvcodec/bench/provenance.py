@@ -9,10 +9,10 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from nvcodec import __version__
 from nvcodec.bench.baseline import ffmpeg_version
 from nvcodec.bench.baselines import load_baseline
 from nvcodec.bench.points import BaselineCoder, Coder, NvcCoder
+from nvcodec.version import __version__
 from nvcodec.video import Chroma, VideoInfo
 from nvcodec.video.color import luma_weights
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from nvcodec import __version__, errors
+from nvcodec import errors
 from nvcodec.cli import bench
 from nvcodec.cli.console import report
 from nvcodec.cli.decode import decode
@@ -14,6 +14,7 @@ from nvcodec.cli.encode import encode
 from nvcodec.cli.info import info
 from nvcodec.cli.presets import presets
 from nvcodec.cli.verify import verify
+from nvcodec.version import __version__
 
 EXIT_CODES = (
     "Exit codes: 0 done · 1 internal error, or fitting failed · 2 usage, preset, or changed "

@@ -45,6 +45,10 @@ class Scheme(abc.ABC, Generic[ConfigT]):
     def pack(self, parameters: ParameterSet) -> dict[str, bytes]:
         """Sections by tag (MASK, QSCL, ENTP, SYMB, RAWF); integers only from here on."""
 
+    def side_shapes(self, spec: ParameterSpec) -> Mapping[str, tuple[int, ...]]:
+        """What the scheme wants learned with a tensor, as in `Parameter.side`: shapes by name."""
+        return {}
+
     @property
     @abc.abstractmethod
     def bits_per_value(self) -> float:

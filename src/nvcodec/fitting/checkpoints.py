@@ -12,7 +12,7 @@ from typing import Any
 from nvcodec.disk import sync_folder
 from nvcodec.errors import OutputError, ResumeError
 
-FORMAT = 2
+FORMAT = 3
 """Changes with what a state holds."""
 RESTART = "{restart} throws the stored job away"
 

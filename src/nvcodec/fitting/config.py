@@ -96,3 +96,8 @@ class StageConfig(Config):
     final_ratio: float = Field(
         0.01, ge=0, le=1, description="rate at the last step, relative to the top"
     )
+
+    @property
+    def steps_between_rates(self) -> int:
+        """1: the rate is in every step's loss; n: a step for it alone after each n-th; 0: none."""
+        return 0

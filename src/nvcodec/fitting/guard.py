@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 JUMP = 10.0
-"""A mean loss so many times the one before is a jump; both are of an epoch, all frames in them."""
+"""An epoch whose mean loss exceeds this multiple of the previous epoch's counts as a jump."""
 MIN_MEAN = 1e-6
 """Means below count as this: black frames have next to no loss."""
 MAX_RECOVERIES = 4

@@ -1,50 +1,44 @@
-"""One loop for all stages: optimisers, schedule, clipping, checks, checkpoints, evaluation.
+"""One loop for all stages: schedule, checks, checkpoints, evaluation.
 
 It does not know which stage or which representation it runs, prints nothing, and yields small
-records.
+records. `step` takes the steps, `evaluation` measures, `guard` keeps the state to go back to.
 """
 
 import math
-import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
-from torch.func import functional_call
 
-from nvcodec.coding.parameters import Parameter
+from nvcodec.coding.parameters import Parameter, Role
 from nvcodec.coding.scheme import Scheme
-from nvcodec.errors import DivergedError, FitMemoryError, InterruptedEncodeError
+from nvcodec.errors import DivergedError, InterruptedEncodeError
 from nvcodec.fitting.batches import Batches, mixed_seed
 from nvcodec.fitting.checkpoints import CheckpointStore
-from nvcodec.fitting.config import FittingConfig
+from nvcodec.fitting.config import FittingConfig, OptimizerConfig
+from nvcodec.fitting.evaluation import Evaluation, EvaluationPolicy, evaluate
 from nvcodec.fitting.guard import MAX_RECOVERIES, Guard
-from nvcodec.fitting.losses import mean_error
 from nvcodec.fitting.optimizers import make_optimizers
-from nvcodec.fitting.progress import Pace, StepPace, TimePace
+from nvcodec.fitting.progress import Clock, Pace, StepPace, TimePace
 from nvcodec.fitting.record import FitRecord
-from nvcodec.fitting.schedules import cosine
-from nvcodec.fitting.stage import FitState, Stage
-from nvcodec.pixel_values import from_unit
-from nvcodec.representations.representation import Patches, Representation
-from nvcodec.samples import Samples, max_sample
+from nvcodec.fitting.stage import Stage
+from nvcodec.fitting.state import FitState
+from nvcodec.fitting.step import FittingWarning, StepTaker
+from nvcodec.representations.representation import Representation
+from nvcodec.samples import Samples
 
 CHECKPOINT_INTERVAL_S = 30.0
 RECORD_INTERVAL_S = 1.0
-EVALUATION_INTERVAL_S = 10.0
-EVALUATION_SHARE = 0.05
-"""Evaluations take at most this share of the time."""
-EVALUATION_FRAMES = 8
 CHECK_EVERY = 16
 """Steps between looks at the loss; a look waits for the device."""
 
-
-class FittingWarning(UserWarning):
-    """Fitting went astray and was set back, or ran out of memory and goes on with less."""
+MakeOptimizers = Callable[
+    [Mapping[str, Tensor], Mapping[str, Role], Sequence[Tensor], OptimizerConfig],
+    list[torch.optim.Optimizer],
+]
+"""From parameters and their roles by name, and learned tensors beside them."""
 
 
 class Fitting:
@@ -59,55 +53,59 @@ class Fitting:
         config: FittingConfig,
         samples: Samples,
         seed: int,
+        *,
+        depth: int = 8,
         store: CheckpointStore | None = None,
         time_limit_s: float | None = None,
-        depth: int = 8,
+        evaluation: EvaluationPolicy | None = None,
+        make_optimizers: MakeOptimizers = make_optimizers,
     ) -> None:
         """Prepare a fitting; nothing runs yet.
 
-        `frames` are samples (T, H, W, C) of `depth` bits on the representation's device. With
-        `time_limit_s`, stages share that time in proportion to their steps, and schedules follow
-        the clock.
+        Args:
+            representation: with its initial values, on the device where it is fitted.
+            frames: samples (T, H, W, C) of `depth` bits, on that device.
+            stages: what to do, one after the other.
+            scheme: what codes the result.
+            config: batches, distortion, optimizer and precision.
+            samples: kind of the samples.
+            seed: of batches and noise.
+            depth: bits a sample.
+            store: where the state is kept; one that is there is continued.
+            time_limit_s: seconds that stages share in proportion to their steps; schedules then
+                follow the clock.
+            evaluation: when, and on how many frames, to measure.
+            make_optimizers: what updates which parameters.
+
+        Raises:
+            ValueError: the batches do not suit the representation.
         """
         if config.patch_size is not None:
             representation.check_patch_size(config.patch_size)
-        self.state = FitState(representation, scheme, num_pixels(frames, samples), samples)
-        self.frames = frames
-        self.stages = stages
-        self.scheme = scheme
-        self.config = config
-        self.samples = samples
-        self.depth = depth
-        self.seed = seed
-        self.store = store
+        num_pixels = math.prod(frames.shape[:3]) * samples.pixels_per_position
+        self.state = FitState(representation, scheme, num_pixels, samples)
+        self.frames, self.depth = frames, depth
+        self.stages, self.config = stages, config
+        self.store, self.policy = store, evaluation or EvaluationPolicy()
         self.batches = Batches(
-            frames,
-            representation.canvas,
-            config.patch_size,
-            config.batch_size,
-            mixed_seed(seed),
-            depth,
-        )
-        self.part_size = self.batches.batch_size
-        """Patches, or frames, computed at a time; less than a batch where memory is short."""
+            frames, representation.canvas, config.patch_size, config.batch_size,
+            mixed_seed(seed), depth,
+        )  # fmt: skip
+        self.taker = StepTaker(self.state, self.batches, config, seed)
         turns = [stage.turns(len(frames)) for stage in stages]
         steps = [
             0 if n == 0 else stage.config.epochs * self.batches.num_steps(n)
             for n, stage in zip(turns, stages, strict=True)
         ]
         self.pace: Pace = StepPace(steps) if time_limit_s is None else TimePace(steps, time_limit_s)
+        self.evaluation = Evaluation()
         self.steps_done = 0
-        self._rate_factor = 1.0
-        self.autocast_dtype = autocast_dtype(config.precision, frames.device)
+        self.elapsed_s = 0.0
+        self._evaluation_interval_s = self.policy.interval_s
+        self._make_optimizers = make_optimizers
+        self._stage: Stage[Any] = stages[0]
         if config.compile:
             representation.compile(dynamic=False)
-        self.psnr_db: float | None = None
-        self.size_bytes: int | None = None
-        self.estimated_bits: dict[str, float] = {}
-        self.coded_bits: dict[str, float] = {}
-        self.elapsed_s = 0.0
-        self._evaluation_interval = EVALUATION_INTERVAL_S
-        self._stage = 0
 
     def run(self, should_stop: Callable[[], bool] = lambda: False) -> Iterator[FitRecord]:
         """Run, or continue, all stages.
@@ -118,349 +116,212 @@ class Fitting:
             InterruptedEncodeError: `should_stop` said so; the state is saved.
         """
         stored = self.store.load() if self.store else None
-        first_stage = stored["stage"] if stored else 0
-        if stored:
-            device = self.frames.device
-            self.state.masks = {n: mask.to(device) for n, mask in stored["masks"].items()}
-            side = stored["side"].items()
-            self.state.side = {n: tensor.to(device).requires_grad_() for n, tensor in side}
-            self.state.representation.load_state_dict(stored["parameters"])
+        first_stage = 0
+        if stored is not None:
+            first_stage = stored["stage"]
             self.elapsed_s, self.steps_done = stored["elapsed_s"], stored["steps_done"]
-            self._rate_factor = stored["rate_factor"]
+            self.state.restore(stored["state"])
         for number in range(first_stage, len(self.stages)):
-            yield from self._run_stage(
-                number, stored if number == first_stage else None, should_stop
-            )
+            self._stage = self.stages[number]
+            if stored is None:
+                self._stage.prepare(self.state)
+            run = _StageRun(self, number, stored)
+            stored = None
+            yield from self._run_stage(run, should_stop)
+            self._stage.finish(self.state)
+            self.elapsed_s = run.clock.elapsed_s
 
-    def _run_stage(
-        self, number: int, stored: dict[str, Any] | None, should_stop: Callable[[], bool]
-    ) -> Iterator[FitRecord]:
-        stage, pace = self.stages[number], self.pace
-        self._stage = number
-        if stored is None:
-            stage.prepare(self.state)
-            self._rate_factor = 1.0
-        optimizers = make_optimizers(
-            dict(self.state.representation.named_parameters()),
-            {spec.name: spec.role for spec in self.state.representation.specs},
-            self._side_tensors(),
-            self.config.optimizer,
-        )
-        first_step = 0
-        if stored is not None:
-            first_step = stored["step"]
-            for optimizer, state in zip(optimizers, stored["optimizers"], strict=True):
-                optimizer.load_state_dict(state)
-        # One frame after the other is as hard as it is; only a mean over all frames can jump.
-        watches_jumps = stage.turns(len(self.frames)) is None
-        guard = Guard(self._fitted_state(number, first_step, optimizers), watches_jumps)
-        per_epoch = self.batches.steps_per_epoch
-        look_every = -(-CHECK_EVERY // per_epoch) * per_epoch
-        clock = _Clock(self.elapsed_s)
-        loss, step = math.nan, first_step
-        total, count = torch.zeros((), device=self.frames.device), 0
-        if stored is not None:
-            guard.remember(stored["guard"])
-            total, count = total + stored["loss_total"], stored["loss_count"]
-
-        def save() -> None:
-            if self.store is not None:
-                so_far = {"loss_total": float(total), "loss_count": count, "guard": guard.memory()}
-                state = self._fitted_state(number, step, optimizers)
-                self.store.save(state | so_far | {"elapsed_s": clock.elapsed_s})
-
-        progress = pace.progress(number, step, clock.elapsed_s)
-        while progress < 1:
+    def _run_stage(self, run: "_StageRun", should_stop: Callable[[], bool]) -> Iterator[FitRecord]:
+        while run.progress < 1:
             if should_stop():
-                if self._is_finite():  # otherwise the state before is the one to go on from
-                    save()
+                if self.state.is_finite():  # otherwise the state before is the one to go on from
+                    self._save(run)
                 raise InterruptedEncodeError("stopped on request; everything up to here is saved")
-            tensor = self._step(number, step, progress, optimizers)
-            step += 1
-            self.steps_done += 1
-            total, count = total + tensor, count + 1
-            progress = pace.progress(number, step, clock.elapsed_s)
-            last = progress >= 1
-            to_save = not last and clock.is_due("checkpoint", CHECKPOINT_INTERVAL_S)
-            # A time that is given leaves none for an evaluation at the end of every stage.
-            is_end = last and (isinstance(pace, StepPace) or number + 1 == len(self.stages))
-            to_evaluate = is_end or clock.is_due("evaluation", self._evaluation_interval)
-            is_epoch = step % look_every == 0
-            is_kept = is_epoch or to_save or to_evaluate or last
-            if step % CHECK_EVERY == 1 or is_kept:
-                loss, mean = float(tensor), float(total) / count
-                is_lost = not math.isfinite(mean) or (is_epoch and guard.is_astray(mean))
-                if is_lost or (is_kept and not self._is_finite()):
-                    step = self._go_back(guard, stage, step, mean, optimizers)
-                    progress = pace.progress(number, step, clock.elapsed_s)
-                    total, count = torch.zeros_like(total), 0
-                    continue
-            if is_epoch:
-                guard.keep(mean, self._fitted_state(number, step, optimizers))
-                total, count = torch.zeros_like(total), 0
+            run.take_step()
+            is_last = run.progress >= 1
+            to_save = not is_last and run.clock.is_due("checkpoint", CHECKPOINT_INTERVAL_S)
+            to_evaluate = self._is_evaluation_due(run)
+            if run.is_astray(is_kept=to_save or to_evaluate or is_last):
+                run.go_back()
+                continue
+            if run.is_epoch:
+                run.keep()
             if to_evaluate:
-                self._try_to_evaluate(stage, step)
-                clock.restart("evaluation")
-            if last or clock.is_due("record", RECORD_INTERVAL_S):
-                clock.restart("record")
-                step_s = clock.run_s / (step - first_step)
-                num_steps, eta_s = pace.outlook(self.steps_done, clock.elapsed_s, step_s)
-                yield FitRecord(
-                    stage.config.kind, number, len(self.stages), self.steps_done, num_steps, loss,
-                    clock.elapsed_s, eta_s, self.psnr_db, self.size_bytes,
-                    self.estimated_bits, self.coded_bits,
-                )  # fmt: skip
+                self._evaluate(run)
+            if is_last or run.clock.is_due("record", RECORD_INTERVAL_S):
+                run.clock.restart("record")
+                yield self._record(run)
             if to_save:
-                save()
-                clock.restart("checkpoint")
-        stage.finish(self.state)
-        self.elapsed_s = clock.elapsed_s
-
-    def _step(
-        self, number: int, step: int, progress: float, optimizers: Sequence[torch.optim.Optimizer]
-    ) -> Tensor:
-        stage = self.stages[number]
-        config = stage.config
-        frame, progress = stage.begin_step(self.state, progress)
-        factor = self._rate_factor * config.learning_rate_scale * cosine(
-            progress, config.warmup_epochs / config.epochs, config.warmup_ratio, config.final_ratio,
-            config.warmup_prefix,
-        )  # fmt: skip
-        for optimizer in optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = group["initial_lr"] * factor
-                group["weight_decay"] = group.get("initial_weight_decay", 0.0) * (1 - progress)
-        while True:
-            try:
-                loss, generator = self._gradients(number, step, progress, frame, optimizers)
-                break
-            except torch.OutOfMemoryError as error:
-                self._halve_parts(stage, step, error)
-        self._descend(optimizers)
-        if stage.rate_every > 1 and (step + 1) % stage.rate_every == 0:
-            # A step of its own, weighed for those it stands for (NVRC, section 3.5).
-            _forget_gradients(optimizers)
-            rate = stage.rate_every * stage.rate(self.state, progress, generator)
-            rate.backward()  # type: ignore[no-untyped-call]
-            self._descend(optimizers)
-        return loss
-
-    def _gradients(
-        self,
-        number: int,
-        step: int,
-        progress: float,
-        frame: int | None,
-        optimizers: Sequence[torch.optim.Optimizer],
-    ) -> tuple[Tensor, torch.Generator]:
-        """Gradients of a step's batch, summed over its parts; its loss, and the random numbers."""
-        stage = self.stages[number]
-        device = self.frames.device
-        total = torch.zeros((), device=device)
-        _forget_gradients(optimizers)
-        for share, patches, target in self.batches.parts(number, step, frame, self.part_size):
-            # Every part sees the same random numbers, so that the parts add up to the batch.
-            generator = torch.Generator(device)
-            generator.manual_seed(mixed_seed(self.seed, number, step))
-            values = stage.values(self.state, progress, generator)
-            with torch.autocast(
-                device.type, self.autocast_dtype, enabled=self.autocast_dtype is not None
-            ):
-                output = functional_call(self.state.representation, dict(values), (patches,))
-            output = self.batches.ignore_padding(output.float(), target, patches)
-            loss = share * stage.loss(output, target, self.samples, self.config.loss)
-            if stage.rate_every == 1:
-                loss = loss + share * stage.rate(self.state, progress, generator)
-            loss.backward()  # type: ignore[no-untyped-call]
-            total += loss.detach()
-        return total, generator
-
-    def _halve_parts(self, stage: Stage[Any], step: int, error: torch.OutOfMemoryError) -> None:
-        """Compute batches in smaller parts from now on: the same steps in less memory.
-
-        Of a loss that is no mean over patches, such as that of YUV, it is the parts' mean.
-
-        Nothing was changed by the step that failed, so it is done again.
-
-        Raises:
-            FitMemoryError: there is nothing to halve.
-        """
-        where = f"stage {stage.config.kind}, step {step}: out of memory"
-        if self.part_size == 1:
-            rows, columns = self.config.patch_size or self.state.representation.canvas
-            raise FitMemoryError(
-                f"{where} for one {columns}x{rows} patch ({str(error).splitlines()[0]})",
-                "take a smaller preset, or smaller patches with {patch_size}",
-            ) from error
-        seen, self.part_size = self.part_size, (self.part_size + 1) // 2
-        warnings.warn(
-            f"{where} for {seen} patches; going on with {self.part_size} at a time",
-            FittingWarning,
-            stacklevel=2,
-        )
-
-    def _descend(self, optimizers: Sequence[torch.optim.Optimizer]) -> None:
-        if self.config.clip_norm is not None:
-            tensors = [*self.state.representation.parameters(), *self._side_tensors()]
-            torch.nn.utils.clip_grad_norm_(tensors, self.config.clip_norm)
-        for optimizer in optimizers:
-            optimizer.step()
-
-    def _is_finite(self) -> bool:
-        tensors = [*self.state.representation.parameters(), *self._side_tensors()]
-        return all(bool(tensor.isfinite().all()) for tensor in tensors)
-
-    def _side_tensors(self) -> list[Tensor]:
-        return list(self.state.side.values())
+                self._save(run)
+                run.clock.restart("checkpoint")
 
     def parameters(self) -> list[Parameter]:
-        """The fitted tensors in coding order."""
-        state, stage, fitted = self.state, self.stages[self._stage], []
-        values = stage.fitted(state)
-        tables = stage.side_information(state) if state.side else {}
-        for spec in state.representation.specs:
-            mask = state.masks[spec.name].cpu().numpy() > 0 if spec.name in state.masks else None
-            side = {name: _array(tensor) for name, tensor in tables.get(spec.name, {}).items()}
-            fitted.append(Parameter(spec, _array(values[spec.name]), mask, side or None))
-        return fitted
+        """The fitted tensors in coding order, as the scheme takes them."""
+        side = self._stage.side_information(self.state) if self.state.learned else {}
+        return self.state.parameters(self._stage.fitted(self.state), side)
 
-    def _try_to_evaluate(self, stage: Stage[Any], step: int) -> None:
-        """Evaluate; where there is not the memory for a whole frame, go on without."""
+    def optimizers(self) -> list[torch.optim.Optimizer]:
+        """New optimizers of everything that is learned now."""
+        return self._make_optimizers(
+            dict(self.state.representation.named_parameters()),
+            {spec.name: spec.role for spec in self.state.representation.specs},
+            list(self.state.learned.values()),
+            self.config.optimizer,
+        )
+
+    def _is_evaluation_due(self, run: "_StageRun") -> bool:
+        """At the end of a stage, and now and then.
+
+        Under a time limit only the last stage ends with an evaluation: the budget has no time for
+        the others.
+        """
+        is_end = isinstance(self.pace, StepPace) or run.number + 1 == len(self.stages)
+        if run.progress >= 1 and is_end:
+            return True
+        return run.clock.is_due("evaluation", self._evaluation_interval_s)
+
+    def _evaluate(self, run: "_StageRun") -> None:
+        """Measure; where there is not the memory for a whole frame, go on without."""
+        started_s = run.clock.elapsed_s
         try:
-            self._evaluate()
+            self.evaluation = evaluate(
+                self.state, self._stage, self.frames, self.depth, self.policy.num_frames
+            )
+            took_s = run.clock.elapsed_s - started_s
+            self._evaluation_interval_s = self.policy.next_interval_s(took_s)
         except torch.OutOfMemoryError:
-            self.state.representation.train()
-            self._evaluation_interval = math.inf
+            self._evaluation_interval_s = math.inf
             warnings.warn(
-                f"stage {stage.config.kind}, step {step}: out of memory for a whole frame; "
-                "going on without measuring",
+                f"stage {self._stage.config.kind}, step {run.step}: out of memory for a whole "
+                "frame; going on without measuring",
                 FittingWarning,
                 stacklevel=2,
             )
+        run.clock.restart("evaluation")
 
-    def _evaluate(self) -> None:
-        """Measure what a decoder would show if the fitting ended here."""
-        started = time.monotonic()
-        coded = self.scheme.quantize(self.parameters())
-        self.size_bytes = sum(map(len, self.scheme.pack(coded).values()))
-        if self.state.side:
-            stage = self.stages[self._stage]
-            self.estimated_bits = dict(stage.estimated_bits(self.state, coded))
-            self.coded_bits = self.scheme.group_bits(coded)
-        device = self.frames.device
-        values = {n: torch.from_numpy(v).to(device).float() for n, v in coded.dequantize().items()}
-        count = min(EVALUATION_FRAMES, len(self.frames))
-        psnrs = []
-        self.state.representation.eval()
-        # Compiled code is for steps alone; a decoder has none.
-        with torch.no_grad(), torch.compiler.set_stance("force_eager"):
-            for t in torch.linspace(0, len(self.frames) - 1, count).round().long().tolist():
-                patches = Patches.frames(torch.tensor([t], device=device))
-                output = functional_call(self.state.representation, values, (patches,))
-                height, width = self.frames.shape[1:3]
-                rounded = from_unit(output[0, :height, :width], self.depth)
-                error = rounded - self.frames[t].float()
-                mse = float(mean_error(error.square()[None], self.samples))
-                psnrs.append(10 * math.log10(max_sample(self.depth) ** 2 / max(mse, 1e-9)))
-        self.state.representation.train()
-        self.psnr_db = sum(psnrs) / len(psnrs)
-        self._evaluation_interval = max(
-            EVALUATION_INTERVAL_S, (time.monotonic() - started) / EVALUATION_SHARE
-        )
+    def _record(self, run: "_StageRun") -> FitRecord:
+        elapsed_s = run.clock.elapsed_s
+        step_s = run.clock.run_s / (run.step - run.first_step)
+        num_steps, eta_s = self.pace.outlook(self.steps_done, elapsed_s, step_s)
+        measured = self.evaluation
+        return FitRecord(
+            self._stage.config.kind, run.number, len(self.stages), self.steps_done, num_steps,
+            run.loss, elapsed_s, eta_s, measured.psnr_db, measured.size_bytes,
+            dict(measured.estimated_bits), dict(measured.coded_bits),
+        )  # fmt: skip
 
-    def _fitted_state(
-        self, number: int, step: int, optimizers: Sequence[torch.optim.Optimizer]
-    ) -> dict[str, Any]:
-        """All that `step` of a stage begins with."""
-        return {
-            "stage": number,
-            "step": step,
-            "steps_done": self.steps_done,
-            "rate_factor": self._rate_factor,
-            "masks": self.state.masks,
-            "side": self.state.side,
-            "parameters": self.state.representation.state_dict(),
-            "optimizers": [optimizer.state_dict() for optimizer in optimizers],
-        }
+    def _save(self, run: "_StageRun") -> None:
+        if self.store is not None:
+            self.store.save({**run.snapshot(), **run.memory(), "elapsed_s": run.clock.elapsed_s})
 
-    def _go_back(
-        self,
-        guard: Guard,
-        stage: Stage[Any],
-        step: int,
-        loss: float,
-        optimizers: Sequence[torch.optim.Optimizer],
-    ) -> int:
-        """Go on from the last good state at half the learning rate; the step to go on with.
+
+class _StageRun:
+    """One stage on its way: its step, its losses, and the state to go back to."""
+
+    def __init__(self, fitting: Fitting, number: int, stored: dict[str, Any] | None) -> None:
+        self.fitting, self.number = fitting, number
+        self.taker, self.stage = fitting.taker, fitting.stages[number]
+        self.optimizers = fitting.optimizers()
+        self.taker.begin(number, self.stage, self.optimizers)
+        self.step = self.first_step = 0
+        self.taker.rate_factor = 1.0
+        if stored is not None:
+            self._set(stored)
+            self.first_step = self.step
+        # One frame after the other is as hard as it is; only a mean over all frames can jump.
+        watches_jumps = self.stage.turns(len(fitting.frames)) is None
+        self.guard = Guard(self.snapshot(), watches_jumps)
+        self.clock = Clock(fitting.elapsed_s)
+        self.loss = math.nan
+        """Of the last step that was looked at."""
+        self._total, self._count = torch.zeros((), device=fitting.frames.device), 0
+        if stored is not None:
+            self.guard.remember(stored["guard"])
+            self._total, self._count = self._total + stored["loss_total"], stored["loss_count"]
+        per_epoch = fitting.batches.steps_per_epoch
+        self._look_every = -(-CHECK_EVERY // per_epoch) * per_epoch
+        self._last = self._total
+        self.progress = self._progress()
+
+    @property
+    def is_epoch(self) -> bool:
+        """Whether a whole number of epochs is done since the mean loss was begun."""
+        return self.step % self._look_every == 0
+
+    def take_step(self) -> None:
+        """One step, and what it adds to the mean loss."""
+        self._last = self.taker.take(self.step, self.progress)
+        self.step += 1
+        self.fitting.steps_done += 1
+        self._total, self._count = self._total + self._last, self._count + 1
+        self.progress = self._progress()
+
+    def is_astray(self, is_kept: bool) -> bool:
+        """Look at the loss when it is time, or when the state is to be kept."""
+        is_kept = is_kept or self.is_epoch
+        if not is_kept and self.step % CHECK_EVERY != 1:
+            return False
+        self.loss = float(self._last)
+        mean = self._mean()
+        if not math.isfinite(mean) or (self.is_epoch and self.guard.is_astray(mean)):
+            return True
+        return is_kept and not self.fitting.state.is_finite()
+
+    def keep(self) -> None:
+        """The state is good: remember it, and begin a new mean."""
+        self.guard.keep(self._mean(), self.snapshot())
+        self._total, self._count = torch.zeros_like(self._total), 0
+
+    def go_back(self) -> None:
+        """Go on from the last good state at half the learning rate.
 
         Raises:
             DivergedError: that did not help before.
         """
-        where = f"stage {stage.config.kind}, step {step}: loss is {loss:g}"
-        if guard.num_recoveries == MAX_RECOVERIES:
+        where = f"stage {self.stage.config.kind}, step {self.step}: loss is {self._mean():g}"
+        if self.guard.num_recoveries == MAX_RECOVERIES:
             raise DivergedError(f"{where}, again; lower the learning rate")
-        good = guard.recall()
-        self.state.representation.load_state_dict(good["parameters"])
-        with torch.no_grad():
-            for name, tensor in self.state.side.items():
-                tensor.copy_(good["side"][name])
-        for optimizer, state in zip(optimizers, good["optimizers"], strict=True):
-            optimizer.load_state_dict(state)
-        self.steps_done = good["steps_done"]
-        self._rate_factor /= 2
+        factor = self.taker.rate_factor / 2
+        good = self.guard.recall()
+        self.fitting.state.restore(good["state"])
+        self._set(good)
+        self.taker.rate_factor = factor
+        self._total, self._count = torch.zeros_like(self._total), 0
+        self.progress = self._progress()
         warnings.warn(
-            f"{where}; back to step {good['step']} at half the learning rate",
+            f"{where}; back to step {self.step} at half the learning rate",
             FittingWarning,
             stacklevel=2,
         )
-        first_step: int = good["step"]
-        return first_step
 
+    def snapshot(self) -> dict[str, Any]:
+        """All that the next step begins with."""
+        return {
+            "stage": self.number,
+            "step": self.step,
+            "steps_done": self.fitting.steps_done,
+            "rate_factor": self.taker.rate_factor,
+            "state": self.fitting.state.snapshot(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+        }
 
-def num_pixels(frames: Tensor, samples: Samples) -> int:
-    """Pixels of the video that samples (T, H, W, C) stand for; packed ones for four each."""
-    return math.prod(frames.shape[:3]) * samples.pixels_per_position
+    def memory(self) -> dict[str, Any]:
+        """What a later run needs besides, to judge as this one would."""
+        return {
+            "loss_total": float(self._total),
+            "loss_count": self._count,
+            "guard": self.guard.memory(),
+        }
 
+    def _set(self, snapshot: Mapping[str, Any]) -> None:
+        """Stand where a snapshot was taken, but for the fitted state."""
+        self.step, self.fitting.steps_done = snapshot["step"], snapshot["steps_done"]
+        self.taker.rate_factor = snapshot["rate_factor"]
+        for optimizer, state in zip(self.optimizers, snapshot["optimizers"], strict=True):
+            optimizer.load_state_dict(state)
 
-def _forget_gradients(optimizers: Sequence[torch.optim.Optimizer]) -> None:
-    for optimizer in optimizers:
-        optimizer.zero_grad(set_to_none=True)
+    def _mean(self) -> float:
+        return float(self._total) / self._count
 
-
-def _array(tensor: Tensor) -> NDArray[np.float32]:
-    array: NDArray[np.float32] = tensor.detach().float().cpu().numpy().astype(np.float32)
-    return array
-
-
-class _Clock:
-    """Time since the start, and since several things were last done."""
-
-    def __init__(self, before_s: float) -> None:
-        self.before_s = before_s
-        self.started = time.monotonic()
-        self.marks: dict[str, float] = {}
-
-    @property
-    def run_s(self) -> float:
-        return time.monotonic() - self.started
-
-    @property
-    def elapsed_s(self) -> float:
-        return self.before_s + self.run_s
-
-    def is_due(self, name: str, interval_s: float) -> bool:
-        return time.monotonic() - self.marks.get(name, self.started) >= interval_s
-
-    def restart(self, name: str) -> None:
-        self.marks[name] = time.monotonic()
-
-
-def autocast_dtype(precision: str, device: torch.device) -> torch.dtype | None:
-    """bfloat16 where asked for, or native to the device under `auto`; else None: float32."""
-    if precision == "auto":
-        if device.type == "cuda":
-            native = torch.cuda.get_device_capability(device) >= (8, 0)
-        else:
-            native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-        return torch.bfloat16 if native else None
-    return torch.bfloat16 if precision == "bf16" else None
+    def _progress(self) -> float:
+        return self.fitting.pace.progress(self.number, self.step, self.clock.elapsed_s)

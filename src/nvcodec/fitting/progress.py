@@ -4,6 +4,7 @@
 """
 
 import itertools
+import time
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
@@ -64,3 +65,31 @@ class TimePace:
         """The time that is left, filled with such steps."""
         eta_s = max(0.0, self.limit_s - elapsed_s)
         return Outlook(steps_done + round(eta_s / max(step_s, 1e-6)), eta_s)
+
+
+class Clock:
+    """Time since the start, and since several things were last done."""
+
+    def __init__(self, before_s: float) -> None:
+        """`before_s` was spent by earlier runs."""
+        self.before_s = before_s
+        self.started = time.monotonic()
+        self.marks: dict[str, float] = {}
+
+    @property
+    def run_s(self) -> float:
+        """Seconds of this run."""
+        return time.monotonic() - self.started
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds of all runs."""
+        return self.before_s + self.run_s
+
+    def is_due(self, name: str, interval_s: float) -> bool:
+        """Whether so long has passed since `restart`, or the start."""
+        return time.monotonic() - self.marks.get(name, self.started) >= interval_s
+
+    def restart(self, name: str) -> None:
+        """It has been done now."""
+        self.marks[name] = time.monotonic()

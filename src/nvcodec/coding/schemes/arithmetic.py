@@ -107,6 +107,13 @@ class Arithmetic(Scheme[ArithmeticConfig]):
 
     Config = ArithmeticConfig
 
+    def side_shapes(self, spec: ParameterSpec) -> dict[str, tuple[int, ...]]:
+        """Bin widths, where a stage has chosen them."""
+        if not _has_symbols(spec):
+            return {}
+        shape = steps_scale_shape if _is_steps(spec) else quant_scale_shape
+        return {"quant_scale": shape(spec.shape)}
+
     @property
     def bits_per_value(self) -> float:
         """hinerv-mini: 5.05 bits of 6."""

@@ -39,3 +39,8 @@ class RateDistortionConfig(StageConfig):
         0.125, gt=0, description="without log2_step: bin width over a tensor's RMS at the start"
     )
     learn_steps: bool = Field(True, description="V5 if False: bin widths stay as they begin")
+
+    @property
+    def steps_between_rates(self) -> int:
+        """As set."""
+        return self.rate_every

@@ -25,7 +25,8 @@ class WeightStepsConfig(StageConfig):
     coarseness: float = Field(
         3.0,
         gt=0,
-        description="bin widths over those at which another bit a change costs what it saves",
+        description="factor on the break-even bin width, at which halving the bin would cost one "
+        "bit a change and save as much lambda D",
     )
     drop_rate: float = Field(
         0.5, gt=0, lt=1, description="share of gates that is closed at the start; Louizos et al."
@@ -36,3 +37,8 @@ class WeightStepsConfig(StageConfig):
         le=1,
         description="last part of a turn, with rounding and without noise in gates",
     )
+
+    @property
+    def steps_between_rates(self) -> int:
+        """The price of changes is in every step's loss."""
+        return 1

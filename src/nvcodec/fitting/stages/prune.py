@@ -5,7 +5,8 @@ from torch import Tensor
 
 from nvcodec.fitting.configs.prune import PruneConfig
 from nvcodec.fitting.sensitivity import entry_sensitivities
-from nvcodec.fitting.stage import FitState, Stage
+from nvcodec.fitting.stage import Stage
+from nvcodec.fitting.state import FitState
 
 
 class Prune(Stage[PruneConfig]):

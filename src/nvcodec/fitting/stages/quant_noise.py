@@ -1,14 +1,12 @@
 """Stage `quant_noise`: fit while a random share of the weights is seen quantized."""
 
-from collections.abc import Mapping
-
 import torch
-from torch import Tensor
 
 from nvcodec.coding.parameters import Role
 from nvcodec.fitting.configs.quant_noise import QuantNoiseConfig
 from nvcodec.fitting.relaxations import symmetric_dequantized
-from nvcodec.fitting.stage import FitState, Stage
+from nvcodec.fitting.stage import Stage, View
+from nvcodec.fitting.state import FitState
 
 
 class QuantNoise(Stage[QuantNoiseConfig]):
@@ -19,9 +17,7 @@ class QuantNoise(Stage[QuantNoiseConfig]):
     al. 2021).
     """
 
-    def values(
-        self, state: FitState, progress: float, generator: torch.Generator
-    ) -> Mapping[str, Tensor]:
+    def view(self, state: FitState, progress: float, generator: torch.Generator) -> View:
         """Parameters with noise on every tensor of two or more axes; weight steps come later."""
         values, masked, scheme = {}, state.masked(), state.scheme.config
         for spec in state.representation.specs:
@@ -34,4 +30,4 @@ class QuantNoise(Stage[QuantNoiseConfig]):
             )
             coded = symmetric_dequantized(p, scheme.bits, scheme.quant_scale_mantissa_bits)
             values[name] = torch.where(noisy, coded, p)
-        return values
+        return View(values)

@@ -8,8 +8,6 @@ Needs the `hierarchical` scheme. Source: NVRC, sections 3.4 and 3.5.
 """
 
 import math
-from collections.abc import Mapping
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,18 +18,12 @@ from nvcodec.fitting.config import LossConfig
 from nvcodec.fitting.configs.rate_distortion import RateDistortionConfig
 from nvcodec.fitting.hierarchical_rate import Observation, Twin
 from nvcodec.fitting.relaxations import noisy_soft_round, straight_through
-from nvcodec.fitting.stage import FitState, Stage
+from nvcodec.fitting.stage import Stage, View
+from nvcodec.fitting.state import FitState
 from nvcodec.samples import Samples
 
 START_OF_ZEROS = -6.0
 """log2 of the bin width for a tensor that is zero at the start, such as biases."""
-
-
-class _Sample(NamedTuple):
-    """One draw of the noise."""
-
-    seen: Observation
-    relaxed: list[Tensor]
 
 
 class RateDistortion(Stage[RateDistortionConfig]):
@@ -40,16 +32,10 @@ class RateDistortion(Stage[RateDistortionConfig]):
     def __init__(self, config: RateDistortionConfig) -> None:
         super().__init__(config)
         self._twin: Twin | None = None
-        self._sample: _Sample | None = None
-
-    @property
-    def rate_every(self) -> int:
-        """Steps between two rate terms."""
-        return self.config.rate_every
 
     def prepare(self, state: FitState) -> None:
         """Begin with the scheme's own side information where no stage has learned any."""
-        if state.side:
+        if state.learned:
             return
         scheme, twin = self._scheme(state), self._get_twin(state)
         tables = {}
@@ -67,29 +53,31 @@ class RateDistortion(Stage[RateDistortionConfig]):
                 side["log2_step_columns"].fill_(log2_step)
             tables[spec.name] = side
         joined = twin.join_side(tables)
-        state.side = {name: tensor.clone().requires_grad_() for name, tensor in joined.items()}
+        state.learned = {name: tensor.clone().requires_grad_() for name, tensor in joined.items()}
 
-    def values(
-        self, state: FitState, progress: float, generator: torch.Generator
-    ) -> Mapping[str, Tensor]:
-        """Parameters after relaxed rounding."""
-        sample = self._draw(state, progress, generator)
-        if self.rate_every == 1:
-            self._sample = sample
-        return self._get_twin(state).values(sample.relaxed, sample.seen)
+    def view(self, state: FitState, progress: float, generator: torch.Generator) -> View:
+        """Parameters after relaxed rounding, and R in bits a pixel of the same noise."""
+        twin = self._get_twin(state)
+        seen = twin.observe(state.masked(), self._side(state))
+        relaxed = [self._relaxed(bins, progress, generator) for bins in seen.bins]
+
+        def rate() -> Tensor:
+            return self._rate(state, progress, seen, relaxed)
+
+        return View(twin.values(relaxed, seen), rate)
 
     def loss(self, output: Tensor, target: Tensor, samples: Samples, config: LossConfig) -> Tensor:
         """Lambda D."""
         return self.config.lmbda * super().loss(output, target, samples, config)
 
-    def rate(self, state: FitState, progress: float, generator: torch.Generator) -> Tensor:
-        """R in bits a pixel; in one loss with the distortion, both see the same noise."""
+    def _rate(
+        self, state: FitState, progress: float, seen: Observation, relaxed: list[Tensor]
+    ) -> Tensor:
+        """R in bits a pixel."""
         twin, side = self._get_twin(state), self._side(state)
-        sample, self._sample = self._sample or self._draw(state, progress, generator), None
         # With straight-through rounding the gradient is taken at the unrounded value.
-        relaxed = sample.relaxed
-        at = sample.seen.bins if self.config.relaxation == "straight_through" else relaxed
-        bits = twin.bits(at, sample.seen, side, context=relaxed)
+        at = seen.bins if self.config.relaxation == "straight_through" else relaxed
+        bits = twin.bits(at, seen, side, context=relaxed)
         rate = (bits["layers"] + bits["grids"] + twin.phi_bits(side)) / state.num_pixels
         warmup = self.config.rate_warmup
         return rate * min(1.0, progress / warmup) if warmup else rate
@@ -113,12 +101,7 @@ class RateDistortion(Stage[RateDistortionConfig]):
 
     def side_information(self, state: FitState) -> dict[str, dict[str, Tensor]]:
         """Side information of every tensor."""
-        return self._get_twin(state).split_side(state.side)
-
-    def _draw(self, state: FitState, progress: float, generator: torch.Generator) -> "_Sample":
-        """Values in bins, as they are and after relaxed rounding."""
-        seen = self._get_twin(state).observe(state.masked(), self._side(state))
-        return _Sample(seen, [self._relaxed(bins, progress, generator) for bins in seen.bins])
+        return self._get_twin(state).split_side(state.learned)
 
     def _relaxed(self, bins: Tensor, progress: float, generator: torch.Generator) -> Tensor:
         """Bins as the network sees them."""
@@ -143,8 +126,8 @@ class RateDistortion(Stage[RateDistortionConfig]):
 
     def _side(self, state: FitState) -> dict[str, Tensor]:
         if self.config.learn_steps:
-            return state.side
-        return {n: t.detach() if "log2_step" in n else t for n, t in state.side.items()}
+            return state.learned
+        return {n: t.detach() if "log2_step" in n else t for n, t in state.learned.items()}
 
     def _get_twin(self, state: FitState) -> Twin:
         if self._twin is None:
@@ -154,8 +137,7 @@ class RateDistortion(Stage[RateDistortionConfig]):
         return self._twin
 
     def _scheme(self, state: FitState) -> Hierarchical:
-        if not isinstance(state.scheme, Hierarchical):
-            raise ValueError("stage rate_distortion needs the scheme kind hierarchical")
+        assert isinstance(state.scheme, Hierarchical)
         return state.scheme
 
 

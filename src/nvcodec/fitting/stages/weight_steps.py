@@ -30,7 +30,8 @@ from nvcodec.fitting.gates import (
 )
 from nvcodec.fitting.relaxations import straight_through, symmetric_dequantized
 from nvcodec.fitting.sensitivity import tensor_sensitivities
-from nvcodec.fitting.stage import FitState, Stage, Turn
+from nvcodec.fitting.stage import Stage, Turn, View
+from nvcodec.fitting.state import FitState
 from nvcodec.representations.configs.weightstep import ANCHOR, STEP
 from nvcodec.representations.families.weightstep import Weightstep
 from nvcodec.samples import Samples
@@ -42,9 +43,11 @@ NUM_MEASUREMENTS = 20
 class WeightSteps(Stage[WeightStepsConfig]):
     """Sparse steps under hard-concrete gates.
 
-    Learned tensors, one a layer: `unit.i`, the step in bins; `gate.i`, log alpha of its gates.
-    Kept: `width.i`, the bin width, `anchor.NAME`, bin widths of the fixed anchor, and `turn`: in
-    two stages the frame whose step is being fitted, in one how often bins were measured anew.
+    Learned, one a layer: `unit.i`, the step in bins; `gate.i`, log alpha of its gates.
+
+    Kept: `width.i`, the bin width; `anchor.NAME`, bin widths of the fixed anchor; `frame_in_turn`,
+    in two stages the frame whose step is being fitted, 0 before the first; `num_measurements`, in a
+    single stage how often bins were measured anew.
     """
 
     @property
@@ -58,15 +61,15 @@ class WeightSteps(Stage[WeightStepsConfig]):
     def begin_step(self, state: FitState, progress: float) -> Turn:
         """Fix the step of the frame before, when a new frame's turn begins; measure bins."""
         if not self._in_turn:
-            turn = int(progress * NUM_MEASUREMENTS)
-            if turn != _turn(state) and progress < 1 - self.config.settle:
+            wanted = int(progress * NUM_MEASUREMENTS)
+            if wanted != state.kept["num_measurements"] and progress < 1 - self.config.settle:
                 self._measure_bins(state)
-                state.side["turn"].detach().fill_(turn)
+                state.kept["num_measurements"] = wanted
             return super().begin_step(state, progress)
         num_turns = len(_network(state).step[0])
         turns = progress * num_turns
         frame = min(1 + int(turns + 1e-9), num_turns)  # progress may be rounded down
-        if frame != _turn(state):
+        if frame != state.kept["frame_in_turn"]:
             self.finish(state)
             self._reset(state, frame)
         return Turn(frame, max(0.0, turns - (frame - 1)))
@@ -74,7 +77,8 @@ class WeightSteps(Stage[WeightStepsConfig]):
     def prepare(self, state: FitState) -> None:
         """Fix the anchor, and choose the bin widths of steps."""
         network, scheme = _network(state), _scheme(state)
-        side: dict[str, Tensor] = {}
+        kept: dict[str, Tensor | int] = {"frame_in_turn": 0, "num_measurements": 0}
+        learned: dict[str, Tensor] = {}
         if self._in_turn:
             specs = [s for s in network.specs if s.name.startswith(ANCHOR)]
             values = {n: p.detach().float().cpu().numpy() for n, p in state.masked().items()}
@@ -86,16 +90,16 @@ class WeightSteps(Stage[WeightStepsConfig]):
                 with torch.no_grad():
                     fixed.copy_(torch.from_numpy(tensor.dequantize()))
                 if isinstance(tensor, QuantizedTensor):
-                    side[tensor.spec.name] = torch.from_numpy(tensor.quant_scale).to(fixed)
+                    kept[tensor.spec.name] = torch.from_numpy(tensor.quant_scale).to(fixed)
         for i, steps in enumerate(network.step):
             with torch.no_grad():
                 steps.zero_()  # of a segment before, where this one began with its weights
             shape = steps.shape[1:] if self._in_turn else steps.shape
-            side[f"width.{i}"] = torch.ones((1,) * steps.ndim, device=steps.device)
-            side[f"unit.{i}"] = torch.zeros(shape, device=steps.device)
-            side[f"gate.{i}"] = torch.zeros(shape, device=steps.device)
-        side["turn"] = torch.zeros((), device=steps.device)
-        state.side = {name: tensor.requires_grad_() for name, tensor in side.items()}
+            kept[f"width.{i}"] = torch.ones((1,) * steps.ndim, device=steps.device)
+            learned[f"unit.{i}"] = torch.zeros(shape, device=steps.device)
+            learned[f"gate.{i}"] = torch.zeros(shape, device=steps.device)
+        state.learned = {name: tensor.requires_grad_() for name, tensor in learned.items()}
+        state.kept = kept
         self._measure_bins(state)
         self._reset(state, 0)
 
@@ -118,28 +122,23 @@ class WeightSteps(Stage[WeightStepsConfig]):
             widest = float(anchor.square().mean().sqrt()) or 1.0
             width = np.array([min(config.coarseness * ideal, widest)], np.float32)
             new = float(rounded_up(width, mantissa_bits)[0])
-            state.side[f"unit.{i}"].mul_(float(state.side[f"width.{i}"]) / new)
-            state.side[f"width.{i}"].fill_(new)
+            width_before = _kept(state, f"width.{i}")
+            state.learned[f"unit.{i}"].mul_(float(width_before) / new)
+            width_before.fill_(new)
 
-    def values(
-        self, state: FitState, progress: float, generator: torch.Generator
-    ) -> Mapping[str, Tensor]:
+    def view(self, state: FitState, progress: float, generator: torch.Generator) -> View:
         """The anchor as decoded, and steps under their gates; in the end these as decoded too."""
         is_settled = progress > 1 - self.config.settle
-        return {**self._anchor(state), **self._steps(state, None if is_settled else generator)}
+        steps = self._steps(state, None if is_settled else generator)
+        return View({**self._anchor(state), **steps}, lambda: self._rate(state))
 
     def loss(self, output: Tensor, target: Tensor, samples: Samples, config: LossConfig) -> Tensor:
         """Lambda D."""
         return self.config.lmbda * super().loss(output, target, samples, config)
 
-    @property
-    def rate_every(self) -> int:
-        """In every step's loss."""
-        return 1
-
-    def rate(self, state: FitState, progress: float, generator: torch.Generator) -> Tensor:
+    def _rate(self, state: FitState) -> Tensor:
         """R in bits a pixel: the expected number of changes, each at the same price."""
-        gates = [tensor for name, tensor in state.side.items() if name.startswith("gate.")]
+        gates = [tensor for name, tensor in state.learned.items() if name.startswith("gate.")]
         changes = torch.stack([open_probability(gate).sum() for gate in gates]).sum()
         num_frames = state.representation.shape.num_frames if self._in_turn else 1
         return self.config.bits_per_change * changes * num_frames / state.num_pixels
@@ -151,9 +150,9 @@ class WeightSteps(Stage[WeightStepsConfig]):
 
     def side_information(self, state: FitState) -> Mapping[str, Mapping[str, Tensor]]:
         """The bin widths that values are rounded to."""
-        widths = {n: w for n, w in state.side.items() if n.startswith(ANCHOR)}
+        widths = {n: _kept(state, n) for n in state.kept if n.startswith(ANCHOR)}
         for i in range(len(_network(state).step)):
-            widths[f"{STEP}{i}"] = state.side[f"width.{i}"]
+            widths[f"{STEP}{i}"] = _kept(state, f"width.{i}")
         return {name: {"quant_scale": width} for name, width in widths.items()}
 
     def _anchor(self, state: FitState) -> dict[str, Tensor]:
@@ -177,12 +176,12 @@ class WeightSteps(Stage[WeightStepsConfig]):
         as steps need, moves many weights at once: 0.3 to 0.8 dB worse, for 7 to 16 % fewer bits.
         """
         low, high = symbol_range(_scheme(state).config.bits)
-        frame = _turn(state) if self._in_turn else 0
+        frame = int(state.kept["frame_in_turn"])
         steps = {}
         for i, before in enumerate(_network(state).step):
-            gates, width = state.side[f"gate.{i}"], state.side[f"width.{i}"].detach()
+            gates, width = state.learned[f"gate.{i}"], _kept(state, f"width.{i}")
             gates = settled_gates(gates) if generator is None else sampled_gates(gates, generator)
-            bins = gates * state.side[f"unit.{i}"]
+            bins = gates * state.learned[f"unit.{i}"]
             step = bins * width
             if generator is None:
                 symbols = bins.detach().round().clamp(low, high)
@@ -196,9 +195,9 @@ class WeightSteps(Stage[WeightStepsConfig]):
     def _reset(self, state: FitState, frame: int) -> None:
         """Begin the turn of a frame: a step of zero, gates that are neither open nor closed."""
         generator = torch.Generator().manual_seed(frame)
+        state.kept["frame_in_turn"] = frame
         with torch.no_grad():
-            state.side["turn"].fill_(frame)
-            for name, tensor in state.side.items():
+            for name, tensor in state.learned.items():
                 if name.startswith("unit."):
                     tensor.zero_()
                 elif name.startswith("gate."):
@@ -207,21 +206,19 @@ class WeightSteps(Stage[WeightStepsConfig]):
 
 
 def _network(state: FitState) -> Weightstep:
-    network = state.representation
-    if not isinstance(network, Weightstep):
-        raise ValueError("stage weight_steps needs the representation kind weightstep")
-    return network
+    assert isinstance(state.representation, Weightstep)
+    return state.representation
 
 
 def _scheme(state: FitState) -> Arithmetic:
-    if not isinstance(state.scheme, Arithmetic):
-        raise ValueError("stage weight_steps needs the scheme kind arithmetic")
+    assert isinstance(state.scheme, Arithmetic)
     return state.scheme
 
 
-def _turn(state: FitState) -> int:
-    """Whose turn it is; 0 before the first."""
-    return int(state.side["turn"])
+def _kept(state: FitState, name: str) -> Tensor:
+    tensor = state.kept[name]
+    assert isinstance(tensor, Tensor)
+    return tensor
 
 
 def _mask(state: FitState, name: str) -> NDArray[np.bool_] | None:

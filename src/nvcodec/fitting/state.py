@@ -1,0 +1,95 @@
+"""What stages hand on to each other, and the one place that knows what a checkpoint holds of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nvcodec.coding.parameters import Parameter
+from nvcodec.coding.scheme import Scheme
+from nvcodec.representations.representation import Representation
+from nvcodec.samples import Samples
+
+
+@dataclass
+class FitState:
+    """The representation, which entries of it are kept, and what a stage has beside it."""
+
+    representation: Representation[Any]
+    scheme: Scheme[Any]
+    num_pixels: int
+    """Of the video, all frames together; rates are counted per pixel."""
+    samples: Samples
+    masks: dict[str, Tensor] = field(default_factory=dict)
+    """Float tensors of ones and zeros, by parameter name; absent when nothing was pruned."""
+    learned: dict[str, Tensor] = field(default_factory=dict)
+    """Leaves that are optimised beside the parameters, such as side information of the scheme."""
+    kept: dict[str, Tensor | int] = field(default_factory=dict)
+    """What a stage has to remember, and no optimizer touches."""
+
+    def masked(self) -> dict[str, Tensor]:
+        """Parameters with pruned entries at zero."""
+        return {
+            name: p * self.masks[name] if name in self.masks else p
+            for name, p in self.representation.named_parameters()
+        }
+
+    def tensors(self) -> list[Tensor]:
+        """Everything that is optimised."""
+        return [*self.representation.parameters(), *self.learned.values()]
+
+    def is_finite(self) -> bool:
+        """Whether every entry of everything optimised is a number."""
+        return all(bool(tensor.isfinite().all()) for tensor in self.tensors())
+
+    def parameters(
+        self, values: Mapping[str, Tensor], side: Mapping[str, Mapping[str, Tensor]]
+    ) -> list[Parameter]:
+        """Tensors as the scheme takes them, in coding order.
+
+        Args:
+            values: of every parameter, in its shape.
+            side: what the scheme wants to know of a tensor beside its values, by parameter name.
+        """
+        fitted = []
+        for spec in self.representation.specs:
+            mask = self.masks[spec.name].cpu().numpy() > 0 if spec.name in self.masks else None
+            own = {name: _array(tensor) for name, tensor in side.get(spec.name, {}).items()}
+            unknown = own.keys() - self.scheme.side_shapes(spec).keys()
+            assert not unknown, f"{spec.name}: the scheme takes no {', '.join(sorted(unknown))}"
+            fitted.append(Parameter(spec, _array(values[spec.name]), mask, own or None))
+        return fitted
+
+    def snapshot(self) -> dict[str, Any]:
+        """All of it by reference, for a checkpoint; `restore` takes it back."""
+        return {
+            "masks": self.masks,
+            "learned": self.learned,
+            "kept": self.kept,
+            "parameters": self.representation.state_dict(),
+        }
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Stand as when `snapshot` was made; leaves that are there keep their identity."""
+        device = next(self.representation.parameters()).device
+        self.masks = {name: mask.to(device) for name, mask in snapshot["masks"].items()}
+        self.kept = {
+            name: value.to(device).clone() if isinstance(value, Tensor) else value
+            for name, value in snapshot["kept"].items()
+        }
+        self.representation.load_state_dict(snapshot["parameters"])
+        with torch.no_grad():
+            for name, tensor in snapshot["learned"].items():
+                if name in self.learned:
+                    self.learned[name].copy_(tensor)
+                else:
+                    self.learned[name] = tensor.detach().to(device).clone().requires_grad_()
+
+
+def _array(tensor: Tensor) -> NDArray[np.float32]:
+    array: NDArray[np.float32] = tensor.detach().float().cpu().numpy().astype(np.float32)
+    return array
