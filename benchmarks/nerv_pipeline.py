@@ -24,6 +24,7 @@ from torch.func import functional_call
 from common import circumstances, nvc, store
 from nvcodec.coding.parameters import AffineTensor, ParameterSet
 from nvcodec.coding.schemes import load_scheme
+from nvcodec.container.chunk_payloads import CodedSegment
 from nvcodec.container.header import Head
 from nvcodec.container.writer import NvcWriter
 from nvcodec.fitting.loop import Fitting
@@ -75,7 +76,7 @@ def write_file(
     sections = load_scheme(preset.scheme).pack(coded)
     writer = NvcWriter(path, head, overwrite=True)
     try:
-        writer.write_segment(0, num_frames, sections, coded.digest())
+        writer.write_segment(CodedSegment(0, 0, num_frames, sections, coded.digest()))
         writer.finish()
     finally:
         writer.close()

@@ -12,7 +12,7 @@ SOURCE = ROOT / "src"
 
 HELPERS = {
     "errors", "config", "registry", "segments", "processes", "disk", "allocator", "samples",
-    "version",
+    "version", "cursors",
 }  # fmt: skip
 LOW = HELPERS | {"video", "coding"}
 FORMAT = LOW | {"coding.schemes", "container"}
@@ -26,6 +26,7 @@ ALLOWED = {
     "version": set(),
     "registry": set(),
     "segments": set(),
+    "cursors": {"errors"},
     "processes": {"errors"},
     "disk": {"errors"},
     "video": HELPERS,

@@ -17,7 +17,7 @@ from nvcodec.container.header import DEFAULT_LIMITS, Limits
 from nvcodec.container.reader import NvcReader
 from nvcodec.errors import ChecksumError, MalformedError, VideoError
 from nvcodec.segment_decoder import Precision, SegmentDecoder, select_device
-from nvcodec.segment_values import check_conversion, representation_config
+from nvcodec.segment_values import SegmentValues, check_conversion, representation_config
 from nvcodec.segments import Segment
 from nvcodec.video.info import Pixels, Planes
 
@@ -74,6 +74,8 @@ class Decoder:
             representation_config(self.head)
             self.info = self.head.to_video_info()
             check_conversion(self.head)
+            read = self.reader.read_segment if self.reader.is_seekable else None
+            self._values = SegmentValues(self.head, limits, read)
             if clip is not None:
                 self._choose(clip)
         except BaseException:
@@ -99,15 +101,15 @@ class Decoder:
         """Narrow what is decoded to one of the file's videos."""
         if not self.reader.is_seekable:
             raise VideoError(f"clip {name}: where it is stands at the end of a pipe; use a file")
-        clips = self.reader.clips
-        found = [clip for clip in clips if clip.name == name]
+        parts = self.reader.parts
+        found = [clip for clip in parts if clip.name == name]
         if not found and name.isascii() and name.isdecimal():
-            found = clips[int(name) :][:1]
+            found = parts[int(name) :][:1]
         if not found:
-            known = ", ".join(f"{number} {clip.name}" for number, clip in enumerate(clips))
+            known = ", ".join(f"{number} {clip.name}" for number, clip in enumerate(parts))
             raise VideoError(f"clip {name}: not in the file, which has {known or 'one video only'}")
         if len(found) > 1:
-            numbers = ", ".join(str(i) for i, clip in enumerate(clips) if clip.name == name)
+            numbers = ", ".join(str(i) for i, clip in enumerate(parts) if clip.name == name)
             raise VideoError(f"clip {name}: several have that name; take a number: {numbers}")
         (first, last), rate = found[0].segment, found[0].frame_rate
         self._clip = found[0].segment
@@ -197,7 +199,9 @@ class Decoder:
         return self.reader.damage + self._damage
 
     def _open_segment(self, segment: CodedSegment) -> SegmentDecoder:
-        return SegmentDecoder(self.head, segment, self.device, self.precision, self.limits)
+        return SegmentDecoder(
+            self.head, segment, self.device, self.precision, self.limits, self._values
+        )
 
     def _wanted(self, first_frame: int, num_frames: int) -> Segment:
         stop = first_frame + num_frames

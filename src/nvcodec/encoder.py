@@ -123,7 +123,9 @@ class _Encoding:
                 self._commit(writer, result, input_digest)
                 values = result.values
             assert writer is not None  # a video without frames was refused by its reader
-            return writer.finish(self.video.clips)
+            if self.video.parts:
+                writer.add("clip", self.video.parts)
+            return writer.finish()
         except NvcError as error:
             if self.job is not None:
                 self.job.leave_nothing(writer, error)
@@ -191,7 +193,7 @@ class _Encoding:
         if self.job is not None:
             around = self.job.commit(coded.number, input_digest, result.measured, kept)
         with around:
-            writer.write_segment(coded.first_frame, coded.num_frames, coded.sections, coded.digest)
+            writer.write_segment(coded)
 
     def _recall(self, number: int, num_frames: int, input_digest: str) -> None:
         """Take over a segment that is in the file."""

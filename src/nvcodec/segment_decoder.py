@@ -16,10 +16,10 @@ from nvcodec.errors import VideoError
 from nvcodec.pixel_values import from_unit
 from nvcodec.representations import build
 from nvcodec.segment_values import (
+    SegmentValues,
     band_height,
     representation_config,
     segment_shape,
-    unpack_segment,
 )
 from nvcodec.video.conversion import to_planes, to_rgb
 from nvcodec.video.info import Pixels, Planes, VideoInfo, sample_type
@@ -54,15 +54,17 @@ class SegmentDecoder:
         device: torch.device,
         precision: Precision = "fp16",
         limits: Limits = DEFAULT_LIMITS,
+        values: SegmentValues | None = None,
     ) -> None:
+        """Unpack a segment; `values` gives those of segments that it refers to."""
         keep_freed_memory()
         self.head = head
-        values = unpack_segment(head, segment, limits).dequantize()
+        own = (values or SegmentValues(head, limits)).of(segment)
         config, shape = representation_config(head), segment_shape(head, segment.num_frames)
         with torch.device("meta"):
             representation = build(config, shape)
         representation = representation.to_empty(device=device).requires_grad_(False).eval()
-        representation.load_values(values)
+        representation.load_values(own)
         self.representation = representation
         self.device = device
         self.dtype = _arithmetic(precision, device)

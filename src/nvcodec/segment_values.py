@@ -9,6 +9,8 @@ Rendering goes on in `segment_decoder`.
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from nvcodec.coding.parameters import ParameterSet
@@ -28,6 +30,10 @@ from nvcodec.samples import Chroma, VideoShape
 from nvcodec.video.color import luma_weights
 
 T = TypeVar("T")
+Values = Mapping[str, NDArray[np.float16]]
+"""Half floats by name of tensor."""
+KEPT_SEGMENTS = 2
+"""Whose values are held: the last, and the one before."""
 
 BAND_BYTES = 1 << 30
 """Memory for the activations of what is rendered at a time."""
@@ -144,3 +150,45 @@ def unpack_segment(
             f"segment {segment.number}: the decoded integers do not match their hash"
         )
     return parameters
+
+
+class SegmentValues:
+    """Values of a file's segments, by number; the last few are kept for those that refer to them.
+
+    Args:
+        head: of the file.
+        limits: what it may ask for.
+        read: gives an earlier segment by its number, for what is no longer kept.
+    """
+
+    def __init__(
+        self, head: Head, limits: Limits, read: Callable[[int], CodedSegment] | None = None
+    ) -> None:
+        self._head, self._limits, self._read = head, limits, read
+        self._kept: dict[int, Values] = {}
+
+    def of(self, segment: CodedSegment, depth: int = 1) -> Values:
+        """Half floats of a segment, by name of tensor: the only way from sections to values.
+
+        Raises:
+            BitstreamError: as `unpack_segment`; also a reference that is missing, or a chain of
+                them that is too long.
+        """
+        if segment.number in self._kept:
+            return self._kept[segment.number]
+        where = f"segment {segment.number}"
+        self._limits.check(where, "segments in a chain of references", depth, self._limits.chain)
+        before = [self._resolve(where, number, depth) for number in segment.references]
+        parameters = unpack_segment(self._head, segment, self._limits)
+        values = scheme_of(self._head).values(parameters, before)
+        self._kept[segment.number] = values
+        while len(self._kept) > KEPT_SEGMENTS:
+            del self._kept[next(iter(self._kept))]
+        return values
+
+    def _resolve(self, where: str, number: int, depth: int) -> Values:
+        if number in self._kept:
+            return self._kept[number]
+        if self._read is None:
+            raise MalformedError(f"{where}: needs segment {number}, which was not given before it")
+        return self.of(self._read(number), depth + 1)

@@ -1,4 +1,4 @@
-"""Segments: half-open ranges of frames, each coded alone; clips: videos in one file."""
+"""Segments: half-open ranges of frames, each coded alone; parts: videos in one file."""
 
 import itertools
 from fractions import Fraction
@@ -17,7 +17,7 @@ class Segment(NamedTuple):
         return self.stop - self.start
 
 
-class Clip(NamedTuple):
+class Part(NamedTuple):
     """One of several videos that a file holds one after the other."""
 
     name: str

@@ -17,20 +17,20 @@ from codec_helpers import (
     video_info,
     write_y4m,
 )
-from nvcodec.container.chunk_payloads import pack_clips, parse_clips
+from nvcodec.container.chunk_payloads import pack_parts, parse_parts
 from nvcodec.container.header import DEFAULT_LIMITS
 from nvcodec.container.reader import NvcReader
 from nvcodec.container.writer import NvcWriter
 from nvcodec.encoder import encode
 from nvcodec.errors import InterruptedEncodeError, LimitError, MalformedError, VideoError
 from nvcodec.presets import load_preset
-from nvcodec.segments import Clip, Segment
+from nvcodec.segments import Part, Segment
 from nvcodec.video import create_video, open_video
 from nvcodec.video.info import VideoInfo
 
 CLIPS = [
-    Clip("first", Segment(0, 3), Fraction(25)),
-    Clip("other", Segment(3, 8), Fraction(30000, 1001)),
+    Part("first", Segment(0, 3), Fraction(25)),
+    Part("other", Segment(3, 8), Fraction(30000, 1001)),
 ]
 
 
@@ -54,7 +54,7 @@ def both(sources, tmp_path_factory):
 
 
 def test_each_video_comes_back(both, sources, tmp_path, call):
-    assert nvcodec.info(both).clips == CLIPS
+    assert nvcodec.info(both).parts == CLIPS
     whole = decoded_planes(both)
     for number, clip in enumerate(CLIPS):
         for name in (clip.name, str(number)):
@@ -89,7 +89,7 @@ def test_videos_of_one_name_go_by_number(sources, tmp_path):
 def test_more_videos_than_the_limits_allow():
     limits = replace(DEFAULT_LIMITS, segments=1)
     with pytest.raises(LimitError, match="videos"):
-        parse_clips(pack_clips(CLIPS), limits)
+        parse_parts(pack_parts(CLIPS), limits)
 
 
 def test_the_command_and_what_info_says(sources, tmp_path, call):
@@ -111,7 +111,7 @@ def test_the_command_and_what_info_says(sources, tmp_path, call):
     assert call("verify", path, "--against", sources[0], "--frames", "0:2").code == 8
     one = tmp_path / "one.nvc"
     assert call("encode", sources[0], "-o", one, *words).code == 0
-    assert nvcodec.info(one).clips == []
+    assert nvcodec.info(one).parts == []
 
 
 @pytest.mark.parametrize(
@@ -162,11 +162,11 @@ def test_stopped_and_continued_it_is_the_same_file(both, sources, tmp_path):
 
 
 def test_a_payload_by_hand():
-    payload = pack_clips(CLIPS)
+    payload = pack_parts(CLIPS)
     assert payload == b"\2" + b"\3\x19\1\5first" + b"\5\xb0\xea\1\xe9\7\5other"
-    assert parse_clips(payload, DEFAULT_LIMITS) == CLIPS
+    assert parse_parts(payload, DEFAULT_LIMITS) == CLIPS
     assert (
-        parse_clips(pack_clips([Clip("a\n\udc80é", *CLIPS[0][1:])]), DEFAULT_LIMITS)[0].name
+        parse_parts(pack_parts([Part("a\n\udc80é", *CLIPS[0][1:])]), DEFAULT_LIMITS)[0].name
         == "a??é"
     )
 
@@ -185,16 +185,17 @@ def test_a_payload_by_hand():
 )
 def test_payloads_that_are_none(payload, message):
     with pytest.raises(MalformedError, match=message):
-        parse_clips(payload, DEFAULT_LIMITS)
+        parse_parts(payload, DEFAULT_LIMITS)
 
 
-@pytest.mark.parametrize("clips", [CLIPS[:1], [*CLIPS, Clip("z", Segment(8, 9), Fraction(1))]])
+@pytest.mark.parametrize("clips", [CLIPS[:1], [*CLIPS, Part("z", Segment(8, 9), Fraction(1))]])
 def test_videos_that_are_not_the_frames_of_the_file(both, tmp_path, clips):
     path = tmp_path / "x.nvc"
     with NvcReader(both) as reader, NvcWriter(path, reader.head) as writer:
         segment = reader.read_segment(0)
-        writer.write_segment(0, 8, segment.sections, segment.digest)
-        writer.finish(clips)
+        writer.write_segment(segment)
+        writer.add("clip", clips)
+        writer.finish()
     with pytest.raises(MalformedError, match="frames in all videos, 8 in the segments"):
         decoded_planes(path)
     with pytest.raises(MalformedError, match="frames in all videos, 8 in the segments"):

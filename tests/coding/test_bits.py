@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nvcodec.coding.bits import BitReader, BitWriter, ByteReader, write_varint
+from nvcodec.coding.bits import BitReader, BitWriter
+from nvcodec.cursors import Cursor, pack_varint
 from nvcodec.errors import MalformedError
 
 
@@ -38,15 +39,15 @@ def test_exp_golomb_codes_are_those_of_the_format():
 
 @given(st.integers(0, 2**63 - 1))
 def test_varint_comes_back(value):
-    reader = ByteReader(write_varint(value), "test")
-    assert reader.read_varint() == value
+    reader = Cursor(pack_varint(value), "test")
+    assert reader.varint() == value
     reader.finish()
 
 
 @pytest.mark.parametrize("data", [b"", b"\x80", b"\x80\x00", b"\xff" * 10])
 def test_bad_varint_is_malformed(data):
     with pytest.raises(MalformedError):
-        ByteReader(data, "test").read_varint()
+        Cursor(data, "test").varint()
 
 
 def test_bit_reader_says_what_is_missing():
@@ -69,4 +70,4 @@ def test_endless_exp_golomb_prefix_is_malformed():
 
 def test_bytes_left_over_are_malformed():
     with pytest.raises(MalformedError, match="1 bytes left over"):
-        ByteReader(b"a", "test").finish()
+        Cursor(b"a", "test").finish()

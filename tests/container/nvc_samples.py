@@ -5,10 +5,10 @@ import io
 from typing import Any
 
 from nvcodec.container.chunk_payloads import (
+    CodedSegment,
     SegmentInfo,
     Totals,
     pack_index,
-    pack_segment,
     pack_totals,
 )
 from nvcodec.container.chunks import SIGNATURE, pack_chunk
@@ -45,12 +45,17 @@ def digest(number: int) -> bytes:
     return bytes([number] * 16)
 
 
+def sample(number: int) -> CodedSegment:
+    """Segment `number`, of two frames."""
+    return CodedSegment(number, 2 * number, 2, sections(number), digest(number))
+
+
 def small_file(head: Head = HEAD, num_segments: int = 3) -> bytes:
     """A whole file with two frames a segment."""
     file = io.BytesIO()
     writer = NvcWriter(file, head)
     for number in range(num_segments):
-        writer.write_segment(2 * number, 2, sections(number), digest(number))
+        writer.write_segment(sample(number))
     writer.finish()
     return file.getvalue()
 
@@ -71,9 +76,9 @@ class Assembly:
 
     def segment(self, first_frame: int, num_frames: int = 2, number: int | None = None):
         number = len(self.infos) if number is None else number
-        payload = pack_segment(
+        payload = CodedSegment(
             number, first_frame, num_frames, sections(number % 256), digest(number % 256)
-        )
+        ).pack()
         offset = len(self.data)
         self.add("SEGM", payload)
         self.infos.append(

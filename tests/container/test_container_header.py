@@ -11,6 +11,7 @@ import pytest
 from nvc_samples import HEAD, REPRESENTATION, SCHEME, make_head
 from pydantic import ValidationError
 
+from nvcodec.container.chunk_payloads import CodedSegment
 from nvcodec.container.header import DICTIONARY, FORMAT_VERSION, Head, Limits
 from nvcodec.container.writer import NvcWriter
 from nvcodec.errors import LimitError, MalformedError, UnsupportedVersionError
@@ -107,7 +108,7 @@ def test_overhead_of_a_normal_file():
     writer = NvcWriter(file, head)
     coded = {tag: bytes(30_000) for tag in ("MASK", "QSCL", "ENTP", "SYMB", "RAWF")}
     for number in range(5):
-        writer.write_segment(120 * number, 120, coded, bytes(16))
+        writer.write_segment(CodedSegment(number, 120 * number, 120, coded, bytes(16)))
     size = writer.finish()
     assert size - 5 * 150_000 <= 600 + 5 * 100
     assert len(head.to_bytes()) < 300

@@ -10,7 +10,7 @@ import zlib
 import pytest
 from nvc_samples import HEAD, Assembly, digest, make_head, sections, small_file
 
-from nvcodec.container.chunk_payloads import CodedSegment, pack_segment
+from nvcodec.container.chunk_payloads import CodedSegment
 from nvcodec.container.chunks import SIGNATURE, ChunkHeader, pack_chunk
 from nvcodec.container.header import Limits
 from nvcodec.container.reader import NvcReader, inspect
@@ -243,14 +243,16 @@ def test_chunk_type_that_is_not_text():
     "payload",
     [
         b"",
-        pack_segment(0, 0, 0, {}, bytes(16)),
-        pack_segment(0, 0, 2, {}, bytes(15)),
-        pack_segment(0, 0, 2, {"SYMB": b"abc"}, bytes(16))[:-1],
-        pack_segment(0, 0, 2, {"SYMB": b"abc"}, bytes(16)) + b"x",
-        pack_segment(0, 0, 2, {"SYMB": b"", "SYMC": b""}, bytes(16)).replace(b"SYMC", b"SYMB"),
-        pack_segment(0, 0, 2, {"\0\0\0\0": b""}, bytes(16)),
-        pack_segment(0, 0, 2, {f"S{n:03}": b"" for n in range(65)}, bytes(16)),
-        b"\0\0\x82\x00" + bytes(17),
+        CodedSegment(0, 0, 0, {}, bytes(16)).pack(),
+        CodedSegment(0, 0, 2, {}, bytes(15)).pack(),
+        CodedSegment(0, 0, 2, {"SYMB": b"abc"}, bytes(16)).pack()[:-1],
+        CodedSegment(0, 0, 2, {"SYMB": b"abc"}, bytes(16)).pack() + b"x",
+        CodedSegment(0, 0, 2, {"SYMB": b"", "SYMC": b""}, bytes(16))
+        .pack()
+        .replace(b"SYMC", b"SYMB"),
+        CodedSegment(0, 0, 2, {"\0\0\0\0": b""}, bytes(16)).pack(),
+        CodedSegment(0, 0, 2, {f"S{n:03}": b"" for n in range(65)}, bytes(16)).pack(),
+        b"\0\0\x82\x00" + bytes(18),
         b"\xff" * 30,
     ],
 )
@@ -295,7 +297,7 @@ def test_index_reads_only_what_it_needs():
     big = io.BytesIO()
     writer = NvcWriter(big, make_head(num_frames=0))
     for number in range(8):
-        writer.write_segment(number, 1, {"SYMB": bytes(100_000)}, bytes(16))
+        writer.write_segment(CodedSegment(number, number, 1, {"SYMB": bytes(100_000)}, bytes(16)))
     writer.finish()
     reader = NvcReader(Counting(big.getvalue()))
     assert reader.read_segment(5).first_frame == 5

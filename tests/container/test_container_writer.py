@@ -7,8 +7,9 @@ import threading
 from pathlib import Path
 
 import pytest
-from nvc_samples import HEAD, digest, make_head, sections, small_file
+from nvc_samples import HEAD, make_head, sample, sections, small_file
 
+from nvcodec.container.chunk_payloads import CodedSegment
 from nvcodec.container.header import Limits
 from nvcodec.container.reader import NvcReader
 from nvcodec.container.unfinished import part_path
@@ -20,7 +21,7 @@ FILE = small_file()
 
 def write_rest(writer: NvcWriter) -> None:
     for number in range(len(writer.segments), 3):
-        writer.write_segment(2 * number, 2, sections(number), digest(number))
+        writer.write_segment(sample(number))
     writer.finish()
 
 
@@ -29,7 +30,7 @@ def test_file_appears_only_when_finished(tmp_path: Path):
     with NvcWriter(path, HEAD) as writer:
         for number in range(3):
             assert not path.exists()
-            writer.write_segment(2 * number, 2, sections(number), digest(number))
+            writer.write_segment(sample(number))
             with NvcReader(part_path(path), keep_going=True) as reader:
                 assert len(list(reader.segments())) == number + 1
         size = writer.finish()
@@ -43,7 +44,7 @@ def test_an_exception_keeps_the_part(tmp_path: Path):
 
     def interrupted() -> None:
         with NvcWriter(path, HEAD) as writer:
-            writer.write_segment(0, 2, sections(0), digest(0))
+            writer.write_segment(sample(0))
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -98,7 +99,7 @@ def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path):
 def test_two_writers_on_one_file(tmp_path: Path):
     path = tmp_path / "a.nvc"
     with NvcWriter(path, HEAD) as writer:
-        writer.write_segment(0, 2, sections(0), digest(0))
+        writer.write_segment(sample(0))
         for other in (
             lambda: NvcWriter.resume(path, HEAD),
             lambda: NvcWriter(path, HEAD, overwrite=True),
@@ -138,7 +139,7 @@ def test_resume_leaves_an_empty_part_of_another_alone(tmp_path: Path):
     """Another process has created it, and not yet written HEAD."""
     path = tmp_path / "a.nvc"
     with NvcWriter(path, HEAD) as writer:
-        writer._file.truncate(0)
+        writer.sink.file.truncate(0)
         with pytest.raises(OutputError, match="another process"):
             NvcWriter.resume(path, HEAD)
         assert part_path(path).exists()
@@ -255,8 +256,8 @@ def test_full_disk_at_every_byte_leaves_a_readable_prefix():
 def test_full_disk_and_then_room_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     path = tmp_path / "a.nvc"
     writer = NvcWriter(path, HEAD)
-    writer.write_segment(0, 2, sections(0), digest(0))
-    real = writer._file
+    writer.write_segment(sample(0))
+    real = writer.sink.file
 
     class Torn:
         def __getattr__(self, name):
@@ -266,11 +267,11 @@ def test_full_disk_and_then_room_again(tmp_path: Path, monkeypatch: pytest.Monke
             real.write(data[:9])
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    writer._file = Torn()
+    writer.sink.file = Torn()
     with pytest.raises(OutputError, match=r"cannot write segment 1.*No space left"):
-        writer.write_segment(2, 2, sections(1), digest(1))
+        writer.write_segment(sample(1))
     with pytest.raises(OutputError, match="closed"):
-        writer.write_segment(2, 2, sections(1), digest(1))
+        writer.write_segment(sample(1))
     with pytest.raises(TruncatedError, match="after 1 whole"):
         list(NvcReader(part_path(path)).segments())
     with NvcWriter.resume(path, HEAD) as writer:
@@ -306,7 +307,7 @@ def test_pipe_gives_each_segment_before_the_next_is_written():
     with os.fdopen(write_end, "wb") as file:
         writer = NvcWriter(file, HEAD)
         for number in range(3):
-            writer.write_segment(2 * number, 2, sections(number), digest(number))
+            writer.write_segment(sample(number))
             assert arrived[number].wait(5)
         writer.finish()
     thread.join(5)
@@ -335,18 +336,18 @@ def test_reader_of_a_pipe_gone():
 def test_what_the_writer_refuses():
     writer = NvcWriter(io.BytesIO(), HEAD, limits=Limits(segment_bytes=100))
     with pytest.raises(ValueError, match="must begin at 0"):
-        writer.write_segment(1, 2, {}, bytes(16))
+        writer.write_segment(CodedSegment(0, 1, 2, {}, bytes(16)))
     with pytest.raises(ValueError, match="HEAD has 6"):
-        writer.write_segment(0, 7, {}, bytes(16))
+        writer.write_segment(CodedSegment(0, 0, 7, {}, bytes(16)))
     with pytest.raises(ValueError, match="digest"):
-        writer.write_segment(0, 2, {}, bytes(15))
+        writer.write_segment(CodedSegment(0, 0, 2, {}, bytes(15)))
     with pytest.raises(ValueError, match="type"):
-        writer.write_segment(0, 2, {"SYMBOLS": b""}, bytes(16))
+        writer.write_segment(CodedSegment(0, 0, 2, {"SYMBOLS": b""}, bytes(16)))
     with pytest.raises(LimitError):
-        writer.write_segment(0, 2, {"SYMB": bytes(100)}, bytes(16))
+        writer.write_segment(CodedSegment(0, 0, 2, {"SYMB": bytes(100)}, bytes(16)))
     with pytest.raises(ValueError, match="0 segments"):
         writer.finish()
-    writer.write_segment(0, 2, {}, bytes(16))
+    writer.write_segment(CodedSegment(0, 0, 2, {}, bytes(16)))
     with pytest.raises(ValueError, match="HEAD has 6"):
         writer.finish()
     with pytest.raises(LimitError):

@@ -43,7 +43,7 @@ def test_one_entry_by_hand():
     patches = spread_bands(siren, 0)
     before = functional_call(siren, values, (patches,)).detach()
     expected = float((before * (1 - before)).square().mean()) / 3
-    seen = tensor_sensitivities(siren, values, Samples.RGB)["layers.2.bias"]
+    seen = tensor_sensitivities(siren, values, Samples.RGB)["layer.2.bias"]
     assert seen == pytest.approx(expected, rel=1e-3)
 
 

@@ -10,17 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nvcodec.container.chunk_payloads import (
+    CodedSegment,
     Totals,
-    pack_segment,
     pack_totals,
     parse_index,
     parse_segment,
     parse_totals,
 )
-from nvcodec.container.chunks import SIGNATURE, ChunkHeader, Cursor, pack_chunk, pack_varint
+from nvcodec.container.chunks import SIGNATURE, ChunkHeader, pack_chunk
 from nvcodec.container.header import DEFAULT_LIMITS, Head, Limits
 from nvcodec.container.reader import NvcReader
 from nvcodec.container.writer import NvcWriter
+from nvcodec.cursors import Cursor, pack_varint
 from nvcodec.errors import BitstreamError
 
 HEAD = Head(width=64, height=48, representation={"kind": "nerv"}, scheme={"kind": "raw_fp16"})
@@ -31,7 +32,9 @@ def small_file() -> bytes:
     writer = NvcWriter(file, HEAD)
     for number in range(3):
         payload = random.Random(number).randbytes(40 + number)
-        writer.write_segment(4 * number, 4, {"SYMB": payload, "QSCL": b"ab"}, bytes(16))
+        writer.write_segment(
+            CodedSegment(number, 4 * number, 4, {"SYMB": payload, "QSCL": b"ab"}, bytes(16))
+        )
     writer.finish()
     return file.getvalue()
 
@@ -98,12 +101,18 @@ def test_any_chunks(data: st.DataObject):
     read_in_every_way(content)
 
 
+def segment_payload(number: int, first: int, num_frames: int, distances: list[int]) -> bytes:
+    references = [number - distance for distance in distances]
+    sections = {"SYMB": b"x"}
+    return CodedSegment(number, first, num_frames, sections, bytes(16), references).pack()
+
+
 SMALL = st.integers(0, 3)
 OFFSET = st.integers(0, 400)
 NEARLY_RIGHT = st.one_of(
     st.tuples(
         st.just("SEGM"),
-        st.builds(pack_segment, SMALL, SMALL, SMALL, st.just({"SYMB": b"x"}), st.just(bytes(16))),
+        st.builds(segment_payload, SMALL, SMALL, SMALL, st.lists(SMALL, max_size=2)),
     ),
     st.tuples(
         st.just("indx"),
@@ -135,7 +144,7 @@ def test_any_payload(payload: bytes):
     for parse in (
         Head.from_bytes,
         parse_totals,
-        lambda data: parse_segment(data, "here"),
+        lambda data: parse_segment(data, "here", DEFAULT_LIMITS),
         lambda data: parse_index(data, DEFAULT_LIMITS),
     ):
         with contextlib.suppress(BitstreamError):

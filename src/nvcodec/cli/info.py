@@ -38,7 +38,7 @@ def info(
             "random_access": _random_access(head),
             "clips": [
                 {"name": c.name, "frames": list(c.segment), "frame_rate": str(c.frame_rate)}
-                for c in seen.clips
+                for c in seen.parts
             ],
             "segments": [segment._asdict() for segment in seen.segments],
             "bytes": [_record(entry) for entry in seen.entries],
@@ -49,10 +49,10 @@ def info(
     pixels = frames * head["width"] * head["height"]
     rate = 8 * size / pixels if pixels else 0.0
     fps = head["frame_rate"][0] / head["frame_rate"][1]
-    clips = [
+    parts = [
         f"clip {number:<10} {clip.name}: frames {clip.segment.start}:{clip.segment.stop}, "
         f"{float(clip.frame_rate):g} frames/s"
-        for number, clip in enumerate(seen.clips)
+        for number, clip in enumerate(seen.parts)
     ]
     lines = [
         f"{source}: {size:,} bytes, {frames} frames, {head['width']}x{head['height']}, "
@@ -67,7 +67,7 @@ def info(
         f"scheme          {_fields(head['scheme'])}",
         f"random access   {_random_access(head)}",
         f"remark          {head['remark']}",
-        *clips,
+        *parts,
         "",
         "      offset        size  share  what",
     ]

@@ -66,13 +66,15 @@ def verify(
 def _check_integers(source: str, limits: "Limits") -> tuple[int, int]:
     """Segments and frames of a file whose every checksum and hash holds; loads no torch."""
     from nvcodec.container.reader import NvcReader
-    from nvcodec.segment_values import check_conversion, unpack_segment
+    from nvcodec.segment_values import SegmentValues, check_conversion
 
     num_segments = num_frames = 0
     with options.naming(source), NvcReader(source, limits=limits) as reader:
         check_conversion(reader.head)
+        read = reader.read_segment if reader.is_seekable else None
+        values = SegmentValues(reader.head, limits, read)
         for segment in reader.segments():
-            unpack_segment(reader.head, segment, limits)
+            values.of(segment)
             num_segments += 1
             num_frames += segment.num_frames
     return num_segments, num_frames

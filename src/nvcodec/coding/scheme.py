@@ -33,6 +33,8 @@ class Scheme(abc.ABC, Generic[ConfigT]):
     """
 
     Config: ClassVar[type[SchemeConfig]]
+    tags: ClassVar[Mapping[str, str]]
+    """Sections that it owns, and what is in them."""
 
     def __init__(self, config: ConfigT) -> None:
         self.config = config
@@ -61,6 +63,33 @@ class Scheme(abc.ABC, Generic[ConfigT]):
             * (BITS_PER_SPARSE_VALUE if spec.role is Role.DELTA else self.bits_per_value)
             for spec in specs
         )
+
+    def take_sections(self, sections: Mapping[str, bytes]) -> list[bytes]:
+        """Its sections in the order of `tags`; one that is not there is empty.
+
+        Raises:
+            MalformedError: a section that nobody owns.
+        """
+        if surplus := sorted(set(sections) - set(self.tags)):
+            raise MalformedError(
+                f"sections {', '.join(surplus)} present, only {', '.join(self.tags)} allowed"
+            )
+        return [bytes(sections.get(tag, b"")) for tag in self.tags]
+
+    def values(
+        self, parameters: ParameterSet, references: Sequence[Mapping[str, NDArray[np.float16]]]
+    ) -> Mapping[str, NDArray[np.float16]]:
+        """Half floats of a segment from its integers, and from values of the segments it names.
+
+        Raises:
+            MalformedError: it names any, and the scheme codes every segment alone.
+        """
+        if references:
+            raise MalformedError(
+                f"{len(references)} references to earlier segments, allowed by the scheme "
+                f"{self.config.kind}: 0"
+            )
+        return parameters.dequantize()
 
     def group_bits(self, parameters: ParameterSet) -> dict[str, float]:
         """Ideal code length in bits of groups of tensors, where the scheme can tell."""
@@ -96,16 +125,3 @@ def kept_values(parameter: Parameter) -> NDArray[np.float32]:
 def half_tensor(parameter: Parameter) -> HalfTensor:
     """A fitted tensor in half precision; its mask lives on as zeros."""
     return HalfTensor(parameter.spec, kept_values(parameter).astype(np.float16))
-
-
-def take_sections(sections: Mapping[str, bytes], tags: Sequence[str]) -> list[bytes]:
-    """The sections of a scheme, in the order of `tags`; one that is not there is empty.
-
-    Raises:
-        MalformedError: a section that the scheme does not write.
-    """
-    if surplus := sorted(set(sections) - set(tags)):
-        raise MalformedError(
-            f"sections {', '.join(surplus)} present, only {', '.join(tags)} allowed"
-        )
-    return [bytes(sections.get(tag, b"")) for tag in tags]

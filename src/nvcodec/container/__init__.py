@@ -64,11 +64,15 @@ absent key means its default, an unknown key is an error.
 
 A name is a lower-case letter followed by at most 63 lower-case letters, digits or underscores.
 
-**SEGM** holds one segment, which is decodable alone.
+**SEGM** holds one segment, which is decodable alone unless it names earlier ones.
 
     varint        number: 0, 1, 2, ...
     varint        first frame: 0, then where the segment before ended
     varint        number of frames, 1 or more
+    varint        number of references R, at most 4
+    R times       varint distance: the segment that many before this one is needed to decode it;
+                  1 or more, at most the number, each larger than the one before. At most 64
+                  segments hang together in a chain
     16 bytes      digest of the decoded integers (`ParameterSet.digest`)
     varint        number of sections N, at most 64
     N times       tag (4 ASCII characters as in a chunk type, each tag once), varint length
@@ -76,7 +80,7 @@ A name is a lower-case letter followed by at most 63 lower-case letters, digits 
 
 Tags: `MASK` pruning masks, `QSCL` quant scales, `ENTP` entropy parameters, `SYMB` coded symbols,
 `GRID` symbols of feature grids, `LAYR` symbols of layers, `RAWF` half floats; which of them are
-there, and what they mean, is up to the scheme. Others are carried through.
+there, and what they mean, is up to the scheme. A tag that nobody owns is an error.
 
 **clip**, where the file holds several videos one after the other, stands directly after the last
 SEGM; a reader that skips it sees one long video.
@@ -111,6 +115,7 @@ giving what is intact.
 **Limits** that a reader enforces are in `header.Limits`. A change in the meaning of any byte is a
 new version.
 
-In code: `header` (HEAD and the limits), `chunks` (framing), `payloads` (SEGM, indx, END), `stream`
-(bytes to checked chunks), `writer`, `reader`, `chunk_map` (where every byte goes).
+In code: `header` (HEAD and the limits), `chunks` (framing), `chunk_payloads` (SEGM, clip, indx,
+END), `kinds` (which chunk stands where), `stream` (bytes to checked chunks), `walk` (the rules that
+bind chunks), `reader`, `sink` and `writer`, `chunk_map` (where every byte goes).
 """

@@ -34,23 +34,11 @@ def segment_entry(chunk: Chunk, segment: CodedSegment) -> MapEntry:
     parts = [MapEntry("framing", chunk.offset, framing, "chunk header, numbers, hash, CRC")]
     position = chunk.end - 4 - num_coded
     for tag, data in segment.sections.items():
-        parts.append(MapEntry(tag, position, len(data), SECTIONS.get(tag, "unknown section")))
+        parts.append(MapEntry(tag, position, len(data), "section"))
         position += len(data)
     start, stop = segment.segment
     text = f"segment {segment.number}, frames {start}:{stop}"
     return MapEntry("SEGM", chunk.offset, chunk.size, text, tuple(parts))
-
-
-SECTIONS = {
-    "MASK": "pruning masks",
-    "QSCL": "quant scales",
-    "ENTP": "entropy parameters",
-    "SYMB": "coded symbols",
-    "GRID": "coded symbols of feature grids",
-    "LAYR": "coded symbols of layers",
-    "RAWF": "half floats",
-}
-"""What the known section tags stand for."""
 
 
 def fill(entries: Iterable[MapEntry], damages: Iterable[Damage], size: int) -> list[MapEntry]:

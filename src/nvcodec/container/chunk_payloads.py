@@ -5,14 +5,15 @@ Pure functions between bytes and values. Whether the values agree with the rest 
 """
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from nvcodec.container.chunks import Cursor, pack_varint, tag_text
+from nvcodec.container.chunks import tag_text
 from nvcodec.container.header import Limits
+from nvcodec.cursors import Cursor, pack_varint
 from nvcodec.errors import MalformedError
-from nvcodec.segments import Clip, Segment
+from nvcodec.segments import Part, Segment
 
 DIGEST_SIZE = 16
 MAX_SECTIONS = 64
@@ -28,11 +29,22 @@ class CodedSegment(NamedTuple):
     sections: dict[str, bytes]
     digest: bytes
     """16-byte hash of the decoded integers."""
+    references: tuple[int, ...] = ()
+    """Numbers of the earlier segments whose values it is decoded with, falling; none: alone."""
 
     @property
     def segment(self) -> Segment:
         """The frames that it covers."""
         return Segment(self.first_frame, self.first_frame + self.num_frames)
+
+    def pack(self) -> bytes:
+        """The payload of SEGM."""
+        distances = [self.number - reference for reference in self.references]
+        numbers = (self.number, self.first_frame, self.num_frames, len(distances), *distances)
+        parts = [*map(pack_varint, numbers), self.digest, pack_varint(len(self.sections))]
+        for tag, data in self.sections.items():
+            parts += [tag.encode("ascii"), pack_varint(len(data))]
+        return b"".join([*parts, *self.sections.values()])
 
 
 class SegmentInfo(NamedTuple):
@@ -64,18 +76,7 @@ class Totals(NamedTuple):
     """BLAKE2b-16 of them."""
 
 
-def pack_segment(
-    number: int, first_frame: int, num_frames: int, sections: Mapping[str, bytes], digest: bytes
-) -> bytes:
-    """The payload of SEGM."""
-    numbers = (number, first_frame, num_frames)
-    parts = [*map(pack_varint, numbers), digest, pack_varint(len(sections))]
-    for tag, data in sections.items():
-        parts += [tag.encode("ascii"), pack_varint(len(data))]
-    return b"".join([*parts, *sections.values()])
-
-
-def parse_segment(payload: bytes, where: str) -> CodedSegment:
+def parse_segment(payload: bytes, where: str, limits: Limits) -> CodedSegment:
     """The segment in the payload of SEGM."""
     cursor = Cursor(payload, where)
     number = cursor.varint("number")
@@ -84,6 +85,7 @@ def parse_segment(payload: bytes, where: str) -> CodedSegment:
     num_frames = cursor.varint("number of frames")
     if num_frames == 0:
         raise MalformedError(f"{where}: 0 frames, at least 1 needed")
+    references = _parse_references(cursor, number, limits)
     digest = cursor.take(DIGEST_SIZE, "digest")
     count = cursor.varint("number of sections")
     if count > MAX_SECTIONS:
@@ -96,25 +98,43 @@ def parse_segment(payload: bytes, where: str) -> CodedSegment:
         lengths[tag] = cursor.varint("section table")
     sections = {tag: cursor.take(length, f"section {tag}") for tag, length in lengths.items()}
     cursor.finish()
-    return CodedSegment(number, first_frame, num_frames, sections, digest)
+    return CodedSegment(number, first_frame, num_frames, sections, digest, references)
 
 
-def pack_clips(clips: Sequence[Clip]) -> bytes:
+def _parse_references(cursor: Cursor, number: int, limits: Limits) -> tuple[int, ...]:
+    """Segments that this one needs: each earlier than it, and than the one named before."""
+    count = cursor.varint("number of references")
+    limits.check(cursor.where, "references", count, limits.references)
+    found: list[int] = []
+    before = 0
+    for _ in range(count):
+        distance = cursor.varint("reference")
+        if not before < distance <= number:
+            raise MalformedError(
+                f"{cursor.where}: a reference {distance} segments back, allowed: more than "
+                f"{before}, up to {number}"
+            )
+        found.append(number - distance)
+        before = distance
+    return tuple(found)
+
+
+def pack_parts(parts: Sequence[Part]) -> bytes:
     """The payload of clip."""
-    parts = [pack_varint(len(clips))]
-    for clip in clips:
-        printable = "".join(c if c.isprintable() else "?" for c in clip.name)
+    out = [pack_varint(len(parts))]
+    for part in parts:
+        printable = "".join(c if c.isprintable() else "?" for c in part.name)
         name = printable.encode(errors="replace")
-        rate = clip.frame_rate.as_integer_ratio()
-        parts += map(pack_varint, (clip.segment.num_frames, *rate, len(name)))
-        parts.append(name)
-    return b"".join(parts)
+        rate = part.frame_rate.as_integer_ratio()
+        out += map(pack_varint, (part.segment.num_frames, *rate, len(name)))
+        out.append(name)
+    return b"".join(out)
 
 
-def parse_clips(payload: bytes, limits: Limits) -> list[Clip]:
+def parse_parts(payload: bytes, limits: Limits) -> list[Part]:
     """The videos in the payload of clip."""
     cursor = Cursor(payload, "clip")
-    clips: list[Clip] = []
+    parts: list[Part] = []
     start = 0
     count = cursor.varint("number of videos")
     limits.check("clip", "videos", count, limits.segments)
@@ -128,11 +148,18 @@ def parse_clips(payload: bytes, limits: Limits) -> list[Clip]:
                 f"{cursor.where}: {num_frames} frames at {rate[0]}/{rate[1]}, name {name!r:.80}; "
                 "at least 1 frame, a rate of 1 to 2^32 - 1 each, and printable text allowed"
             )
-        clips.append(Clip(name, Segment(start, start + num_frames), Fraction(*rate)))
+        parts.append(Part(name, Segment(start, start + num_frames), Fraction(*rate)))
         start += num_frames
     cursor.where = "clip"
     cursor.finish()
-    return clips
+    return parts
+
+
+def check_parts(parts: Sequence[Part], num_frames: int) -> None:
+    """Refuse videos that are not the frames before them."""
+    seen = parts[-1].segment.stop if parts else 0
+    if seen != num_frames:
+        raise MalformedError(f"clip: {seen} frames in all videos, {num_frames} in the segments")
 
 
 def pack_index(infos: Sequence[SegmentInfo]) -> bytes:

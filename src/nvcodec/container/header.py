@@ -67,6 +67,10 @@ class Limits:
     """Parameters of one segment's representation; checked by the decoder, before it allocates."""
     segment_bytes: int = 2**28
     """Payload of one chunk that is neither HEAD nor indx, in bytes."""
+    references: int = 4
+    """Earlier segments that one may be decoded with."""
+    chain: int = 64
+    """Segments, one decoded with the other, down to one that stands alone."""
     head_bytes: int = 2**20
     """HEAD, deflated and inflated, in bytes."""
     memory_bytes: int = 2**33  # NVRC S4 with 600 frames in one segment: 6 GiB, mostly contexts
@@ -78,10 +82,6 @@ class Limits:
     def index_bytes(self) -> int:
         """Largest payload of indx that `segments` entries can need."""
         return 9 + 27 * self.segments
-
-    def payload_bytes(self, kind: str) -> int:
-        """Largest payload of a chunk of this kind."""
-        return {"HEAD": self.head_bytes, "indx": self.index_bytes}.get(kind, self.segment_bytes)
 
     def check(self, where: str, what: str, seen: int, allowed: int) -> None:
         """Refuse more than is allowed.

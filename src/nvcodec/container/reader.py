@@ -6,7 +6,7 @@ For any bytes it returns or raises BitstreamError.
         for segment in reader.segments():       # each is checked before it is given
             scheme.unpack(segment.sections, ...)
 
-All rules that bind chunks to each other are in `_Walk`; after it the data may be trusted, up to
+All rules that bind chunks to each other are in `walk`; after it the data may be trusted, up to
 what sections mean.
 """
 
@@ -14,23 +14,23 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, NamedTuple, Self
+from typing import Any, BinaryIO, NamedTuple, Self
 
-from nvcodec.container.chunk_map import MapEntry, chunk_entry, fill, segment_entry
+from nvcodec.container.chunk_map import MapEntry, fill
 from nvcodec.container.chunk_payloads import (
     CodedSegment,
     SegmentInfo,
-    Totals,
-    parse_clips,
     parse_index,
     parse_segment,
     parse_totals,
 )
-from nvcodec.container.chunks import END_SIZE, SIGNATURE
+from nvcodec.container.chunks import END_SIZE
 from nvcodec.container.header import DEFAULT_LIMITS, Head, Limits
-from nvcodec.container.stream import BLOCK_SIZE, ByteSource, Chunk, ChunkStream
-from nvcodec.errors import BitstreamError, ChecksumError, MalformedError, TruncatedError, VideoError
-from nvcodec.segments import Clip
+from nvcodec.container.kinds import KINDS, Place
+from nvcodec.container.stream import ByteSource, Chunk, ChunkStream
+from nvcodec.container.walk import Walk, count_of
+from nvcodec.errors import BitstreamError, MalformedError, VideoError
+from nvcodec.segments import Part
 
 __all__ = ["CodedSegment", "Inspection", "MapEntry", "NvcReader", "SegmentInfo", "inspect"]
 
@@ -104,9 +104,9 @@ class NvcReader:
         return list(self._walk.infos)
 
     @property
-    def clips_read(self) -> list[Clip]:
-        """What the last walk through the file has said of `clips` so far."""
-        return list(self._walk.clips)
+    def ancillary_read(self) -> dict[str, Any]:
+        """What ancillary chunks hold, by kind, as far as the last walk has come."""
+        return dict(self._walk.ancillary)
 
     @property
     def head_end(self) -> int:
@@ -130,24 +130,39 @@ class NvcReader:
         return self._index
 
     @property
-    def clips(self) -> list[Clip]:
+    def parts(self) -> list[Part]:
         """The videos that the file holds, if they are several (seekable files only)."""
+        found: list[Part] = self.ancillary("clip") or []
+        return found
+
+    def ancillary(self, kind: str) -> Any:
+        """What the chunk of an ancillary kind holds, without reading any segment; None: not there.
+
+        Seekable files only.
+        """
+        known = KINDS[kind]
+        assert known.is_ancillary, kind
         if not self.index:
-            return []
+            return None
         last = self.index[-1]
-        source = ByteSource(self._file, self._base, last.offset + last.length)
-        chunk = ChunkStream(source, self.limits, first_sequence=None).next_chunk()
-        if chunk is None or chunk.header.kind != "clip":
-            return []
-        clips = parse_clips(chunk.payload, self.limits)
-        _check_clips(clips, last.segment.stop)
-        return clips
+        start = self.head_end if known.place is Place.FRONT else last.offset + last.length
+        source = ByteSource(self._file, self._base, start)
+        stream = ChunkStream(source, self.limits, first_sequence=None)
+        while (chunk := stream.next_chunk()) is not None:
+            if chunk.header.kind == kind:
+                value = known.parse(chunk.payload, self.limits)
+                if known.check is not None:
+                    known.check(value, last.segment.stop)
+                return value
+            if chunk.header.kind in ("SEGM", "indx"):
+                break
+        return None
 
     def read_segment(self, position: int) -> CodedSegment:
         """The segment at this position of `index`, without reading any other."""
         info = self.index[position]
         chunk = self._chunk_at(info.offset, "SEGM", info.length)
-        segment = parse_segment(chunk.payload, f"byte {info.offset:,}")
+        segment = parse_segment(chunk.payload, f"byte {info.offset:,}", self.limits)
         if segment[:3] != info[:3]:
             raise MalformedError(
                 f"indx: segment, first frame, frames {info[:3]}, SEGM says {segment[:3]}"
@@ -160,10 +175,10 @@ class NvcReader:
         walk = self._walk_through()
         return fill(walk.entries, walk.stream.damages, self._size())
 
-    def _new_walk(self) -> "_Walk":
-        return _Walk(ChunkStream(ByteSource(self._file, self._base), self.limits, self.keep_going))
+    def _new_walk(self) -> Walk:
+        return Walk(ChunkStream(ByteSource(self._file, self._base), self.limits, self.keep_going))
 
-    def _start_walk(self) -> "_Walk":
+    def _start_walk(self) -> Walk:
         """A walk that stands behind HEAD: the one that read it, or another."""
         if not self._is_fresh:
             self._check_seekable()
@@ -171,7 +186,7 @@ class NvcReader:
         self._is_fresh = False
         return self._walk
 
-    def _walk_through(self) -> "_Walk":
+    def _walk_through(self) -> Walk:
         walk = self._start_walk()
         for _ in walk.segments():
             pass
@@ -197,7 +212,7 @@ class NvcReader:
         totals = parse_totals(end.payload)
         chunk = self._chunk_at(min(totals.index_offset, end.offset), "indx")
         infos = parse_index(chunk.payload, self.limits)
-        seen = _count(infos)
+        seen = count_of(infos)
         if (*seen, chunk.end, chunk.end) != (*totals[:2], end.offset, totals.end_offset):
             raise MalformedError("END: other totals than indx has")
         if not infos or infos[-1].offset + infos[-1].length > chunk.offset:
@@ -206,148 +221,6 @@ class NvcReader:
             raise MalformedError(f"indx: {seen[1]} frames, HEAD declares {self.head.num_frames}")
         self.limits.check("indx", "frames", seen[1], self.limits.frames)
         return infos
-
-
-class _Walk:
-    """One pass over the chunks of a file, checking each against those before it."""
-
-    def __init__(self, stream: ChunkStream) -> None:
-        self.stream = stream
-        self.limits = stream.limits
-        self.infos: list[SegmentInfo] = []
-        self.entries = [MapEntry("signature", 0, len(SIGNATURE), "file signature")]
-        self._next_frame = 0
-        self.clips: list[Clip] = []
-        self._index: tuple[int, list[SegmentInfo] | None] | None = None  # Offset, content.
-        stream.read_signature()
-        keep_going, stream.keep_going = stream.keep_going, False  # Nothing works without HEAD.
-        chunk = stream.next_chunk()
-        stream.keep_going = keep_going
-        if chunk is None:
-            raise TruncatedError("the file ends before its HEAD chunk")
-        if chunk.header.kind != "HEAD":
-            raise MalformedError(f"first chunk is {chunk.header.kind}, must be HEAD")
-        self.head = Head.from_bytes(chunk.payload, self.limits)
-        self.head_end = chunk.end
-        self.entries.append(chunk_entry(chunk, "video, representation, scheme"))
-
-    def segments(self) -> Iterator[CodedSegment]:
-        """The segments; every rule of the format is checked on the way, END included."""
-        while (chunk := self.stream.next_chunk()) is not None:
-            segment, description = None, "unknown kind, skipped"
-            try:
-                match chunk.header.kind:
-                    case "HEAD":
-                        raise MalformedError(f"byte {chunk.offset:,}: a second HEAD")
-                    case "SEGM":
-                        segment = self._check_segment(chunk)
-                    case "clip":
-                        description = "where each video begins"
-                        if self._index is not None or self.clips:
-                            raise MalformedError(f"byte {chunk.offset:,}: a clip out of place")
-                        self.clips = parse_clips(chunk.payload, self.limits)
-                        if not self.stream.damages:
-                            _check_clips(self.clips, self._next_frame)
-                    case "indx":
-                        description = "where the segments are"
-                        self._check_index(chunk)
-                    case "END ":
-                        description = "totals and hash of the file"
-                        self._check_end(chunk)
-                    case _ if self._index is not None:
-                        raise MalformedError(f"byte {chunk.offset:,}: a chunk between indx and END")
-            except (MalformedError, ChecksumError) as error:
-                if not self.stream.keep_going:
-                    raise
-                self.stream.note(chunk.offset, error)
-                description = str(error)
-            if segment is None:
-                self.entries.append(chunk_entry(chunk, description))
-            else:
-                self.entries.append(segment_entry(chunk, segment))
-                yield segment
-            if chunk.header.kind == "END ":
-                self._check_nothing_follows()
-                return
-        offset = self.stream.source.position
-        unfinished = TruncatedError(
-            f"byte {offset:,}: the file ends before its END chunk, after {len(self.infos)} "
-            f"whole segments; it was cut off, or its encoding is unfinished"
-        )
-        if not self.stream.keep_going:
-            raise unfinished
-        self.stream.note(offset, unfinished)
-
-    def _check_segment(self, chunk: Chunk) -> CodedSegment:
-        segment = parse_segment(chunk.payload, f"byte {chunk.offset:,}")
-        where = f"segment {segment.number}"
-        start, stop = segment.segment
-        self.limits.check(where, "segments", len(self.infos) + 1, self.limits.segments)
-        self.limits.check(where, "frames up to here", stop, self.limits.frames)
-        if self._index is not None or self.clips:
-            before = "clip" if self._index is None else "indx"
-            raise MalformedError(f"{where}: stands after {before}")
-        expected = (self.infos[-1].number + 1 if self.infos else 0, self._next_frame)
-        seen = (segment.number, start)
-        if seen != expected:
-            text = f"{where}: number and first frame {seen}, expected {expected}"
-            if not self.stream.keep_going or seen[0] <= expected[0] or seen[1] <= expected[1]:
-                raise MalformedError(text)
-            self.stream.note(chunk.offset, f"{where}: frames {expected[1]}:{start} are missing")
-        if stop > (self.head.num_frames or stop):
-            raise MalformedError(
-                f"{where}: frames up to {stop}, HEAD declares {self.head.num_frames}"
-            )
-        self.infos.append(SegmentInfo(*segment[:3], chunk.offset, chunk.size))
-        self._next_frame = stop
-        return segment
-
-    def _check_index(self, chunk: Chunk) -> None:
-        if self._index is not None:
-            raise MalformedError(f"byte {chunk.offset:,}: a second indx")
-        self._index = (chunk.offset, None)
-        infos = parse_index(chunk.payload, self.limits)
-        self._index = (chunk.offset, infos)
-        if infos == self.infos or self.stream.damages:
-            return
-        pairs = zip([*infos, None], [*self.infos, None], strict=False)
-        number, (seen, expected) = next((n, p) for n, p in enumerate(pairs) if p[0] != p[1])
-        raise MalformedError(f"indx: entry {number} is {seen}, the file has {expected}")
-
-    def _check_end(self, chunk: Chunk) -> None:
-        totals = parse_totals(chunk.payload)
-        if self.stream.damages:  # Totals and hash are those of the whole file.
-            missing = totals.num_frames - self._next_frame
-            if missing > 0:
-                text = f"END: frames {self._next_frame}:{totals.num_frames} are missing"
-                self.stream.note(chunk.offset, text)
-            return
-        if self._index is None:
-            raise MalformedError("END: no indx before it")
-        expected = Totals(*_count(self.infos), self._index[0], chunk.offset, totals.digest)
-        if totals != expected:
-            raise MalformedError(f"END: {totals[:4]}, the file has {expected[:4]}")
-        if not self.infos:
-            raise MalformedError("END: no segments, at least 1 needed")
-        if self.head.num_frames not in (0, totals.num_frames):
-            raise MalformedError(
-                f"END: {totals.num_frames} frames, HEAD declares {self.head.num_frames}"
-            )
-        if totals.digest != self.stream.hash.digest():
-            raise ChecksumError("END: the hash of all bytes before it does not match")
-
-    def _check_nothing_follows(self) -> None:
-        source = self.stream.source
-        offset = source.position
-        if not source.read(1):
-            return
-        if not self.stream.keep_going:
-            raise MalformedError(f"byte {offset:,}: bytes after the END chunk, none allowed")
-        while source.read(BLOCK_SIZE):
-            pass
-        size = source.position - offset
-        self.stream.note(offset, f"byte {offset:,}: {size:,} bytes after the END chunk")
-        self.entries.append(MapEntry("trailing", offset, size, "bytes after the END chunk"))
 
 
 class Inspection(NamedTuple):
@@ -361,8 +234,14 @@ class Inspection(NamedTuple):
     """Those that are intact."""
     damage: list[str]
     """Empty for a whole file."""
-    clips: list[Clip]
-    """The videos that it holds, if they are several."""
+    ancillary: dict[str, Any]
+    """What ancillary chunks hold, by kind."""
+
+    @property
+    def parts(self) -> list[Part]:
+        """The videos that it holds, if they are several."""
+        found: list[Part] = self.ancillary.get("clip", [])
+        return found
 
 
 def inspect(path: str | Path, *, limits: Limits = DEFAULT_LIMITS) -> Inspection:
@@ -377,17 +256,5 @@ def inspect(path: str | Path, *, limits: Limits = DEFAULT_LIMITS) -> Inspection:
             raise VideoError(f"{path}: is a pipe; info needs a file, for it reads its end too")
         entries = reader.chunk_map()
         size_bytes = sum(entry.size for entry in entries)
-        segments, clips = reader.segments_read, reader.clips_read
-        return Inspection(reader.head, size_bytes, entries, segments, reader.damage, clips)
-
-
-def _check_clips(clips: list[Clip], num_frames: int) -> None:
-    """Refuse videos that are not the frames before them."""
-    seen = clips[-1].segment.stop if clips else 0
-    if seen != num_frames:
-        raise MalformedError(f"clip: {seen} frames in all videos, {num_frames} in the segments")
-
-
-def _count(infos: list[SegmentInfo]) -> tuple[int, int]:
-    """(segments, frames)."""
-    return len(infos), sum(info.num_frames for info in infos)
+        segments, ancillary = reader.segments_read, reader.ancillary_read
+        return Inspection(reader.head, size_bytes, entries, segments, reader.damage, ancillary)

@@ -14,13 +14,13 @@ from typing import BinaryIO, NamedTuple
 from nvcodec.container.chunks import (
     FRAMING_SIZE,
     HEADER_SIZE,
-    KNOWN_KINDS,
     SIGNATURE,
     ChunkHeader,
     parse_header,
     payload_crc,
 )
 from nvcodec.container.header import Limits
+from nvcodec.container.kinds import KINDS, Place, payload_limit
 from nvcodec.errors import (
     BitstreamError,
     ChecksumError,
@@ -33,7 +33,10 @@ from nvcodec.errors import (
 BLOCK_SIZE = 1 << 18
 """Bytes asked for at once, so that a declared length alone allocates nothing."""
 _MAX_DAMAGES = 1000
-_RESUME_KINDS = re.compile(rb"SEGM|indx|END ")
+_RESUME_KINDS = re.compile(
+    b"|".join(k.encode() for k, kind in KINDS.items() if kind.place is not Place.HEAD)
+)
+"""What is searched for behind damage."""
 
 
 class Chunk(NamedTuple):
@@ -199,7 +202,7 @@ class ChunkStream:
 
     def _check(self, header: ChunkHeader, offset: int) -> None:
         where = f"byte {offset:,}, chunk {header.kind}"
-        if header.is_critical and header.kind not in KNOWN_KINDS:
+        if header.is_critical and header.kind not in KINDS:
             raise UnsupportedVersionError(f"{where}: needed to read this file, and unknown here")
         if header.is_critical and header.flags:
             raise UnsupportedVersionError(f"{where}: flags {header.flags:#x}, known: 0")
@@ -209,7 +212,7 @@ class ChunkStream:
         ):
             raise MalformedError(f"{where}: sequence {header.sequence}, expected {expected}")
         self.limits.check(where, "chunks", self._num_chunks + 1, self.limits.chunks)
-        allowed = self.limits.payload_bytes(header.kind)
+        allowed = payload_limit(header.kind, self.limits)
         self.limits.check(where, "payload bytes", header.length, allowed)
 
     def _find_next_chunk(self) -> None:
@@ -243,5 +246,5 @@ class ChunkStream:
         return (
             header.sequence >= (self._next_sequence or 0)
             and header.flags == 0
-            and header.length <= self.limits.payload_bytes(header.kind)
+            and header.length <= payload_limit(header.kind, self.limits)
         )

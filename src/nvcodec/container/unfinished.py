@@ -7,10 +7,12 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from nvcodec.container.chunk_payloads import SegmentInfo
 from nvcodec.container.chunks import SIGNATURE, pack_chunk
 from nvcodec.container.header import Head, Limits
+from nvcodec.container.kinds import KINDS, Place
 from nvcodec.container.reader import NvcReader
 from nvcodec.errors import BitstreamError, ResumeError
 
@@ -35,10 +37,18 @@ def opening(head: Head) -> bytes:
     return SIGNATURE + pack_chunk("HEAD", 0, head.to_bytes())
 
 
-def whole_segments(
-    part: Path, head: Head, limits: Limits, max_segments: int | None = None
-) -> tuple[list[SegmentInfo], int]:
-    """The first segments in OUT.part that can be kept, and where the last of them ends.
+class Kept(NamedTuple):
+    """What can be kept of an unfinished file."""
+
+    infos: list[SegmentInfo]
+    end: int
+    """Where the last segment ends, or HEAD."""
+    ancillary: set[str]
+    """Kinds of ancillary chunks before that."""
+
+
+def whole_segments(part: Path, head: Head, limits: Limits, max_segments: int | None = None) -> Kept:
+    """The first segments in OUT.part that can be kept.
 
     Raises:
         ResumeError: It has another head, is not a `.nvc` file, or is damaged before its end.
@@ -53,9 +63,10 @@ def whole_segments(
                     )
             infos = reader.segments_read[:max_segments]
             end = infos[-1].offset + infos[-1].length if infos else reader.head_end
+            front = {k for k in reader.ancillary_read if KINDS[k].place is Place.FRONT}
     except BitstreamError as error:
         raise ResumeError(f"{part}: cannot be resumed: {error}") from error
-    return infos, end
+    return Kept(infos, end, front if infos else set())
 
 
 def _check_same_head(part: Path, stored: Head, given: Head) -> None:

@@ -10,8 +10,8 @@ All videos have 8 bits a sample in here; what is lost on the way in is said with
 """
 
 from nvcodec.samples import Chroma, VideoShape
-from nvcodec.video.clips import open_videos
 from nvcodec.video.info import ColorTags, Planes, VideoInfo, VideoWarning
+from nvcodec.video.parts import open_videos
 from nvcodec.video.raw import RawGeometry
 from nvcodec.video.reader import VideoReader, open_video
 from nvcodec.video.writer import VideoWriter, create_video

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, Self
 
 from nvcodec.errors import VideoError
-from nvcodec.segments import Clip
+from nvcodec.segments import Part
 from nvcodec.video import images, y4m
 from nvcodec.video.ffmpeg import FfmpegFrames, scaled_frames
 from nvcodec.video.info import Planes, VideoInfo
@@ -36,10 +36,10 @@ class VideoReader:
         frames: Iterator[Planes],
         where: str,
         stack: contextlib.ExitStack,
-        clips: Sequence[Clip] = (),
+        parts: Sequence[Part] = (),
     ) -> None:
         self.info = info
-        self.clips = clips
+        self.parts = parts
         """Where each of several videos begins, known after the last frame (`open_videos`)."""
         self._frames = frames
         self._where = where

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from nvcodec.coding.bits import BitReader, BitWriter, ByteReader, write_varint
+from nvcodec.coding.bits import BitReader, BitWriter
 from nvcodec.coding.hierarchical.config import HierarchicalConfig
 from nvcodec.coding.hierarchical.context import (
     BIAS_LIMIT,
@@ -30,6 +30,7 @@ from nvcodec.coding.hierarchical.lattice import (
 from nvcodec.coding.hierarchical.side import grid_step_shape, network_shapes
 from nvcodec.coding.hierarchical.side_arrays import PhiDecoder, PhiEncoder
 from nvcodec.coding.parameters import ParameterSpec
+from nvcodec.cursors import Cursor, pack_varint
 from nvcodec.errors import MalformedError
 
 EXPONENT_BITS = 5
@@ -93,7 +94,7 @@ class PhiWriter:
     def finish(self) -> tuple[bytes, bytes]:
         """Sections QSCL and ENTP."""
         psi, others = self._psi.getvalue(), self._others.finish()
-        entp = write_varint(len(psi)) + psi + others if psi or others else b""
+        entp = pack_varint(len(psi)) + psi + others if psi or others else b""
         return self._steps.finish(), entp
 
 
@@ -102,8 +103,8 @@ class PhiReader:
 
     def __init__(self, config: HierarchicalConfig, qscl: bytes, entp: bytes) -> None:
         self._config = config
-        reader = ByteReader(entp, "section ENTP")
-        psi = reader.read(reader.read_varint()) if entp else b""
+        reader = Cursor(entp, "section ENTP")
+        psi = reader.take(reader.varint()) if entp else b""
         self._psi = BitReader(psi, "section ENTP, psi")
         self._steps = PhiDecoder(self._psi, qscl, "section QSCL", config.phi_coded)
         self._others = PhiDecoder(self._psi, reader.rest(), "section ENTP", config.phi_coded)

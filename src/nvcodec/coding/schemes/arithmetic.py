@@ -35,7 +35,7 @@ and, after those, for all half floats together, if there are any:
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,11 +73,9 @@ from nvcodec.coding.scheme import (
     SchemeConfig,
     half_tensor,
     kept_values,
-    take_sections,
 )
 from nvcodec.errors import MalformedError
 
-TAGS = ("ENTP", "MASK", "QSCL", "SYMB", "RAWF")
 EXPONENT_BITS = 5  # of a half float
 EXPONENT_DIFFERENCE_BITS = EXPONENT_BITS + 1
 DIFFERENCE_WIDTH_BITS = 4
@@ -106,6 +104,13 @@ class Arithmetic(Scheme[ArithmeticConfig]):
     """
 
     Config = ArithmeticConfig
+    tags: ClassVar[Mapping[str, str]] = {
+        "ENTP": "entropy parameters",
+        "MASK": "pruning masks",
+        "QSCL": "quant scales",
+        "SYMB": "coded symbols",
+        "RAWF": "half floats",
+    }
 
     def side_shapes(self, spec: ParameterSpec) -> dict[str, tuple[int, ...]]:
         """Bin widths, where a stage has chosen them."""
@@ -165,7 +170,7 @@ class Arithmetic(Scheme[ArithmeticConfig]):
 
     def unpack(self, sections: Mapping[str, bytes], specs: Sequence[ParameterSpec]) -> ParameterSet:
         """Inverse of `pack`."""
-        unpacker = _Unpacker(self.config, take_sections(sections, TAGS))
+        unpacker = _Unpacker(self.config, self.take_sections(sections))
         quantized = iter(
             [
                 unpacker.take_steps(spec) if _is_steps(spec) else unpacker.take(spec)
@@ -301,7 +306,7 @@ class _Packer:
     def sections(self) -> dict[str, bytes]:
         streams = (self._masks, self._quant_scales, self._symbols, self._halves)
         data = (self._tables.getvalue(), *(stream.finish() for stream in streams))
-        return {tag: section for tag, section in zip(TAGS, data, strict=True) if section}
+        return {tag: section for tag, section in zip(Arithmetic.tags, data, strict=True) if section}
 
 
 class _Unpacker:
@@ -314,7 +319,7 @@ class _Unpacker:
         self._tables = BitReader(entp, "section ENTP")
         self._masks, self._quant_scales, self._symbols, self._halves = (
             RangeDecoder(data, f"section {tag}")
-            for tag, data in zip(TAGS[1:], streams, strict=True)
+            for tag, data in zip([*Arithmetic.tags][1:], streams, strict=True)
         )
 
     def _decode(self, decoder: RangeDecoder, num_symbols: int, bits: int) -> NDArray[np.int32]:

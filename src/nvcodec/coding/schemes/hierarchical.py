@@ -24,7 +24,7 @@ information that a stage may learn: `Hierarchical.side_shapes`.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,10 +71,9 @@ from nvcodec.coding.parameters import (
     ParameterSpec,
     Role,
 )
-from nvcodec.coding.scheme import Scheme, kept_values, take_sections
+from nvcodec.coding.scheme import Scheme, kept_values
 from nvcodec.errors import LimitError
 
-TAGS = ("GRID", "LAYR", "QSCL", "ENTP")
 MAX_CONTEXT_WEIGHTS = 1 << 24
 
 TensorT = TypeVar("TensorT", GridTensor, LayerTensor)
@@ -89,6 +88,12 @@ class Hierarchical(Scheme[HierarchicalConfig]):
     """
 
     Config = HierarchicalConfig
+    tags: ClassVar[Mapping[str, str]] = {
+        "GRID": "coded symbols of feature grids",
+        "LAYR": "coded symbols of layers",
+        "QSCL": "quant scales",
+        "ENTP": "entropy parameters",
+    }
 
     def side_shapes(self, spec: ParameterSpec) -> Shapes:
         """Names and shapes of the side information of a tensor, as in `Parameter.side`.
@@ -158,7 +163,7 @@ class Hierarchical(Scheme[HierarchicalConfig]):
         _code_grids(grid_coder, grids)
         _code_layers(layer_coder, layers)
         data = (grid_coder.finish(), layer_coder.finish(), *phi.finish())
-        return {tag: section for tag, section in zip(TAGS, data, strict=True) if section}
+        return {tag: section for tag, section in zip(self.tags, data, strict=True) if section}
 
     def group_bits(self, parameters: ParameterSet) -> dict[str, float]:
         """Ideal code length of "grids", "layers" and "phi" (psi included), in bits."""
@@ -172,7 +177,7 @@ class Hierarchical(Scheme[HierarchicalConfig]):
     def unpack(self, sections: Mapping[str, bytes], specs: Sequence[ParameterSpec]) -> ParameterSet:
         """Inverse of `pack`."""
         self._check_size(specs)
-        grid_data, layer_data, qscl, entp = take_sections(sections, TAGS)
+        grid_data, layer_data, qscl, entp = self.take_sections(sections)
         phi = PhiReader(self.config, qscl, entp)
         grids = [phi.grid(spec) for spec in specs if _is_grid(spec)]
         layers = phi.layers([spec for spec in specs if not _is_grid(spec)])

@@ -20,13 +20,13 @@ what single bits would cost an arithmetic coder, within a few per cent.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from nvcodec.coding.bits import BitReader, BitWriter, ByteReader
+from nvcodec.coding.bits import BitReader, BitWriter
 from nvcodec.coding.huffman_coder import HuffmanCode
 from nvcodec.coding.parameters import (
     AffineTensor,
@@ -42,11 +42,10 @@ from nvcodec.coding.scheme import (
     SchemeConfig,
     half_tensor,
     kept_values,
-    take_sections,
 )
+from nvcodec.cursors import Cursor
 from nvcodec.errors import MalformedError
 
-TAGS = ("ENTP", "MASK", "QSCL", "SYMB", "RAWF")
 MASK_BITS = 8
 
 
@@ -67,6 +66,13 @@ class Huffman(Scheme[HuffmanConfig]):
     """
 
     Config = HuffmanConfig
+    tags: ClassVar[Mapping[str, str]] = {
+        "ENTP": "code lengths",
+        "MASK": "pruning masks",
+        "QSCL": "quant scales",
+        "SYMB": "coded symbols",
+        "RAWF": "half floats",
+    }
 
     @property
     def bits_per_value(self) -> float:
@@ -112,11 +118,11 @@ class Huffman(Scheme[HuffmanConfig]):
             b"".join(half.astype("<f2").tobytes() for half in group) for group in (scales, halves)
         )
         data = (entp.getvalue(), coded_masks, quant_scales, coded_symbols, raw)
-        return {tag: section for tag, section in zip(TAGS, data, strict=True) if section}
+        return {tag: section for tag, section in zip(self.tags, data, strict=True) if section}
 
     def unpack(self, sections: Mapping[str, bytes], specs: Sequence[ParameterSpec]) -> ParameterSet:
         """Inverse of `pack`."""
-        entp, coded_masks, scales, coded_symbols, raw = take_sections(sections, TAGS)
+        entp, coded_masks, scales, coded_symbols, raw = self.take_sections(sections)
         bits = BitReader(entp, "section ENTP")
         affine = [spec for spec in specs if _has_symbols(spec)]
         masked = [spec for spec in affine if bits.read(1)]
@@ -128,8 +134,8 @@ class Huffman(Scheme[HuffmanConfig]):
         symbols = _decode(bits, coded_symbols, sum(kept), self.config.bits, "SYMB")
         bits.finish()
         parts = iter(np.split(symbols, np.cumsum(kept, dtype=np.int64)))
-        quant_scales = ByteReader(scales, "section QSCL")
-        halves = ByteReader(raw, "section RAWF")
+        quant_scales = Cursor(scales, "section QSCL")
+        halves = Cursor(raw, "section RAWF")
         tensors: list[AffineTensor | HalfTensor] = []
         for spec in specs:
             if not _has_symbols(spec):
@@ -189,11 +195,11 @@ def _decode_masks(
 
 
 def _take_halves(
-    reader: ByteReader, shape: tuple[int, ...], spec: ParameterSpec
+    reader: Cursor, shape: tuple[int, ...], spec: ParameterSpec
 ) -> NDArray[np.float16]:
     """Finite half floats of a shape."""
     count = int(np.prod(shape, dtype=np.int64))
-    values = np.frombuffer(reader.read(2 * count), "<f2").astype(np.float16)
+    values = np.frombuffer(reader.take(2 * count), "<f2").astype(np.float16)
     if not np.isfinite(values).all():
         raise MalformedError(f"{reader.where}, tensor {spec.name}: values must be finite")
     return values.reshape(shape)

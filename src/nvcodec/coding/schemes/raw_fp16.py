@@ -5,13 +5,13 @@ masks do not travel; a pruned entry is a stored zero.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
-from nvcodec.coding.bits import ByteReader
 from nvcodec.coding.parameters import HalfTensor, Parameter, ParameterSet, ParameterSpec
-from nvcodec.coding.scheme import Scheme, SchemeConfig, half_tensor, take_sections
+from nvcodec.coding.scheme import Scheme, SchemeConfig, half_tensor
+from nvcodec.cursors import Cursor
 from nvcodec.errors import MalformedError
 
 
@@ -28,6 +28,7 @@ class RawFp16(Scheme[RawFp16Config]):
     """
 
     Config = RawFp16Config
+    tags: ClassVar[Mapping[str, str]] = {"RAWF": "half floats"}  # fmt: skip
 
     @property
     def bits_per_value(self) -> float:
@@ -48,11 +49,11 @@ class RawFp16(Scheme[RawFp16Config]):
 
     def unpack(self, sections: Mapping[str, bytes], specs: Sequence[ParameterSpec]) -> ParameterSet:
         """Inverse of `pack`."""
-        (data,) = take_sections(sections, ("RAWF",))
-        reader = ByteReader(data, "section RAWF")
+        (data,) = self.take_sections(sections)
+        reader = Cursor(data, "section RAWF")
         tensors = []
         for spec in specs:
-            values = np.frombuffer(reader.read(2 * spec.num_values), "<f2").astype(np.float16)
+            values = np.frombuffer(reader.take(2 * spec.num_values), "<f2").astype(np.float16)
             if not np.isfinite(values).all():
                 raise MalformedError(f"section RAWF, tensor {spec.name}: values must be finite")
             tensors.append(HalfTensor(spec, values.reshape(spec.shape)))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from nvcodec.errors import UnsupportedVideoError, VideoError
-from nvcodec.segments import Clip, Segment
+from nvcodec.segments import Part, Segment
 from nvcodec.video.info import Planes, VideoInfo
 from nvcodec.video.reader import VideoReader, open_video
 
@@ -25,7 +25,7 @@ def open_videos(sources: Sequence[str | Path | BinaryIO], **options: Any) -> Vid
         **options: Those of `open_video`, for every source.
 
     Returns:
-        A reader whose `clips` says, after the last frame, where each source begins. It is empty for
+        A reader whose `parts` says, after the last frame, where each source begins. It is empty for
         a single source. The frame rate is that of the first one.
 
     Raises:
@@ -45,11 +45,11 @@ def open_videos(sources: Sequence[str | Path | BinaryIO], **options: Any) -> Vid
         _check_alike(sources[0], infos[0], source, infos[-1])
     counts = [info.num_frames for info in infos if info.num_frames is not None]
     total = sum(counts) if len(counts) == len(infos) else None
-    clips: list[Clip] = []
-    frames = _chained(sources, infos, options, clips)
+    parts: list[Part] = []
+    frames = _chained(sources, infos, options, parts)
     where = f"{sources[0]} and {len(sources) - 1} more"
     return VideoReader(
-        replace(infos[0], num_frames=total), frames, where, contextlib.ExitStack(), clips
+        replace(infos[0], num_frames=total), frames, where, contextlib.ExitStack(), parts
     )
 
 
@@ -69,14 +69,14 @@ def _chained(
     sources: Sequence[str | Path | BinaryIO],
     infos: Sequence[VideoInfo],
     options: dict[str, Any],
-    clips: list[Clip],
+    parts: list[Part],
 ) -> Iterator[Planes]:
-    """Frames of all sources; `clips` grows by each that is through."""
+    """Frames of all sources; `parts` grows by each that is through."""
     start = stop = 0
     for source, info in zip(sources, infos, strict=True):
         with open_video(source, **options) as video:
             for planes in video:
                 yield planes
                 stop += 1
-        clips.append(Clip(Path(str(source)).stem, Segment(start, stop), info.frame_rate))
+        parts.append(Part(Path(str(source)).stem, Segment(start, stop), info.frame_rate))
         start = stop
