@@ -90,7 +90,7 @@ def parameters(scheme: Any, scale: float) -> list[Parameter]:
         side = {name: np.zeros(s, np.float32) for name, s in scheme.side_shapes(spec).items()}
         if len(shape) == 4 and role is Role.GRID:
             values = smooth_grid(shape, rng)
-            side["log2_step"] += rng.normal(size=side["log2_step"].shape) * 0.1
+            side["log2_width"] += rng.normal(size=side["log2_width"].shape) * 0.1
             if config.context:
                 add_context_model(side, config, rng)
         else:
@@ -101,7 +101,7 @@ def parameters(scheme: Any, scale: float) -> list[Parameter]:
                 spread += rng.normal(size=spread.shape) * 0.3
                 full = np.exp2(np.broadcast_to(spread, n)).astype(np.float32)
                 matrix *= full[:, None] if axis == "rows" else full
-            side["log2_step_rows"] += rng.normal(size=side["log2_step_rows"].shape) * 0.2
+            side["log2_width_rows"] += rng.normal(size=side["log2_width_rows"].shape) * 0.2
         result.append(Parameter(spec, values, side=side))
     return result
 

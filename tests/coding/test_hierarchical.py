@@ -6,12 +6,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from nvcodec.coding.hierarchical.lattice import (
-    GridTensor,
-    LayerTensor,
-    grid_step_values,
-    step_values,
-)
+from nvcodec.coding.hierarchical.lattice import width_values
+from nvcodec.coding.hierarchical.tensors import GridTensor, LayerTensor, grid_width_values
 from nvcodec.coding.parameters import Parameter, ParameterSpec, Role
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.container.header import DEFAULT_LIMITS
@@ -24,9 +20,9 @@ NETWORK = [
 ]  # fmt: skip
 SWITCHES = [
     {}, {"context": False}, {"per_tensor": True}, {"phi_coded": False}, {"context_shared": True},
-    {"step_per_block": False}, {"context_kernels": [5, 5, 5]}, {"context_kernels": [3, 3]},
+    {"width_per_block": False}, {"context_kernels": [5, 5, 5]}, {"context_kernels": [3, 3]},
     {"share": 4}, {"context_weight_bits": 5}, {"block": [4, 3, 64]},
-    {"context": False, "step_per_block": False, "bits": 5},
+    {"context": False, "width_per_block": False, "bits": 5},
 ]  # fmt: skip
 
 DIGEST = "c457456b4ed6fd0f80ea9e4076e483cb"
@@ -59,7 +55,7 @@ def learned_like(scheme, network, seed=0, with_side=True):
             side = {}
             for name, side_shape in scheme.side_shapes(spec).items():
                 array = rng.normal(size=side_shape) * 0.3
-                array -= 5.0 if name in ("log2_step", "log2_step_rows") else 0.0
+                array -= 5.0 if name in ("log2_width", "log2_width_rows") else 0.0
                 array -= 4.0 if name == "log2_sigma_rows" else 0.0
                 side[name] = array.astype(np.float32)
         parameters.append(Parameter(spec, values, side=side))
@@ -92,8 +88,8 @@ def test_learned_side_information_is_used_as_given():
     scheme = load_scheme({"kind": "hierarchical", "share": 3})
     spec = ParameterSpec("w", (3, 4), Role.WEIGHT)
     side = {
-        "log2_step_rows": np.array([-3, -2, -1], np.float32),
-        "log2_step_columns": np.array([0, 1, 0.5, -0.3], np.float32),
+        "log2_width_rows": np.array([-3, -2, -1], np.float32),
+        "log2_width_columns": np.array([0, 1, 0.5, -0.3], np.float32),
         "log2_sigma_rows": np.array([0, 0.25, 9], np.float32),
         "log2_sigma_columns": np.zeros(4, np.float32),
         "mean_rows": np.array([0.5, -0.5, 0], np.float32),
@@ -121,7 +117,7 @@ def test_contexts_save_bits_on_smooth_grids():
         scheme = load_scheme(config)
         parameter = Parameter(spec, grid)
         side = {name: array.copy() for name, array in scheme.default_side(parameter).items()}
-        side["log2_step"][:] = -1
+        side["log2_width"][:] = -1
         if context:
             side["context_weight_0"][:, 0, 0, -1] = 0.5
             side["context_weight_0"][:, 1, 0, -1] = -0.5
@@ -142,7 +138,7 @@ def test_data_driven_values_are_near_the_entropy():
     scheme = load_scheme({"kind": "hierarchical"})
     quantized = scheme.quantize([Parameter(ParameterSpec("w", values.shape, Role.WEIGHT), values)])
     (tensor,) = quantized.tensors
-    step = 2.0 ** (tensor.step.rows[0] / 8)
+    step = 2.0 ** (tensor.log2_width.rows[0] / 8)
     ideal = np.log2(np.sqrt(2 * np.pi * np.e) * np.maximum(spread / step, 0.3)).sum() * 300
     bits = scheme.group_bits(quantized)
     assert bits["layers"] < 1.02 * ideal
@@ -155,7 +151,7 @@ def test_outliers_escape():
     scheme = load_scheme({"kind": "hierarchical"})
     parameter = Parameter(ParameterSpec("w", values.shape, Role.WEIGHT), values)
     side = {name: array.copy() for name, array in scheme.default_side(parameter).items()}
-    side["log2_step_rows"][:] = 0
+    side["log2_width_rows"][:] = 0
     side["log2_sigma_rows"][:] = -9
     parameter = Parameter(parameter.spec, values, side=side)
     sections = scheme.pack(scheme.quantize([parameter]))
@@ -249,9 +245,9 @@ def test_the_memory_of_context_models_is_told():
 
 def test_bin_widths_of_a_block_that_is_larger_than_its_grid():
     step = np.arange(6, dtype=np.int32).reshape(1, 1, 3, 2)
-    values = grid_step_values(step, (1, 4, 5, 2), (1 << 40, 1 << 40, 2))
+    values = grid_width_values(step, (1, 4, 5, 2), (1 << 40, 1 << 40, 2))
     assert values.shape == (1, 4, 5, 2)
-    assert np.array_equal(values[0, 3], step_values(step[0, 0])[[0, 0, 1, 1, 2]])
+    assert np.array_equal(values[0, 3], width_values(step[0, 0])[[0, 0, 1, 1, 2]])
 
 
 def test_bad_indices_are_malformed():

@@ -87,7 +87,7 @@ def test_video_info_round_trip():
 def test_the_dictionary_never_changes():
     assert (
         hashlib.sha256(DICTIONARY).hexdigest()
-        == "0b48b8b1d9b54bd5764ea7ebbdb71bb2c362243e1daed5e5b5fe2d123bd3497c"
+        == "f8712f7357047c378295fce264cffe1904fbd8e5723cf6de0236e8d8dfe6787e"
     )
 
 

@@ -313,7 +313,7 @@ def test_a_side_tensor_that_is_not_a_number_is_a_divergence():
     fitting = make_nvrc_fitting([RATE_DISTORTION])
     fitting.stages[0].prepare(fitting.state)
     with torch.no_grad():
-        fitting.state.learned["log2_step_columns"].fill_(float("nan"))
+        fitting.state.learned["log2_width_columns"].fill_(float("nan"))
     with (
         pytest.warns(FittingWarning),
         pytest.raises(DivergedError, match="stage rate_distortion, step 1"),

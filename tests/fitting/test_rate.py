@@ -34,11 +34,11 @@ def fitted(scheme, seed: int) -> list[Parameter]:
                 array = generator.normal(0, 0.3, shape)
             elif name.startswith("context_bias"):
                 array = generator.normal(0.5, 0.5, shape)
-            elif name == "log2_step":  # of a grid
+            elif name == "log2_width":  # of a grid
                 array = generator.normal(-6.5, 0.5, shape)
             elif name in ("log2_sigma", "log2_sigma_rows"):
                 array = generator.normal(0.7 if name == "log2_sigma" else -5.2, 0.5, shape)
-            elif name == "log2_step_rows":
+            elif name == "log2_width_rows":
                 array = generator.normal(-6.5, 0.5, shape)
             else:
                 array = generator.normal(0, 0.3, shape)
@@ -58,7 +58,7 @@ def tensors(side: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
         {"context_kernels": [3, 1], "context_width": 4, "context_shared": True},
         {"context_kernels": [5, 3, 3]},
         {"context": False, "per_tensor": True},
-        {"step_per_block": False, "share": 8},
+        {"width_per_block": False, "share": 8},
     ],
 )
 def test_estimate_equals_coded_bits(switches):

@@ -48,7 +48,7 @@ def configs(draw):
         "context_shared": draw(st.booleans()),
         "context_weight_bits": draw(st.integers(3, 8)),
         "block": draw(st.tuples(*[st.integers(1, 4)] * 3)),
-        "step_per_block": draw(st.booleans()),
+        "width_per_block": draw(st.booleans()),
         "phi_coded": draw(st.booleans()),
     }
 
@@ -63,7 +63,7 @@ def parameter_lists(draw, scheme):
         side = None
         if draw(st.booleans()):
             side = {
-                name: draw(arrays(side_shape, -4.0 if "step" in name else 0.0))
+                name: draw(arrays(side_shape, -4.0 if "width" in name else 0.0))
                 for name, side_shape in scheme.side_shapes(spec).items()
             }
         values = draw(arrays(shape, 0.0))

@@ -1,6 +1,7 @@
 """`nvc info`: header, segments, and where every byte goes. Loads no torch."""
 
 import sys
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,6 +11,7 @@ from nvcodec.cli.console import emit
 
 if TYPE_CHECKING:
     from nvcodec.container.chunk_map import MapEntry
+    from nvcodec.container.reader import Inspection
 
 
 def info(
@@ -25,59 +27,80 @@ def info(
             seen = inspect(source)
     except OSError as error:
         raise VideoError(f"{source}: cannot be read: {error.strerror}") from error
-    head = seen.head.model_dump(mode="json")
-    size = seen.size_bytes
-    frames = sum(segment.num_frames for segment in seen.segments)
     if json:
-        record: dict[str, Any] = {
-            "event": "info",
-            "file": source,
-            "size_bytes": size,
-            "num_frames": frames,
-            "head": head,
-            "random_access": _random_access(head),
-            "clips": [
-                {"name": c.name, "frames": list(c.segment), "frame_rate": str(c.frame_rate)}
-                for c in seen.parts
-            ],
-            "segments": [segment._asdict() for segment in seen.segments],
-            "bytes": [_record(entry) for entry in seen.entries],
-            "damage": seen.damage,
-        }
-        emit(record)
-        return
-    pixels = frames * head["width"] * head["height"]
-    rate = 8 * size / pixels if pixels else 0.0
+        emit(_event(source, seen))
+    else:
+        sys.stdout.write("\n".join(_lines(source, seen)) + "\n")
+
+
+def _event(source: str, seen: "Inspection") -> dict[str, Any]:
+    """What `--json` prints."""
+    head = seen.head.model_dump(mode="json")
+    tags = _tags(head)
+    return {
+        "event": "info",
+        "file": source,
+        "size_bytes": seen.size_bytes,
+        "num_frames": seen.num_frames,
+        "head": head,
+        "random_access": _random_access(head),
+        "clips": [
+            {"name": c.name, "frames": list(c.segment), "frame_rate": str(c.frame_rate)}
+            for c in seen.parts
+        ],
+        "segments": [segment._asdict() for segment in seen.segments],
+        "bytes": [_record(entry, tags) for entry in seen.entries],
+        "damage": seen.damage,
+    }
+
+
+def _lines(source: str, seen: "Inspection") -> Iterator[str]:
+    """The same for people."""
+    head = seen.head.model_dump(mode="json")
+    pixels = seen.num_frames * head["width"] * head["height"]
+    rate = 8 * seen.size_bytes / pixels if pixels else 0.0
     fps = head["frame_rate"][0] / head["frame_rate"][1]
-    parts = [
-        f"clip {number:<10} {clip.name}: frames {clip.segment.start}:{clip.segment.stop}, "
-        f"{float(clip.frame_rate):g} frames/s"
-        for number, clip in enumerate(seen.parts)
-    ]
-    lines = [
-        f"{source}: {size:,} bytes, {frames} frames, {head['width']}x{head['height']}, "
-        f"{fps:g} frames/s, {rate:.4f} bpp",
+    yield (
+        f"{source}: {seen.size_bytes:,} bytes, {seen.num_frames} frames, "
+        f"{head['width']}x{head['height']}, {fps:g} frames/s, {rate:.4f} bpp"
+    )
+    yield (
         f"video           {head['chroma']}, {head['bit_depth']} bits, {head['range']} range, CICP "
         f"{head['primaries']}/{head['transfer']}/{head['matrix']}, SAR "
         f"{head['sample_aspect_ratio'][0]}:{head['sample_aspect_ratio'][1]}, "
-        f"fitted as {head['samples']}",
+        f"fitted as {head['samples']}"
+    )
+    yield (
         f"format          version {head['format_version']}, "
-        f"readable from {head['min_reader_version']}",
-        f"representation  {_fields(head['representation'])}",
-        f"scheme          {_fields(head['scheme'])}",
-        f"random access   {_random_access(head)}",
-        f"remark          {head['remark']}",
-        *parts,
-        "",
-        "      offset        size  share  what",
-    ]
+        f"readable from {head['min_reader_version']}"
+    )
+    yield f"representation  {_fields(head['representation'])}"
+    yield f"scheme          {_fields(head['scheme'])}"
+    yield f"random access   {_random_access(head)}"
+    yield f"remark          {head['remark']}"
+    for number, part in enumerate(seen.parts):
+        yield (
+            f"clip {number:<10} {part.name}: frames {part.segment.start}:{part.segment.stop}, "
+            f"{float(part.frame_rate):g} frames/s"
+        )
+    yield from ("", "      offset        size  share  what")
+    tags = _tags(head)
     for entry in seen.entries:
-        for depth, part in ((0, entry), *((1, part) for part in entry.parts)):
-            name, share = "  " * depth + part.kind, part.size / max(size, 1)
-            place = f"{part.offset:12,}{part.size:12,}{share:7.1%}"
-            lines.append(f"{place}  {name:<11} {part.description}")
-    lines += [f"damage: {text}" for text in seen.damage]
-    sys.stdout.write("\n".join(lines) + "\n")
+        for indent, row in (("", entry), *(("  ", part) for part in entry.parts)):
+            place = f"{row.offset:12,}{row.size:12,}{row.size / max(seen.size_bytes, 1):7.1%}"
+            text = tags.get(row.kind, row.description) if indent else row.description
+            yield f"{place}  {indent + row.kind:<11} {text}"
+    yield from (f"damage: {text}" for text in seen.damage)
+
+
+def _tags(head: dict[str, Any]) -> Mapping[str, str]:
+    """What the sections of the file's scheme hold; nothing if the scheme is unknown."""
+    from nvcodec.coding.schemes import load_scheme
+
+    try:
+        return load_scheme(head["scheme"]).tags
+    except (KeyError, ValueError):
+        return {}
 
 
 def _random_access(head: dict[str, Any]) -> str:
@@ -90,9 +113,11 @@ def _random_access(head: dict[str, Any]) -> str:
         return "unknown: the representation is"
 
 
-def _record(entry: "MapEntry") -> dict[str, Any]:
-    record = entry._asdict()
-    return {**record, "parts": [_record(part) for part in entry.parts]}
+def _record(entry: "MapEntry", tags: Mapping[str, str]) -> dict[str, Any]:
+    def named(part: "MapEntry") -> dict[str, Any]:
+        return part._asdict() | {"description": tags.get(part.kind, part.description)}
+
+    return entry._asdict() | {"parts": [named(part) for part in entry.parts]}
 
 
 def _fields(table: dict[str, Any]) -> str:

@@ -238,6 +238,11 @@ class Inspection(NamedTuple):
     """What ancillary chunks hold, by kind."""
 
     @property
+    def num_frames(self) -> int:
+        """Frames in the segments that are intact."""
+        return sum(segment.num_frames for segment in self.segments)
+
+    @property
     def parts(self) -> list[Part]:
         """The videos that it holds, if they are several."""
         found: list[Part] = self.ancillary.get("clip", [])

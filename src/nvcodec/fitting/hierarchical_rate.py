@@ -1,6 +1,6 @@
 """The differentiable twin of the hierarchical scheme: what its bits will be, as a tensor.
 
-    values, side information --observe--> bins y = x / step --relaxed elsewhere--> --bits--> rate
+    values, side information --observe--> bins y = x / width --relaxed elsewhere--> --bits--> rate
 
 Side information is seen as it will be coded: on its lattices, the context network in its integers,
 all with straight-through gradients. On rounded bins the estimate equals the coder's to the
@@ -28,14 +28,14 @@ from nvcodec.coding.hierarchical.context import (
 from nvcodec.coding.hierarchical.gaussian import MAX_SIGMA, MIN_SIGMA
 from nvcodec.coding.hierarchical.lattice import (
     LOG_LIMIT,
-    MAX_STEP,
+    MAX_LOG2_WIDTH,
     MEAN_LIMIT,
-    MIN_STEP,
+    MIN_LOG2_WIDTH,
     PER_BIN,
     PER_OCTAVE,
     axis_lengths,
     matrix_shape,
-    step_table,
+    width_table,
 )
 from nvcodec.coding.hierarchical.side import LAYER_KINDS
 from nvcodec.coding.parameters import ParameterSpec, Role
@@ -98,15 +98,15 @@ class _GaussianBits(torch.autograd.Function):
         return by_distance * residuals.sign(), by_sigma
 
 
-def bin_widths(log2_step: Tensor) -> Tensor:
+def bin_widths(log2_width: Tensor) -> Tensor:
     """Bin widths as they are stored, half floats, with the gradient of 2^x."""
-    index = (log2_step.detach() * PER_OCTAVE).nan_to_num(0.0).round().long() - MIN_STEP
-    return straight_through(torch.exp2(log2_step), _step_table(log2_step.device)[index])
+    index = (log2_width.detach() * PER_OCTAVE).nan_to_num(0.0).round().long() - MIN_LOG2_WIDTH
+    return straight_through(torch.exp2(log2_width), _width_table(log2_width.device)[index])
 
 
 @functools.cache
-def _step_table(device: torch.device) -> Tensor:
-    return torch.from_numpy(step_table().astype("float32")).to(device)
+def _width_table(device: torch.device) -> Tensor:
+    return torch.from_numpy(width_table().astype("float32")).to(device)
 
 
 class LayersTwin:
@@ -133,10 +133,10 @@ class LayersTwin:
                 self.lengths[axis].append(length)
         self.index = {axis: torch.cat(parts).to(device) for axis, parts in index.items()}
 
-    def log2_step(self, side: SideTensors) -> Tensor:
+    def log2_width(self, side: SideTensors) -> Tensor:
         """log2 of every entry's bin width."""
-        total = self._sum(side, "log2_step", PER_OCTAVE, LOG_LIMIT)
-        return bounded(total, MIN_STEP / PER_OCTAVE, MAX_STEP / PER_OCTAVE)
+        total = self._sum(side, "log2_width", PER_OCTAVE, LOG_LIMIT)
+        return bounded(total, MIN_LOG2_WIDTH / PER_OCTAVE, MAX_LOG2_WIDTH / PER_OCTAVE)
 
     def flat(self, values: Mapping[str, Tensor]) -> Tensor:
         """All values as one vector."""
@@ -147,9 +147,9 @@ class LayersTwin:
         parts = torch.split(vector, self.sizes)
         return {s.name: part.view(s.shape) for s, part in zip(self.specs, parts, strict=True)}
 
-    def bits(self, bins: Tensor, log2_step: Tensor, side: SideTensors) -> Tensor:
+    def bits(self, bins: Tensor, log2_width: Tensor, side: SideTensors) -> Tensor:
         """Bits of every entry."""
-        log2_sigma = self._sum(side, "log2_sigma", PER_OCTAVE, LOG_LIMIT) - log2_step
+        log2_sigma = self._sum(side, "log2_sigma", PER_OCTAVE, LOG_LIMIT) - log2_width
         log2_sigma = bounded(log2_sigma, MIN_SIGMA / PER_OCTAVE, MAX_SIGMA / PER_OCTAVE)
         mean = round_half_up(self._sum(side, "mean", PER_BIN, MEAN_LIMIT))
         return gaussian_bits(bins - mean, log2_sigma)
@@ -173,10 +173,10 @@ class GridTwin:
 
     def bin_widths(self, side: SideTensors) -> Tensor:
         """Bin widths, broadcastable to the grid."""
-        step = on_lattice(side["log2_step"], PER_OCTAVE, LOG_LIMIT)
-        step = bounded(step, MIN_STEP / PER_OCTAVE, MAX_STEP / PER_OCTAVE)
-        widths = bin_widths(step)
-        if step.shape[:3] == (1, 1, 1):
+        log2_width = on_lattice(side["log2_width"], PER_OCTAVE, LOG_LIMIT)
+        log2_width = bounded(log2_width, MIN_LOG2_WIDTH / PER_OCTAVE, MAX_LOG2_WIDTH / PER_OCTAVE)
+        widths = bin_widths(log2_width)
+        if log2_width.shape[:3] == (1, 1, 1):
             return widths
         for axis, (size, block) in enumerate(zip(self.shape[:3], self.block, strict=True)):
             widths = widths.repeat_interleave(block, dim=axis).narrow(axis, 0, size)
@@ -237,7 +237,7 @@ class Observation(NamedTuple):
 
     bins: list[Tensor]
     widths: list[Tensor]
-    log2_step: Tensor
+    log2_width: Tensor
     """Of the layers."""
 
 
@@ -280,12 +280,12 @@ class Twin:
 
     def observe(self, values: Mapping[str, Tensor], side: SideTensors) -> Observation:
         """Values in bins."""
-        log2_step = self.layers.log2_step(side)
-        widths = [bin_widths(log2_step)]
+        log2_width = self.layers.log2_width(side)
+        widths = [bin_widths(log2_width)]
         widths += [t.bin_widths(self._grid_side(side, n)) for n, t in self.grids.items()]
         observed = [self.layers.flat(values), *(values[name] for name in self.grids)]
         bins = [of / width for of, width in zip(observed, widths, strict=True)]
-        return Observation(bins, widths, log2_step)
+        return Observation(bins, widths, log2_width)
 
     def values(self, bins: Sequence[Tensor], seen: Observation) -> dict[str, Tensor]:
         """Values of these bins: the inverse of `observe`."""
@@ -304,7 +304,7 @@ class Twin:
         for i, (name, twin) in enumerate(self.grids.items(), start=1):
             shown = bins[i] if context is None else context[i]
             grids = grids + twin.bits(bins[i], self._grid_side(side, name), shown)
-        return {"layers": self.layers.bits(bins[0], seen.log2_step, side).sum(), "grids": grids}
+        return {"layers": self.layers.bits(bins[0], seen.log2_width, side).sum(), "grids": grids}
 
     def phi_bits(self, side: SideTensors) -> Tensor:
         """Surrogate for the bits of side information: Laplace around each array's mean.

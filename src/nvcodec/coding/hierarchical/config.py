@@ -30,7 +30,7 @@ class HierarchicalConfig(SchemeConfig):
     block: tuple[BlockSide, BlockSide, BlockSide] = Field(
         default=(16, 8, 8), description="block of a grid along t, h, w"
     )
-    step_per_block: bool = Field(default=True, description="bin widths per block, not per grid")
+    width_per_block: bool = Field(default=True, description="bin widths per block, not per grid")
     bits: int = Field(
         default=8, ge=2, le=12, description="symbol width for tensors without side information"
     )

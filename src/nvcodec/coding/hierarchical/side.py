@@ -19,24 +19,22 @@ from nvcodec.coding.hierarchical.context import (
 )
 from nvcodec.coding.hierarchical.lattice import (
     LOG_LIMIT,
-    MAX_STEP,
+    MAX_LOG2_WIDTH,
     MEAN_LIMIT,
-    MIN_STEP,
+    MIN_LOG2_WIDTH,
     PER_BIN,
     PER_OCTAVE,
-    AxisPair,
     axis_lengths,
-    grid_step_values,
     matrix_shape,
-    num_blocks,
     to_lattice,
 )
+from nvcodec.coding.hierarchical.tensors import AxisPair, grid_width_values, num_blocks
 from nvcodec.coding.parameters import Parameter
 
 Side = Mapping[str, NDArray[np.float32]]
 Shapes = dict[str, tuple[int, ...]]
 
-LAYER_KINDS = ("log2_step", "log2_sigma", "mean")
+LAYER_KINDS = ("log2_width", "log2_sigma", "mean")
 _MIN_LOG2_SPREAD = -3.0  # of sigma in bins, the narrowest table
 
 
@@ -49,9 +47,9 @@ def layer_side_shapes(shape: Sequence[int], config: HierarchicalConfig) -> Shape
     return shapes
 
 
-def grid_step_shape(shape: Sequence[int], config: HierarchicalConfig) -> tuple[int, ...]:
-    """Shape of a grid's log2 steps."""
-    if not config.step_per_block:
+def grid_width_shape(shape: Sequence[int], config: HierarchicalConfig) -> tuple[int, ...]:
+    """Shape of a grid's log2 widths."""
+    if not config.width_per_block:
         return (1, 1, 1, shape[3])
     return (*num_blocks(shape, config.block), shape[3])
 
@@ -64,7 +62,7 @@ def network_shapes(num_channels: int, config: HierarchicalConfig) -> list[tuple[
 
 def grid_side_shapes(shape: Sequence[int], config: HierarchicalConfig) -> Shapes:
     """Side arrays of a grid."""
-    shapes: Shapes = {"log2_step": grid_step_shape(shape, config)}
+    shapes: Shapes = {"log2_width": grid_width_shape(shape, config)}
     if not config.context:
         return shapes | {"log2_sigma": (shape[3],), "mean": (shape[3],)}
     for i, weights in enumerate(network_shapes(shape[3], config)):
@@ -92,21 +90,21 @@ def checked_side(parameter: Parameter, shapes: Shapes) -> Side:
     return side
 
 
-def _default_log2_step(values: NDArray[np.float32], bits: int) -> float:
+def _default_log2_width(values: NDArray[np.float32], bits: int) -> float:
     """Bin width for which the largest value just has a symbol of `bits` bits."""
     peak = float(np.abs(values).max(initial=0))
     if peak == 0:
         return 0.0
     log2 = np.ceil(PER_OCTAVE * np.log2(2 * peak / ((1 << bits) - 1))) / PER_OCTAVE
-    return float(np.clip(log2, MIN_STEP / PER_OCTAVE, MAX_STEP / PER_OCTAVE))
+    return float(np.clip(log2, MIN_LOG2_WIDTH / PER_OCTAVE, MAX_LOG2_WIDTH / PER_OCTAVE))
 
 
 def layer_defaults(values: NDArray[np.float32], config: HierarchicalConfig) -> Side:
     """Side information from the weights alone: one bin width, spreads as measured, no means."""
     matrix = values.reshape(matrix_shape(values.shape)).astype(np.float64)
     rows, columns = axis_lengths(values.shape, config.share, config.per_tensor)
-    log2_step = _default_log2_step(values, config.bits)
-    floor = 4.0 ** (log2_step + _MIN_LOG2_SPREAD)
+    log2_width = _default_log2_width(values, config.bits)
+    floor = 4.0 ** (log2_width + _MIN_LOG2_SPREAD)
     power = np.square(matrix) + floor
     if not matrix.size:
         power = np.full((1, 1), floor)
@@ -114,8 +112,8 @@ def layer_defaults(values: NDArray[np.float32], config: HierarchicalConfig) -> S
     rest = power / by_row[:, None]
     by_column = rest.mean(axis=0) if columns > 1 else np.ones(1)
     side = {
-        "log2_step_rows": np.full(rows, log2_step),
-        "log2_step_columns": np.zeros(columns),
+        "log2_width_rows": np.full(rows, log2_width),
+        "log2_width_columns": np.zeros(columns),
         "log2_sigma_rows": np.log2(by_row) / 2,
         "log2_sigma_columns": np.log2(by_column) / 2,
         "mean_rows": np.zeros(rows),
@@ -127,8 +125,8 @@ def layer_defaults(values: NDArray[np.float32], config: HierarchicalConfig) -> S
 def grid_defaults(values: NDArray[np.float32], config: HierarchicalConfig) -> Side:
     """Side information from the grid alone: one bin width, a Gaussian a channel, no contexts."""
     num_channels = values.shape[3]
-    log2_step = _default_log2_step(values, config.bits)
-    bins = np.rint(values.astype(np.float64).reshape(-1, num_channels) * 2.0**-log2_step)
+    log2_width = _default_log2_width(values, config.bits)
+    bins = np.rint(values.astype(np.float64).reshape(-1, num_channels) * 2.0**-log2_width)
     if config.context and config.context_shared:
         bins = bins.reshape(-1, 1)
     mean = bins.mean(axis=0)
@@ -139,7 +137,7 @@ def grid_defaults(values: NDArray[np.float32], config: HierarchicalConfig) -> Si
     log2_sigma = np.log2(np.square(bins - mean).mean(axis=0) + 4.0**_MIN_LOG2_SPREAD) / 2
     shapes = grid_side_shapes(values.shape, config)
     side = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
-    side["log2_step"][:] = log2_step
+    side["log2_width"][:] = log2_width
     if not config.context:
         side["log2_sigma"][:], side["mean"][:] = log2_sigma, mean
         return side
@@ -150,7 +148,7 @@ def grid_defaults(values: NDArray[np.float32], config: HierarchicalConfig) -> Si
 
 def layer_phi(side: Side) -> tuple[AxisPair, AxisPair, AxisPair]:
     """Steps, sigmas and means of a layer on their lattices."""
-    step, sigma, mean = (
+    log2_width, sigma, mean = (
         AxisPair.of(
             to_lattice(side[f"{kind}_rows"], per_unit, limit),
             to_lattice(side[f"{kind}_columns"], per_unit, limit),
@@ -163,15 +161,17 @@ def layer_phi(side: Side) -> tuple[AxisPair, AxisPair, AxisPair]:
             strict=True,
         )
     )
-    return step, sigma, mean
+    return log2_width, sigma, mean
 
 
-def grid_step(
+def grid_width(
     side: Side, shape: Sequence[int], config: HierarchicalConfig
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Steps of a grid on their lattice, and as bin widths that broadcast against the grid."""
-    step = np.clip(to_lattice(side["log2_step"], PER_OCTAVE, LOG_LIMIT), MIN_STEP, MAX_STEP)
-    return step, grid_step_values(step, shape, config.block)
+    log2_width = np.clip(
+        to_lattice(side["log2_width"], PER_OCTAVE, LOG_LIMIT), MIN_LOG2_WIDTH, MAX_LOG2_WIDTH
+    )
+    return log2_width, grid_width_values(log2_width, shape, config.block)
 
 
 def grid_network(side: Side, config: HierarchicalConfig) -> ContextNetwork:

@@ -19,16 +19,14 @@ from nvcodec.coding.hierarchical.context import (
 )
 from nvcodec.coding.hierarchical.lattice import (
     LOG_LIMIT,
-    MAX_STEP,
+    MAX_LOG2_WIDTH,
     MEAN_LIMIT,
-    MIN_STEP,
-    AxisPair,
-    GridTensor,
-    LayerTensor,
+    MIN_LOG2_WIDTH,
     axis_lengths,
 )
-from nvcodec.coding.hierarchical.side import grid_step_shape, network_shapes
+from nvcodec.coding.hierarchical.side import grid_width_shape, network_shapes
 from nvcodec.coding.hierarchical.side_arrays import PhiDecoder, PhiEncoder
+from nvcodec.coding.hierarchical.tensors import AxisPair, GridTensor, LayerTensor
 from nvcodec.coding.parameters import ParameterSpec
 from nvcodec.cursors import Cursor, pack_varint
 from nvcodec.errors import MalformedError
@@ -47,14 +45,14 @@ class PhiWriter:
         layers: Sequence[LayerTensor],
     ) -> None:
         self._psi = BitWriter()
-        self._steps = PhiEncoder(self._psi, config.phi_coded)
+        self._widths = PhiEncoder(self._psi, config.phi_coded)
         self._others = PhiEncoder(self._psi, config.phi_coded)
         for grid in grids:
             self._add_grid(grid)
         self._add_layers(layers)
 
     def _add_grid(self, grid: GridTensor) -> None:
-        self._steps.add(grid.step)
+        self._widths.add(grid.log2_width)
         if grid.network is not None:
             self._add_network(grid.network)
             return
@@ -73,29 +71,33 @@ class PhiWriter:
     def _add_layers(self, layers: Sequence[LayerTensor]) -> None:
         scalars = []
         for layer in layers:
-            step, sigma, mean = layer.step, layer.sigma, layer.mean
-            if step.is_scalar:
-                scalars.append((step.rows[0], sigma.rows[0] - step.rows[0], mean.rows[0]))
+            width, sigma, mean = layer.log2_width, layer.sigma, layer.mean
+            if width.is_scalar:
+                scalars.append((width.rows[0], sigma.rows[0] - width.rows[0], mean.rows[0]))
                 continue
-            for stream, pair in ((self._steps, step), (self._others, sigma), (self._others, mean)):
+            for stream, pair in (
+                (self._widths, width),
+                (self._others, sigma),
+                (self._others, mean),
+            ):
                 for vector in (pair.rows, pair.columns):
                     if len(vector) > 1:
                         stream.add(vector)
         columns = np.array(scalars, np.int32).reshape(-1, 3)
-        self._steps.add(columns[:, 0])
+        self._widths.add(columns[:, 0])
         self._others.add(columns[:, 1])
         self._others.add(columns[:, 2])
 
     @property
     def bits(self) -> float:
         """Ideal code length of everything, psi included."""
-        return self._psi.num_bits + self._steps.bits + self._others.bits
+        return self._psi.num_bits + self._widths.bits + self._others.bits
 
     def finish(self) -> tuple[bytes, bytes]:
         """Sections QSCL and ENTP."""
         psi, others = self._psi.getvalue(), self._others.finish()
         entp = pack_varint(len(psi)) + psi + others if psi or others else b""
-        return self._steps.finish(), entp
+        return self._widths.finish(), entp
 
 
 class PhiReader:
@@ -106,20 +108,22 @@ class PhiReader:
         reader = Cursor(entp, "section ENTP")
         psi = reader.take(reader.varint()) if entp else b""
         self._psi = BitReader(psi, "section ENTP, psi")
-        self._steps = PhiDecoder(self._psi, qscl, "section QSCL", config.phi_coded)
+        self._widths = PhiDecoder(self._psi, qscl, "section QSCL", config.phi_coded)
         self._others = PhiDecoder(self._psi, reader.rest(), "section ENTP", config.phi_coded)
 
     def grid(self, spec: ParameterSpec) -> GridTensor:
         """The next grid."""
-        shape = grid_step_shape(spec.shape, self._config)
+        shape = grid_width_shape(spec.shape, self._config)
         block, num_channels = self._config.block, spec.shape[3]
-        step = self._steps.take(int(np.prod(shape)), MIN_STEP, MAX_STEP).reshape(shape)
+        width = self._widths.take(int(np.prod(shape)), MIN_LOG2_WIDTH, MAX_LOG2_WIDTH).reshape(
+            shape
+        )
         if self._config.context:
             network = self._network(num_channels)
-            return GridTensor(spec, _NO_SYMBOLS, block, step, network)
+            return GridTensor(spec, _NO_SYMBOLS, block, width, network)
         sigma = self._others.take(num_channels, -LOG_LIMIT, LOG_LIMIT)
         mean = self._others.take(num_channels, -MEAN_LIMIT, MEAN_LIMIT)
-        return GridTensor(spec, _NO_SYMBOLS, block, step, None, sigma, mean)
+        return GridTensor(spec, _NO_SYMBOLS, block, width, None, sigma, mean)
 
     def _network(self, num_channels: int) -> ContextNetwork:
         shapes = network_shapes(num_channels, self._config)
@@ -151,21 +155,21 @@ class PhiReader:
             pairs[i] = [
                 self._vectors(stream, lengths, limit)
                 for stream, limit in (
-                    (self._steps, LOG_LIMIT),
+                    (self._widths, LOG_LIMIT),
                     (self._others, LOG_LIMIT),
                     (self._others, MEAN_LIMIT),
                 )
             ]
         count = len(scalars)
-        step = self._steps.take(count, -LOG_LIMIT, LOG_LIMIT)
-        sigma = step + self._others.take(count, -2 * LOG_LIMIT, 2 * LOG_LIMIT)
+        width = self._widths.take(count, -LOG_LIMIT, LOG_LIMIT)
+        sigma = width + self._others.take(count, -2 * LOG_LIMIT, 2 * LOG_LIMIT)
         mean = self._others.take(count, -MEAN_LIMIT, MEAN_LIMIT)
         if count and np.abs(sigma).max() > LOG_LIMIT:
             raise MalformedError(
                 f"section ENTP: log2 of sigma {np.abs(sigma).max()}, at most {LOG_LIMIT} allowed"
             )
         none = np.zeros(1, np.int32)
-        for i, *values in zip(scalars, step, sigma, mean, strict=True):
+        for i, *values in zip(scalars, width, sigma, mean, strict=True):
             pairs[i] = [AxisPair(np.array([value], np.int32), none) for value in values]
         return [LayerTensor(spec, _NO_SYMBOLS, *pairs[i]) for i, spec in enumerate(specs)]
 
@@ -180,5 +184,5 @@ class PhiReader:
     def finish(self) -> None:
         """Check that nothing is left over."""
         self._psi.finish()
-        self._steps.finish()
+        self._widths.finish()
         self._others.finish()

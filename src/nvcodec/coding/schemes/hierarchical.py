@@ -9,12 +9,12 @@ GRID, LAYR and QSCL are range coder streams; ENTP is a varint, so many bytes of 
 what describes the tables of phi), and a range coder stream. All run over the tensors in the order
 of the specs; a section without content is left out. Phi, array by array:
 
-    for each grid      QSCL its steps; with a context model: ENTP psi exponent + 8 of each layer,
+    for each grid      QSCL its widths; with a context model: ENTP psi exponent + 8 of each layer,
                        5 bits each, then for each layer its weights, its biases;
                        else ENTP sigmas, means
-    for each layer     for steps (QSCL), sigmas, means (ENTP): the rows' vector and the columns',
+    for each layer     for widths (QSCL), sigmas, means (ENTP): the rows' vector and the columns',
                        as far as they have more than one entry
-    of all layers      that have no such vectors, together: steps (QSCL), sigma - step, means (ENTP)
+    of all layers      that have no such vectors, together: widths (QSCL), sigma - width, means
 
 A grid is a tensor of role "grid" with four axes, none empty; every other tensor is a layer. Coding
 of one array: `phi`. Order of the symbols: `grids`. Names, shapes and units of the real side
@@ -43,12 +43,10 @@ from nvcodec.coding.hierarchical.lattice import (
     MEAN_LIMIT,
     PER_BIN,
     PER_OCTAVE,
-    GridTensor,
-    LayerTensor,
     matrix_shape,
     quantized,
-    step_values,
     to_lattice,
+    width_values,
 )
 from nvcodec.coding.hierarchical.side import (
     Shapes,
@@ -57,13 +55,14 @@ from nvcodec.coding.hierarchical.side import (
     grid_defaults,
     grid_network,
     grid_side_shapes,
-    grid_step,
+    grid_width,
     layer_defaults,
     layer_phi,
     layer_side_shapes,
     network_shapes,
 )
 from nvcodec.coding.hierarchical.side_coding import PhiReader, PhiWriter
+from nvcodec.coding.hierarchical.tensors import GridTensor, LayerTensor
 from nvcodec.coding.parameters import (
     CodedTensor,
     Parameter,
@@ -98,12 +97,12 @@ class Hierarchical(Scheme[HierarchicalConfig]):
     def side_shapes(self, spec: ParameterSpec) -> Shapes:
         """Names and shapes of the side information of a tensor, as in `Parameter.side`.
 
-        Layers, viewed as (rows, columns) = (first axis, the others): `log2_step_*` and
+        Layers, viewed as (rows, columns) = (first axis, the others): `log2_width_*` and
         `log2_sigma_*` are log2 in units of the weights, `mean_*` in bins, each a sum of `_rows` and
         `_columns`; a rows' vector has (rows,) entries where columns >= share, otherwise (1,), and
         the other way round.
 
-        Grids (T, h, w, C): `log2_step` (blocks along t, h, w, C) or (1, 1, 1, C), in units of the
+        Grids (T, h, w, C): `log2_width` (blocks along t, h, w, C) or (1, 1, 1, C), in units of the
         grid; `context_weight_i` (G, out, in, taps) and `context_bias_i` (G, out) for layers
         i = 0, 1..., G = C or 1; without a context model `log2_sigma` and `mean` (C,), in bins.
         """
@@ -140,17 +139,17 @@ class Hierarchical(Scheme[HierarchicalConfig]):
         else:
             side = checked_side(parameter, self.side_shapes(spec))
         if not _is_grid(spec):
-            step, sigma, mean = layer_phi(side)
+            log2_width, sigma, mean = layer_phi(side)
             matrix = values.reshape(matrix_shape(spec.shape))
-            symbols = quantized(matrix, step_values(step.matrix())).reshape(spec.shape)
-            return LayerTensor(spec, symbols, step, sigma, mean)
-        grid_steps, widths = grid_step(side, spec.shape, self.config)
+            symbols = quantized(matrix, width_values(log2_width.matrix())).reshape(spec.shape)
+            return LayerTensor(spec, symbols, log2_width, sigma, mean)
+        grid_widths, widths = grid_width(side, spec.shape, self.config)
         symbols = quantized(values, widths)
         if self.config.context:
             network = grid_network(side, self.config)
-            return GridTensor(spec, symbols, self.config.block, grid_steps, network)
+            return GridTensor(spec, symbols, self.config.block, grid_widths, network)
         return GridTensor(
-            spec, symbols, self.config.block, grid_steps, None,
+            spec, symbols, self.config.block, grid_widths, None,
             to_lattice(side["log2_sigma"], PER_OCTAVE, LOG_LIMIT),
             to_lattice(side["mean"], PER_BIN, MEAN_LIMIT),
         )  # fmt: skip

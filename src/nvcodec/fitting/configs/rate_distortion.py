@@ -32,13 +32,13 @@ class RateDistortionConfig(StageConfig):
     noise_ratio: tuple[float, float] = Field(
         (0.5, 1.0), description="share of entries that quant_noise rounds"
     )
-    log2_step: float | None = Field(
+    log2_width: float | None = Field(
         None, description="log2 of all bin widths at the start; NVRC: -8.66, which is e^-6"
     )
-    step_to_rms: float = Field(
-        0.125, gt=0, description="without log2_step: bin width over a tensor's RMS at the start"
+    width_to_rms: float = Field(
+        0.125, gt=0, description="without log2_width: bin width over a tensor's RMS at the start"
     )
-    learn_steps: bool = Field(True, description="V5 if False: bin widths stay as they begin")
+    learn_widths: bool = Field(True, description="V5 if False: bin widths stay as they begin")
 
     @property
     def steps_between_rates(self) -> int:

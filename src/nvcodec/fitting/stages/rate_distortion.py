@@ -1,6 +1,6 @@
 """Stage `rate_distortion`: minimise R + lambda D with the scheme's own entropy models in the loop.
 
-    x --/ step--> bins --relaxed--> x step   ---> D, every step
+    x --/ width-> bins --relaxed--> x width  ---> D, every step
                     |
                     +--> twin of the coder   ---> R, every step or every few
 
@@ -43,14 +43,14 @@ class RateDistortion(Stage[RateDistortionConfig]):
             values = state.representation.get_parameter(spec.name).detach()
             start = scheme.default_side(Parameter(spec, values.float().cpu().numpy()))
             side = {name: torch.from_numpy(array).to(values) for name, array in start.items()}
-            log2_step = self._start_step(values)
+            log2_width = self._start_width(values)
             if spec.name in twin.grids:
-                narrower = float(side["log2_step"].mean()) - log2_step
-                side["log2_step"].fill_(log2_step)
+                narrower = float(side["log2_width"].mean()) - log2_width
+                side["log2_width"].fill_(log2_width)
                 _start_grid(side, scheme.config.context_kernels, narrower)
             else:
-                side["log2_step_rows"].zero_()
-                side["log2_step_columns"].fill_(log2_step)
+                side["log2_width_rows"].zero_()
+                side["log2_width_columns"].fill_(log2_width)
             tables[spec.name] = side
         joined = twin.join_side(tables)
         state.learned = {name: tensor.clone().requires_grad_() for name, tensor in joined.items()}
@@ -117,17 +117,17 @@ class RateDistortion(Stage[RateDistortionConfig]):
             bins, temperature, _between(config.kumaraswamy, progress), generator
         )
 
-    def _start_step(self, values: Tensor) -> float:
+    def _start_width(self, values: Tensor) -> float:
         """log2 of a tensor's bin widths at the start."""
-        if self.config.log2_step is not None:
-            return self.config.log2_step
+        if self.config.log2_width is not None:
+            return self.config.log2_width
         rms = float(values.square().mean().sqrt())
-        return math.log2(self.config.step_to_rms * rms) if rms > 0 else START_OF_ZEROS
+        return math.log2(self.config.width_to_rms * rms) if rms > 0 else START_OF_ZEROS
 
     def _side(self, state: FitState) -> dict[str, Tensor]:
-        if self.config.learn_steps:
+        if self.config.learn_widths:
             return state.learned
-        return {n: t.detach() if "log2_step" in n else t for n, t in state.learned.items()}
+        return {n: t.detach() if "log2_width" in n else t for n, t in state.learned.items()}
 
     def _get_twin(self, state: FitState) -> Twin:
         if self._twin is None:

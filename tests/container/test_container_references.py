@@ -1,0 +1,141 @@
+"""Segments that name earlier ones: what may be named, and how values are found again."""
+
+import io
+
+import numpy as np
+import pytest
+from nvc_samples import digest, make_head, sections
+from pydantic import Field
+
+from nvcodec import container, segment_values
+from nvcodec.coding.parameters import HalfTensor, ParameterSet, ParameterSpec, Role
+from nvcodec.coding.scheme import Scheme, SchemeConfig
+from nvcodec.coding.schemes import load_scheme
+from nvcodec.container.chunk_payloads import CodedSegment, parse_segment
+from nvcodec.container.header import DEFAULT_LIMITS, Limits
+from nvcodec.container.reader import NvcReader
+from nvcodec.container.writer import NvcWriter
+from nvcodec.errors import LimitError, MalformedError
+from nvcodec.segment_values import SegmentValues
+
+
+def segment(number: int, *references: int) -> CodedSegment:
+    return CodedSegment(number, 2 * number, 2, sections(number), digest(number), references)
+
+
+def parse(payload: bytes, limits: Limits = DEFAULT_LIMITS) -> CodedSegment:
+    return parse_segment(payload, "here", limits)
+
+
+def test_round_trip():
+    for references in ((), (6,), (6, 5, 0), (3, 2, 1, 0)):
+        assert parse(segment(7, *references).pack()) == segment(7, *references)
+
+
+def raw(number: int, *distances: int) -> bytes:
+    """The payload of a segment whose distances nobody has checked."""
+    return segment(number, *(number - distance for distance in distances)).pack()
+
+
+@pytest.mark.parametrize("distances", [(0,), (4,), (2, 1), (1, 1), (1, 2, 2)])
+def test_only_earlier_segments_each_once_the_nearest_first(distances):
+    with pytest.raises(MalformedError, match="segments back, allowed: more than"):
+        parse(raw(3, *distances))
+
+
+def test_limits():
+    with pytest.raises(LimitError, match="references 5"):
+        parse(segment(7, 6, 5, 4, 3, 2).pack())
+    assert len(parse(segment(7, 6, 5, 4, 3, 2).pack(), Limits(references=5)).references) == 5
+    file = io.BytesIO()
+    writer = NvcWriter(file, make_head(num_frames=0))
+    for number in range(5):
+        writer.write_segment(segment(number, *([number - 1] if number else [])))
+    writer.finish()
+    assert len(list(NvcReader(io.BytesIO(file.getvalue())).segments())) == 5
+    with pytest.raises(LimitError, match="chain of references"):
+        list(NvcReader(io.BytesIO(file.getvalue()), limits=Limits(chain=4)).segments())
+
+
+def test_a_scheme_that_codes_segments_alone_refuses_them():
+    scheme = load_scheme({"kind": "raw_fp16"})
+    with pytest.raises(MalformedError, match=r"1 references .* raw_fp16: 0"):
+        scheme.values(ParameterSet([]), [{}])
+
+
+class SumConfig(SchemeConfig):
+    kind: str = Field("sum")
+
+
+class Sum(Scheme[SumConfig]):
+    """Values of a segment are its own number, added to those of all that it names."""
+
+    Config = SumConfig
+    tags = {"SUMS": "a number"}  # noqa: RUF012
+
+    def quantize(self, parameters):
+        raise NotImplementedError
+
+    def pack(self, parameters):
+        raise NotImplementedError
+
+    @property
+    def bits_per_value(self):
+        return 16.0
+
+    def unpack(self, sections, specs):
+        (data,) = self.take_sections(sections)
+        (spec,) = specs
+        return ParameterSet([HalfTensor(spec, np.full(spec.shape, data[0], np.float16))])
+
+    def values(self, parameters, references):
+        own = {tensor.spec.name: tensor.dequantize() for tensor in parameters.tensors}
+        return {name: value + sum(r[name] for r in references) for name, value in own.items()}
+
+
+@pytest.fixture
+def summing(monkeypatch):
+    """Segments of one number each, in a file whose scheme is `Sum`."""
+    spec = ParameterSpec("x", (1,), Role.WEIGHT)
+    scheme = Sum(SumConfig())
+    monkeypatch.setattr(segment_values, "scheme_of", lambda head: scheme)
+    monkeypatch.setattr(segment_values, "check_limits", lambda *args: None)
+
+    class OneNumber:
+        def tensors(self, shape):
+            return [spec]
+
+    monkeypatch.setattr(segment_values, "representation_config", lambda head: OneNumber())
+
+    def make(number: int, *references: int) -> CodedSegment:
+        parameters = scheme.unpack({"SUMS": bytes([1 << number])}, [spec])
+        return CodedSegment(
+            number, 2 * number, 2, {"SUMS": bytes([1 << number])}, parameters.digest(), references
+        )
+
+    return make
+
+
+def test_values_come_from_those_that_are_named(summing):
+    file = [summing(0), summing(1, 0), summing(2), summing(3, 2, 1), summing(4, 3)]
+    expected = [1, 3, 4, 15, 31]
+    head = make_head()
+    in_order = SegmentValues(head, DEFAULT_LIMITS, file.__getitem__)
+    assert [float(in_order.of(one)["x"][0]) for one in file] == expected
+    for number in (4, 0, 3, 1, 2):  # any order, and each alone
+        assert SegmentValues(head, DEFAULT_LIMITS, file.__getitem__).of(file[number])["x"] == [
+            expected[number]
+        ]
+    forward = SegmentValues(head, DEFAULT_LIMITS)
+    assert [float(forward.of(one)["x"][0]) for one in file[:3]] == expected[:3]
+    with pytest.raises(MalformedError, match="needs segment 0, which was not given"):
+        SegmentValues(head, DEFAULT_LIMITS).of(file[1])
+    with pytest.raises(LimitError, match="chain of references"):
+        SegmentValues(head, Limits(chain=3), file.__getitem__).of(file[4])
+
+
+def test_a_section_that_nobody_owns_is_an_error():
+    scheme = load_scheme({"kind": "arithmetic"})
+    with pytest.raises(MalformedError, match="AUDI present, only ENTP, MASK, QSCL, SYMB, RAWF"):
+        scheme.take_sections({"SYMB": b"", "AUDI": b"x"})
+    assert "A tag that nobody owns is an error." in container.__doc__
