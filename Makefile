@@ -39,7 +39,6 @@ check: $(STAMP) ## Format, lint, types and default tests
 	$(MAKE) test
 
 bench-smoke: $(STAMP) ## Run what needs a GPU at toy size, on a CPU
-	$(BIN)/python benchmarks/reproduce_hinerv.py --cpu-check
 	$(BIN)/python benchmarks/gpu.py --cpu-rehearsal
 
 readme-tables: $(STAMP) ## Make README's tables anew from the stored results

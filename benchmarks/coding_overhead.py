@@ -8,17 +8,10 @@ so tables, masks, bin widths and biases count. For files of the arithmetic schem
 
 import sys
 
-import numpy as np
-
+from common import entropy_bits
 from nvcodec.coding.parameters import QuantizedTensor
 from nvcodec.container.reader import NvcReader
 from nvcodec.segment_values import unpack_segment
-
-
-def entropy_bits(values: np.ndarray) -> float:
-    """Number of values times their empirical entropy."""
-    counts = np.unique(values, return_counts=True)[1].astype(float)
-    return float(-(counts * np.log2(counts / counts.sum())).sum())
 
 
 def main() -> None:

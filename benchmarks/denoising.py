@@ -21,10 +21,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from common import circumstances, nvc, store, stored
+from common import frames_of, measured, nvc, parser_of
 from nvcodec.samples import Chroma
-from nvcodec.video import create_video, open_video
-from nvcodec.video.color import planes_to_rgb
+from nvcodec.video import create_video
 from nvcodec.video.info import VideoInfo
 
 DENSITY = 0.005
@@ -94,21 +93,24 @@ def fitted(frames: NDArray[np.uint8], preset: str, words: list[str]) -> NDArray[
                 target.write(tuple(np.ascontiguousarray(frame[..., c]) for c in range(3)))
         nvc("encode", str(source), "-o", str(coded), "-p", preset, *words)
         nvc("decode", str(coded), "-o", str(decoded))
-        return read_rgb(str(decoded), None, None)
+        return frames_of(decoded).numpy()
 
 
-def read_rgb(path: str, num_frames: int | None, scale: str | None) -> NDArray[np.uint8]:
-    """Frames of a video, uint8 (T, H, W, 3)."""
-    size = (int(scale.split("x")[0]), int(scale.split("x")[1])) if scale else None
-    with open_video(path, frames=slice(0, num_frames), scale=size) as video:
-        return np.stack([planes_to_rgb(planes, video.info) for planes in video])
+def denoised(
+    clean: NDArray[np.uint8], noise: str, method: str, args: argparse.Namespace
+) -> dict[str, float]:
+    """Quality of a method, against the clean frames."""
+    frames = noisy(clean, noise)
+    if method in FILTERS:
+        frames = filtered(frames, method)
+    else:
+        frames = fitted(frames, args.preset, args.words.split())
+    return {"psnr_rgb_db": mean_psnr_db(frames, clean)}
 
 
 def main() -> None:
     """Measure what is missing, then show the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("clip")
     parser.add_argument("--preset", required=True, help="of the network")
     parser.add_argument("--words", default="", help="more words for `nvc encode`")
@@ -116,26 +118,19 @@ def main() -> None:
     parser.add_argument("--scale", metavar="WxH")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    lines = stored(args.out)
-    clean = read_rgb(args.clip, args.num_frames, args.scale)
+    size = tuple(map(int, args.scale.split("x"))) if args.scale else None
+    clean = frames_of(args.clip, num_frames=args.num_frames, scale=size).numpy()
     network = f"{args.preset} {args.words}".strip()
     where = {"clip": Path(args.clip).name, "scale": args.scale, "frames": len(clean)}
     table: dict[str, dict[str, float]] = {}
     for noise in NOISES:
         for method in (*FILTERS, network):
             key = {**where, "noise": noise, "density": DENSITY, "method": method}
-            found = [line for line in lines if key.items() <= line.items()]
-            if not found:
-                frames = noisy(clean, noise)
-                is_filter = method in FILTERS
-                frames = (
-                    filtered(frames, method)
-                    if is_filter
-                    else fitted(frames, args.preset, args.words.split())
-                )
-                found = [{**key, "psnr_rgb_db": mean_psnr_db(frames, clean), **circumstances()}]
-                store(found[0], args.out)
-            table.setdefault(method, {})[noise] = found[0]["psnr_rgb_db"]
+            line = measured(
+                args.out, key,
+                lambda noise=noise, method=method: denoised(clean, noise, method, args),
+            )  # fmt: skip
+            table.setdefault(method, {})[noise] = line["psnr_rgb_db"]
     print(f"{'':24}" + "".join(f"{noise:>13}" for noise in (*NOISES, "average")))
     for method, values in table.items():
         row = [*values.values(), sum(values.values()) / len(values)]

@@ -14,7 +14,6 @@ A point that fails is reported, and the others go on; then the exit code is 1.
 import argparse
 import datetime
 import json
-import platform
 import shlex
 import sys
 import tempfile
@@ -25,22 +24,16 @@ from typing import Any
 
 import torch
 
+from common import circumstances, parser_of, stored
 from gpu_measurements import all_points
 from gpu_measurements.work import Point, Work, find_clip
 from nvcodec.errors import InterruptedEncodeError
 from nvcodec.segment_decoder import select_device
-from nvcodec.version import __version__
 
 HERE = Path(__file__).resolve().parent
 MORE_TO_DO = 75  # EX_TEMPFAIL
 LEAST_S = 20.0
 """Nothing is begun with less time left than this."""
-
-
-def read_lines(out: Path) -> list[dict[str, Any]]:
-    """The results so far."""
-    lines = out.read_text(encoding="utf-8").splitlines() if out.exists() else []
-    return [json.loads(line) for line in lines]
 
 
 def key_of(line: dict[str, Any]) -> str:
@@ -74,25 +67,19 @@ def missing_clips(points: list[Point], folder: Path | None) -> list[str]:
 
 def facts(device: torch.device) -> dict[str, Any]:
     """What has to be known to trust a line."""
-    cuda = device.type == "cuda"
-    return {
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "command": shlex.join(["python", *sys.argv]),
-        "device": torch.cuda.get_device_name(device) if cuda else f"{platform.machine()} CPU",
-        "threads": torch.get_num_threads(),
-        "versions": {
-            "nvcodec": __version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "cuda": torch.version.cuda if cuda else None,
-        },
-    }
+    found = circumstances()
+    found["date"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    found["command"] = shlex.join(["python", *sys.argv])
+    if device.type == "cuda":
+        found["device"] = torch.cuda.get_device_name(device)
+        found["versions"]["cuda"] = torch.version.cuda
+    return found
 
 
 def run_piece(points: list[Point], work: Work, out: Path) -> int:
     """Measure what `out` does not hold until the piece is over; the exit code."""
     code, is_first = 0, True
-    work.lines = read_lines(out)
+    work.lines = stored(out)
     done = {key_of(line) for line in work.lines}
     for point in points:
         if point.key in done:
@@ -142,7 +129,7 @@ def rehearse() -> int:
 
 def show(points: list[Point], out: Path) -> None:
     """Every point with its minutes and whether it is done, and what is left."""
-    done = {key_of(line): line for line in read_lines(out)}
+    done = {key_of(line): line for line in stored(out)}
     left = 0.0
     for point in points:
         line = done.get(point.key)
@@ -159,9 +146,7 @@ def say(text: str) -> None:
 
 def parse() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--list", action="store_true", help="measurements and their minutes")
     parser.add_argument("--dry-run", action="store_true", help="points, their minutes, their state")
     parser.add_argument("--only", action="append", default=[], metavar="NAME[/POINT]")
@@ -186,7 +171,7 @@ def parse() -> argparse.Namespace:
 
 def check_possible(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """End with an error, before any time is spent, when something needed is not there."""
-    done = {key_of(line) for line in read_lines(args.out)}
+    done = {key_of(line) for line in stored(args.out)}
     points = [p for p in args.points if p.key not in done and not p.anchored]
     missing = missing_clips(points, args.clips)
     if missing:

@@ -11,26 +11,19 @@ optimizer and a rate of their own. SOAP and schedule-free AdamW are those of the
 import argparse
 import dataclasses
 import math
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import torch
 from torch import Tensor
 
-from common import circumstances, frames_of, store, stored
+from common import Line, frames_of, measured, parser_of
 from nvcodec.coding.parameters import Role
-from nvcodec.coding.schemes import load_scheme
-from nvcodec.fitting import loop
-from nvcodec.fitting.losses import mean_error
+from nvcodec.fitting.evaluation import EvaluationPolicy, psnr_db
 from nvcodec.fitting.optimizers import MIN_MATRIX_SIDE, Muon
-from nvcodec.fitting.stages import load_stage
 from nvcodec.presets import load_preset
-from nvcodec.representations import VideoShape, build
-from nvcodec.representations.representation import Patches
-from nvcodec.samples import Samples
+from nvcodec.segment_encoder import start_fitting
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +85,9 @@ def make(
         else:
             kind = recipe.rest
         groups.setdefault(kind, []).append(parameter)
-    return [_optimizer(kind, rate, of, recipe.betas) for (kind, rate), of in groups.items()]
+    return [
+        _optimizer(kind, rate, members, recipe.betas) for (kind, rate), members in groups.items()
+    ]
 
 
 def _optimizer(
@@ -114,20 +109,17 @@ def _optimizer(
     return torch.optim.Adam([group], betas=betas)
 
 
-def fit(recipe: Recipe, args: argparse.Namespace) -> dict[str, Any]:
+def fit(recipe: Recipe, args: argparse.Namespace) -> Line:
     """PSNR of the samples that are fitted, in dB, and seconds."""
     preset = load_preset(args.preset)
-    frames = frames_of(args.clip, preset.samples, args.frames)
-    torch.manual_seed(0)
-    num_frames, height, width, channels = frames.shape
-    network = build(preset.representation, VideoShape(num_frames, height, width, channels))
+    (stage,) = (stage for stage in preset.stages if stage.kind == "fit")
     is_free = "schedule-free" in (recipe.weights[0], recipe.grids[0], recipe.rest[0])
-    stage = load_stage({
-        **next(stage for stage in preset.stages if stage["kind"] == "fit"),
+    changes = {
         "epochs": args.epochs,
         "warmup_epochs": max(1, args.epochs // 10),
         "final_ratio": 1.0 if is_free else 0.01,
-    })  # fmt: skip
+    }
+    preset = preset.model_copy(update={"stages": (stage.model_copy(update=changes),)})
     made: list[torch.optim.Optimizer] = []
 
     def of_recipe(
@@ -136,37 +128,26 @@ def fit(recipe: Recipe, args: argparse.Namespace) -> dict[str, Any]:
         made.extend(make(recipe, parameters, roles))
         return made
 
-    fitting = loop.Fitting(
-        network, frames, [stage], load_scheme({"kind": "raw_fp16"}),
-        preset.fitting, preset.samples, args.seed,
-    )  # fmt: skip
-    started = time.monotonic()
-    with mock.patch.object(loop, "make_optimizers", of_recipe):
-        *_, last = fitting.run()
-    fit_s = time.monotonic() - started
+    pixels = frames_of(args.clip, preset.samples, args.frames)
+    fitting = start_fitting(
+        pixels.numpy(),
+        preset,
+        args.seed,
+        samples=preset.samples,
+        make_optimizers=of_recipe,
+        evaluation=EvaluationPolicy(interval_s=math.inf),
+    )
+    *_, last = fitting.run()
     for optimizer in made:
         if hasattr(optimizer, "eval"):
             optimizer.eval()
-    return {"psnr_db": psnr_db(network, frames, preset.samples), "fit_s": fit_s, "steps": last.step}
-
-
-@torch.no_grad()
-def psnr_db(network: torch.nn.Module, frames: Tensor, samples: Samples) -> float:
-    """Mean over frames of the PSNR of rounded samples."""
-    network.eval()
-    found = []
-    for t in range(len(frames)):
-        output = network(Patches.frames(torch.tensor([t])))[:, : frames.shape[1], : frames.shape[2]]
-        error = (output.clamp(0, 1) * 255).round() - frames[t : t + 1].float()
-        found.append(10 * math.log10(255**2 / float(mean_error(error.square(), samples))))
-    return sum(found) / len(found)
+    quality = psnr_db(fitting.state.representation, pixels, preset.samples)
+    return {"psnr_db": quality, "fit_s": fitting.elapsed_s, "steps": last.step}
 
 
 def main() -> None:
     """Measure what is missing, then print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("clip")
     parser.add_argument("--preset", default="hinerv-mini")
     parser.add_argument("--epochs", type=int, default=10)
@@ -179,16 +160,12 @@ def main() -> None:
         "clip": Path(args.clip).name, "preset": args.preset, "epochs": args.epochs,
         "frames": args.frames, "seed": args.seed,
     }  # fmt: skip
-    lines = stored(args.out)
-    for name in args.only:
-        if any(line["name"] == name and setting.items() <= line.items() for line in lines):
-            continue
-        line = {"name": name, **setting, **fit(RECIPES[name], args), **circumstances()}
-        lines.append(line)
-        store(line, args.out)
+    lines = [
+        measured(args.out, {"name": name, **setting}, lambda name=name: fit(RECIPES[name], args))
+        for name in args.only
+    ]
     for line in sorted(lines, key=lambda line: -line["psnr_db"]):
-        if setting.items() <= line.items():
-            print(f"{line['name']:<40} {line['psnr_db']:6.2f} dB {line['fit_s']:5.0f} s")
+        print(f"{line['name']:<40} {line['psnr_db']:6.2f} dB {line['fit_s']:5.0f} s")
 
 
 if __name__ == "__main__":

@@ -12,9 +12,9 @@ from gpu_measurements.steps import (
     SHAPES,
     TIMED_KINDS,
     TOY_SHAPE,
-    make_fitting,
     random_frames,
     run_steps,
+    start,
 )
 from gpu_measurements.work import Point, Work
 from nvcodec.representations import build
@@ -37,11 +37,11 @@ def measure(work: Work, name: str) -> dict[str, Any]:
     frames = random_frames(work, shape)
     found: dict[str, Any] = {"preset": name, "shape": list(shape)}
     for stage in preset.stages:
-        if stage["kind"] in TIMED_KINDS and stage["kind"] not in found:
+        if stage.kind in TIMED_KINDS and stage.kind not in found:
             watch = Watch(work)
-            fitting = make_fitting(preset, stage, frames)
+            fitting = start(preset, stage, frames)
             steps = run_steps(work, fitting, watch.start, num_steps)
-            found[stage["kind"]] = watch.stop(steps)
+            found[stage.kind] = watch.stop(steps)
     network = build(preset.representation, shape).to(work.device).eval()
     half = torch.float16 if work.device.type == "cuda" else None
     patches = Patches.frames(torch.tensor([0], device=work.device))

@@ -8,6 +8,7 @@ counted.
 import contextlib
 import functools
 import gc
+import math
 import time
 import warnings
 from collections.abc import Callable
@@ -16,14 +17,14 @@ from typing import Any
 import torch
 
 from gpu_measurements.work import Point, Work, seconds_each
-from nvcodec.coding.schemes import load_scheme
 from nvcodec.errors import FitMemoryError, InterruptedEncodeError
+from nvcodec.fitting.config import StageConfig
+from nvcodec.fitting.evaluation import EvaluationPolicy
 from nvcodec.fitting.loop import Fitting
-from nvcodec.fitting.stages import load_stage
 from nvcodec.fitting.step import FittingWarning
 from nvcodec.presets import Preset
-from nvcodec.representations import build
-from nvcodec.samples import Samples, VideoShape
+from nvcodec.samples import VideoShape
+from nvcodec.segment_encoder import start_fitting
 
 SHAPES = {"720p": VideoShape(132, 720, 1280, 3), "1080p": VideoShape(600, 1080, 1920, 3)}
 TOY_SHAPE = VideoShape(4, 180, 320, 3)
@@ -91,13 +92,13 @@ def random_frames(work: Work, shape: VideoShape) -> torch.Tensor:
     return torch.randint(0, 256, size, generator=generator, dtype=torch.uint8, device=work.device)
 
 
-def make_fitting(preset: Preset, stage: dict[str, Any], frames: torch.Tensor) -> Fitting:
-    """One stage of a preset, ready to begin."""
-    network = build(preset.representation, VideoShape(*frames.shape)).to(frames.device)
-    config = preset.fitting
-    scheme = load_scheme(preset.scheme)
-    fitting = Fitting(network, frames, [load_stage(stage)], scheme, config, Samples.RGB, seed=0)
-    fitting._evaluate = lambda: None  # due every ten seconds, and no part of a step
+def start(preset: Preset, stage: StageConfig, frames: torch.Tensor) -> Fitting:
+    """One stage of a preset, ready to begin; never evaluated, for that is no part of a step."""
+    alone = preset.model_copy(update={"stages": (stage,)})
+    never = EvaluationPolicy(interval_s=math.inf)
+    fitting = start_fitting(
+        frames.cpu().numpy(), alone, seed=0, device=frames.device, evaluation=never
+    )
     return fitting
 
 
@@ -111,8 +112,8 @@ def measure_steps(work: Work, name: str, size: str, compiled: bool = False) -> d
     config = preset.representation
     timed: dict[str, Any] = {}
     for stage in preset.stages:
-        if stage["kind"] in TIMED_KINDS and stage["kind"] not in timed:
-            timed[stage["kind"]] = time_stage(work, preset, stage, frames)
+        if stage.kind in TIMED_KINDS and stage.kind not in timed:
+            timed[stage.kind] = time_stage(work, preset, stage, frames)
     return {
         "preset": name,
         "compiled": compiled,
@@ -124,7 +125,7 @@ def measure_steps(work: Work, name: str, size: str, compiled: bool = False) -> d
 
 
 def time_stage(
-    work: Work, preset: Preset, stage: dict[str, Any], frames: torch.Tensor
+    work: Work, preset: Preset, stage: StageConfig, frames: torch.Tensor
 ) -> dict[str, Any]:
     """What a step of one stage takes, frames included in the memory."""
     cuda = work.device.type == "cuda"
@@ -132,13 +133,13 @@ def time_stage(
         gc.collect()
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(work.device)
-    fitting = make_fitting(preset, stage, frames)
+    fitting = start(preset, stage, frames)
     begun: list[float] = []
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FittingWarning)  # told by `patches_at_a_time`
             timed_s = 0.2 if work.rehearsal else TIMED_S
-            every = max(1, fitting.stages[0].rate_every)
+            every = max(1, stage.steps_between_rates)
             steps = run_steps(work, fitting, lambda: begun.append(time.monotonic()), every, timed_s)
     except (FitMemoryError, torch.OutOfMemoryError) as error:
         return {"out_of_memory": str(error)}
@@ -154,9 +155,9 @@ def time_stage(
         "tflops": 6 * macs / step_s / 1e12,
         "peak_bytes": torch.cuda.max_memory_allocated(work.device) if cuda else None,
         "batch_size": batches.batch_size,
-        "patches_at_a_time": fitting.part_size,
+        "patches_at_a_time": fitting.taker.part_size,
         "patch_size": fitting.config.patch_size,
-        "autocast": str(fitting.autocast_dtype),
+        "autocast": str(fitting.taker.autocast_dtype),
     }
 
 

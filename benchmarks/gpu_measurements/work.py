@@ -53,7 +53,7 @@ class Work:
         """A preset, at toy size in a rehearsal."""
         toy = TOY if self.rehearsal else ()
         preset = load_preset(name, [*changes, *toy])
-        if self.rehearsal and "patch_size" in preset.fitting:
+        if self.rehearsal and preset.fitting.patch_size is not None:
             preset = load_preset(name, [*changes, *toy, *TOY_PAPER])
         return preset
 

@@ -23,21 +23,15 @@ information that a stage may learn: `Hierarchical.side_shapes`.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import ClassVar, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import ClassVar
 
 from nvcodec.coding.hierarchical.config import HierarchicalConfig
 from nvcodec.coding.hierarchical.context import Blocks, Predictor
 from nvcodec.coding.hierarchical.gaussian import (
-    GaussianCoder,
     GaussianCounter,
     GaussianDecoder,
     GaussianEncoder,
 )
-from nvcodec.coding.hierarchical.gaussian_runs import code_grids, code_runs
 from nvcodec.coding.hierarchical.lattice import (
     LOG_LIMIT,
     MEAN_LIMIT,
@@ -62,9 +56,14 @@ from nvcodec.coding.hierarchical.side import (
     network_shapes,
 )
 from nvcodec.coding.hierarchical.side_coding import PhiReader, PhiWriter
+from nvcodec.coding.hierarchical.symbol_coding import (
+    code_grid_symbols,
+    code_layer_symbols,
+    split,
+    with_symbols,
+)
 from nvcodec.coding.hierarchical.tensors import GridTensor, LayerTensor
 from nvcodec.coding.parameters import (
-    CodedTensor,
     Parameter,
     ParameterSet,
     ParameterSpec,
@@ -74,8 +73,6 @@ from nvcodec.coding.scheme import Scheme, kept_values
 from nvcodec.errors import LimitError
 
 MAX_CONTEXT_WEIGHTS = 1 << 24
-
-TensorT = TypeVar("TensorT", GridTensor, LayerTensor)
 
 
 class Hierarchical(Scheme[HierarchicalConfig]):
@@ -156,20 +153,20 @@ class Hierarchical(Scheme[HierarchicalConfig]):
 
     def pack(self, parameters: ParameterSet) -> dict[str, bytes]:
         """Sections that are not empty."""
-        grids, layers = _split(parameters.tensors)
+        grids, layers = split(parameters.tensors)
         phi = PhiWriter(self.config, grids, layers)
         grid_coder, layer_coder = GaussianEncoder(), GaussianEncoder()
-        _code_grids(grid_coder, grids)
-        _code_layers(layer_coder, layers)
+        code_grid_symbols(grid_coder, grids)
+        code_layer_symbols(layer_coder, layers)
         data = (grid_coder.finish(), layer_coder.finish(), *phi.finish())
         return {tag: section for tag, section in zip(self.tags, data, strict=True) if section}
 
     def group_bits(self, parameters: ParameterSet) -> dict[str, float]:
         """Ideal code length of "grids", "layers" and "phi" (psi included), in bits."""
-        grids, layers = _split(parameters.tensors)
+        grids, layers = split(parameters.tensors)
         grid_coder, layer_coder = GaussianCounter(), GaussianCounter()
-        _code_grids(grid_coder, grids)
-        _code_layers(layer_coder, layers)
+        code_grid_symbols(grid_coder, grids)
+        code_layer_symbols(layer_coder, layers)
         phi = PhiWriter(self.config, grids, layers)
         return {"grids": grid_coder.bits, "layers": layer_coder.bits, "phi": phi.bits}
 
@@ -182,10 +179,10 @@ class Hierarchical(Scheme[HierarchicalConfig]):
         layers = phi.layers([spec for spec in specs if not _is_grid(spec)])
         phi.finish()
         grid_coder = GaussianDecoder(grid_data, "section GRID")
-        grids = _with_symbols(grids, _code_grids(grid_coder, grids, is_known=False))
+        grids = with_symbols(grids, code_grid_symbols(grid_coder, grids, is_known=False))
         grid_coder.finish()
         layer_coder = GaussianDecoder(layer_data, "section LAYR")
-        layers = _with_symbols(layers, _code_layers(layer_coder, layers, is_known=False))
+        layers = with_symbols(layers, code_layer_symbols(layer_coder, layers, is_known=False))
         layer_coder.finish()
         next_grid, next_layer = iter(grids), iter(layers)
         return ParameterSet(
@@ -216,47 +213,3 @@ class Hierarchical(Scheme[HierarchicalConfig]):
 
 def _is_grid(spec: ParameterSpec) -> bool:
     return spec.role is Role.GRID and len(spec.shape) == 4 and spec.num_values > 0
-
-
-def _split(tensors: Sequence[CodedTensor]) -> tuple[list[GridTensor], list[LayerTensor]]:
-    grids = [tensor for tensor in tensors if isinstance(tensor, GridTensor)]
-    layers = [tensor for tensor in tensors if isinstance(tensor, LayerTensor)]
-    assert len(grids) + len(layers) == len(tensors), "tensors of another scheme"
-    return grids, layers
-
-
-def _with_symbols(tensors: list[TensorT], symbols: Sequence[NDArray[np.int32]]) -> list[TensorT]:
-    return [replace(t, symbols=s) for t, s in zip(tensors, symbols, strict=True)]
-
-
-def _code_grids(
-    coder: GaussianCoder, grids: Sequence[GridTensor], is_known: bool = True
-) -> list[NDArray[np.int32]]:
-    """Code the symbols of all grids; decode them unless they are known."""
-    networks = [grid.network for grid in grids if grid.network is not None]
-    if not networks:
-        return _code_static(coder, grids, is_known)
-    blocks = [Blocks(grid.spec.shape, grid.block) for grid in grids]
-    return code_grids(coder, blocks, networks, [g.symbols for g in grids] if is_known else None)
-
-
-def _code_layers(
-    coder: GaussianCoder, layers: Sequence[LayerTensor], is_known: bool = True
-) -> list[NDArray[np.int32]]:
-    """Code the symbols of all layers; decode them unless they are known."""
-    return _code_static(coder, layers, is_known)
-
-
-def _code_static(
-    coder: GaussianCoder, tensors: Sequence[GridTensor | LayerTensor], is_known: bool
-) -> list[NDArray[np.int32]]:
-    """Code tensors whose tables depend on phi alone, one after the other."""
-    if not tensors:
-        return []
-    index = np.concatenate([tensor.sigma_index().ravel() for tensor in tensors])
-    mean = np.concatenate([tensor.mean_symbols().ravel() for tensor in tensors])
-    known = np.concatenate([tensor.symbols.ravel() for tensor in tensors]) if is_known else None
-    symbols = code_runs(coder, index, mean, known)
-    ends = np.cumsum([tensor.spec.num_values for tensor in tensors])
-    parts = np.split(symbols, ends[:-1])
-    return [part.reshape(t.spec.shape) for part, t in zip(parts, tensors, strict=True)]
