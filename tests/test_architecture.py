@@ -1,6 +1,8 @@
 """The ladder of imports: nobody imports upwards, and torch stays above the line."""
 
 import ast
+import graphlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -148,3 +150,87 @@ def test_only_the_command_line_prints_or_exits():
             if isinstance(node, ast.Call) and ast.unparse(node.func) in ("print", "sys.exit"):
                 found.append(f"{module}:{node.lineno}")
     assert not found
+
+
+def test_no_circle_of_imports():
+    """Of what is imported at once; what functions import when called may lead back."""
+    graph: dict[str, set[str]] = {}
+    known = {module for module, _ in modules()}
+    for module, path in modules():
+        found = set()
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("nvcodec"):
+                names = {f"{node.module}.{alias.name}" for alias in node.names}
+                found |= {name if name in known else str(node.module) for name in names}
+        graph[module] = found & known - {module}
+    order = graphlib.TopologicalSorter(graph)
+    order.prepare()  # raises CycleError with the circle
+
+
+MAX_FILE, MAX_CLASS, MAX_FUNCTION, MAX_ENCODER = 400, 250, 60, 200
+
+
+def test_nothing_is_long():
+    """Lines of code and comments; a function's docstring does not count, a file's length may be
+    justified in its own docstring by a sentence with "lines" in it."""
+    long = []
+    for folder in (SOURCE, ROOT / "benchmarks", ROOT / "tests"):
+        for path in sorted(folder.rglob("*.py")):
+            text = path.read_text(encoding="utf-8")
+            tree = ast.parse(text)
+            count = len(text.splitlines())
+            if count > MAX_FILE and " lines" not in (ast.get_docstring(tree) or ""):
+                long.append(f"{path.name}: {count} lines")
+            for node in ast.walk(tree):
+                if not isinstance(node, ast.ClassDef | ast.FunctionDef):
+                    continue
+                size = node.end_lineno - node.lineno + 1
+                doc = node.body[0]
+                if isinstance(node, ast.FunctionDef) and ast.get_docstring(node, clean=False):
+                    size -= doc.end_lineno - doc.lineno + 1
+                limit = MAX_CLASS if isinstance(node, ast.ClassDef) else MAX_FUNCTION
+                if size > limit:
+                    long.append(f"{path.name}: {node.name} has {size} lines")
+    encoder = (SOURCE / "nvcodec" / "encoder.py").read_text(encoding="utf-8")
+    assert len(encoder.splitlines()) <= MAX_ENCODER
+    assert not long
+
+
+def sources(*folders: Path) -> Iterator[tuple[str, str]]:
+    for folder in folders:
+        for path in sorted(folder.rglob("*.py")):
+            yield str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")
+
+
+def test_one_file_knows_the_word_of_packed_samples():
+    word = re.compile(r"""['"]yuv420['"]""")
+    assert [name for name, text in sources(SOURCE) if word.search(code_of(text))] == [
+        "src/nvcodec/samples.py"
+    ]
+    assert not [name for name, text in sources(SOURCE) if 'Literal["rgb"' in text]
+
+
+def test_messages_below_the_command_line_name_no_flags():
+    flag = re.compile(r"(^|[\s(\"'`])--[a-z]")
+    found = []
+    for name, text in sources(SOURCE):
+        if "/cli/" in name or "/bench/" in name:  # bench runs programs by their command lines
+            continue
+        for node in ast.walk(ast.parse(text)):
+            is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+            if is_text and flag.search(node.value) and "-->" not in node.value:
+                found.append(f"{name}:{node.lineno}: {node.value[:60]}")
+    assert not found
+
+
+def test_benchmarks_replace_nothing_in_the_library():
+    assert not [name for name, text in sources(ROOT / "benchmarks") if "mock" in text]
+
+
+def code_of(text: str) -> str:
+    """A file without its docstrings."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            node.value.value = ""
+    return ast.unparse(tree)

@@ -43,8 +43,7 @@ def encode(
     """Encode a video into a `.nvc` file; the same call continues an interrupted one.
 
     Args:
-        source: what `video.open_video` opens; several are concatenated in time, and the file says
-            where each begins. Segments go on from one to the next.
+        source: what `video.open_video` opens; several are one after the other, also in segments.
         target: a path, or a binary stream that is written forward only.
         preset: a loaded preset.
         options: everything else.

@@ -1,4 +1,7 @@
-"""Stopping and going on inside one process: same bytes, and nothing changed behind one's back."""
+"""Stopping and going on inside one process: same bytes, and nothing changed behind one's back.
+
+More than 400 lines: each way of stopping, side by side.
+"""
 
 import json
 import os
@@ -21,6 +24,7 @@ from nvcodec.encoder import encode
 from nvcodec.errors import InterruptedEncodeError, OutputError, PresetError, ResumeError
 from nvcodec.job import Job
 from nvcodec.presets import load_preset
+from nvcodec.samples import Samples
 
 
 class StopAfter:
@@ -120,7 +124,7 @@ def test_changed_settings_are_refused_by_name(clip, tmp_path):
         ({"segment_frames": 4}, r"segment_frames was 3, is 4"),
         ({"frames": slice(0, 6)}, r"frames was null, is \[0, 6\]; num_frames was 8, is 6"),
         ({"scale": (48, 48)}, r"width was 32, is 48; height was 32, is 48"),
-        ({"samples": "yuv"}, r'samples was "rgb", is "yuv"'),
+        ({"samples": Samples.YUV444}, r'samples was "rgb", is "yuv"'),
         ({"preset": TINY_RAW}, r"representation.channels was 12, is 8; .* and [0-9]+ more"),
     ]:
         with pytest.raises(ResumeError, match=said) as caught:

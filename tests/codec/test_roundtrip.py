@@ -230,7 +230,7 @@ def segment_and_preset():
     pixels = np.stack([planes_to_rgb(f, info) for f in moving_frames(info, 3)])
     preset = load_preset(TINY)
     config = preset.representation.resolve(32, 32)
-    preset = preset.model_copy(update={"representation": config.model_dump(mode="json")})
+    preset = preset.model_copy(update={"representation": config})
     return pixels, preset
 
 

@@ -1,4 +1,7 @@
-"""Reading: round trips, truncation, flips, each malformation by name, random access, the map."""
+"""Reading: round trips, truncation, flips, each malformation by name, random access, the map.
+
+More than 400 lines: one file, so that every malformation is seen beside the others.
+"""
 
 import io
 import os

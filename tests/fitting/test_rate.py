@@ -160,4 +160,6 @@ def test_estimate_of_a_fitting_is_what_the_coder_takes(relaxation):
     for group, tags in lengths.items():
         assert coded[group] == pytest.approx(estimated[group], rel=0.01, abs=64), group
         size = 8 * sum(len(sections[tag]) for tag in tags)
-        assert size == pytest.approx(estimated[group], rel=0.01, abs=64), group
+        # A stream ends on a word of 32 bits; phi has two, and psi's length and padding.
+        end = 2 * 32 + 8 + 7 if group == "phi" else 32
+        assert 0 <= size - coded[group] <= 0.001 * size + end, group

@@ -31,7 +31,7 @@ def test_slopes_and_small_changes_agree():
     by_entry = entry_sensitivities(siren, values, list(values))
     ratios = [
         float(by_entry[name].mean()) / by_tensor[name]
-        for name in ("layers.0.weight", "layers.1.weight", "layers.2.weight")
+        for name in ("layer.0.weight", "layer.1.weight", "layer.2.weight")
     ]
     assert max(ratios) < 2 * min(ratios)
 

@@ -9,12 +9,13 @@ import torch
 from codec_helpers import whole_batch
 from nvcodec.coding.parameters import Role
 from nvcodec.coding.schemes import load_scheme
-from nvcodec.errors import InterruptedEncodeError
+from nvcodec.errors import InterruptedEncodeError, PresetError
 from nvcodec.fitting.checkpoints import CheckpointStore
 from nvcodec.fitting.config import FittingConfig, LossConfig, OptimizerConfig
 from nvcodec.fitting.loop import Fitting
 from nvcodec.fitting.sensitivity import tensor_sensitivities
 from nvcodec.fitting.stages import load_stage
+from nvcodec.presets import load_preset
 from nvcodec.representations import build, load_config
 from nvcodec.samples import Samples, VideoShape
 
@@ -173,9 +174,19 @@ def test_a_segment_of_one_frame_is_its_anchor(mode):
     assert network.render(torch.tensor([0])).shape == (1, 16, 20, 3)
 
 
-def test_it_needs_its_representation_and_its_scheme():
-    with pytest.raises(ValueError, match="scheme kind arithmetic"):
-        list(make([STEPS], scheme={"kind": "raw_fp16"}).run())
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("scheme={kind='raw_fp16'}", "with the scheme raw_fp16; it needs arithmetic"),
+        (
+            "representation={kind='image_cnn', channels=4}",
+            "with the representation image_cnn; it needs weightstep",
+        ),
+    ],
+)
+def test_it_needs_its_representation_and_its_scheme(change, said):
+    with pytest.raises(PresetError, match=said):
+        load_preset("weightstep-mlp-two-stage", [change])
 
 
 def test_sensitivity_of_the_last_layer_is_that_of_the_hand():
@@ -186,7 +197,7 @@ def test_sensitivity_of_the_last_layer_is_that_of_the_hand():
     values = dict(network.anchor.named_parameters())
     # Of three biases each moves its own channel: of the mean over channels a third.
     expected = float(slopes.detach().square().mean()) / 3
-    seen = tensor_sensitivities(network.anchor, values, Samples.RGB)["layers.2.bias"]
+    seen = tensor_sensitivities(network.anchor, values, Samples.RGB)["layer.2.bias"]
     assert seen == pytest.approx(expected, rel=1e-3)  # 16 rows: all of them
 
 

@@ -1,3 +1,5 @@
+"""Videos through ffmpeg, in and out. Somewhat over 400 lines: real files, each made in its test."""
+
 import io
 import subprocess
 import sys

@@ -69,16 +69,7 @@ def measure(source: Source, decoded: Path, work: Path, picture: Path | None = No
     rounded = work / "rounded.y4m"
     with ExitStack() as stack:
         video = stack.enter_context(open_any(decoded))
-        seen = video.info
-        is_back = info.chroma is Chroma.RGB and seen.chroma is not Chroma.RGB
-        expected = coded_info(info) if is_back else info
-        check = (seen.width, seen.height, seen.chroma.value)
-        wanted = (expected.width, expected.height, expected.chroma.value)
-        if check != wanted:
-            raise VerificationError(
-                f"decoded: {check[0]}x{check[1]} {check[2]}, the source is "
-                f"{wanted[0]}x{wanted[1]} {wanted[2]}"
-            )
+        coded = _coded_samples(video.info, info)
         copy = None
         if has_luma:
             copy = stack.enter_context(create_video(rounded, info, overwrite=True))
@@ -89,8 +80,8 @@ def measure(source: Source, decoded: Path, work: Path, picture: Path | None = No
                 raise VerificationError(_count(number, source))
             for plane in planes:
                 digest.update(plane.tobytes())
-            if is_back:
-                rgb = planes_to_rgb(planes, expected)
+            if coded is not info:
+                rgb = planes_to_rgb(planes, coded)
                 planes = tuple(np.ascontiguousarray(rgb[..., c]) for c in range(3))
             meter.add(reference, planes)
             if copy is not None:
@@ -121,6 +112,24 @@ def measure(source: Source, decoded: Path, work: Path, picture: Path | None = No
         },
         digest.hexdigest(),
     )
+
+
+def _coded_samples(seen: VideoInfo, info: VideoInfo) -> VideoInfo:
+    """What decoded samples are: the source's own, or YUV that goes back to its RGB.
+
+    Raises:
+        VerificationError: neither of them.
+    """
+    converts_back_to_rgb = info.chroma is Chroma.RGB and seen.chroma is not Chroma.RGB
+    coded = coded_info(info) if converts_back_to_rgb else info
+    found = (seen.width, seen.height, seen.chroma.value)
+    wanted = (coded.width, coded.height, coded.chroma.value)
+    if found != wanted:
+        raise VerificationError(
+            f"decoded: {found[0]}x{found[1]} {found[2]}, the source is "
+            f"{wanted[0]}x{wanted[1]} {wanted[2]}"
+        )
+    return coded
 
 
 def save_source_picture(source: Source, picture: Path) -> None:

@@ -284,12 +284,12 @@ class Twin:
         widths = [bin_widths(log2_width)]
         widths += [t.bin_widths(self._grid_side(side, n)) for n, t in self.grids.items()]
         observed = [self.layers.flat(values), *(values[name] for name in self.grids)]
-        bins = [of / width for of, width in zip(observed, widths, strict=True)]
+        bins = [values / width for values, width in zip(observed, widths, strict=True)]
         return Observation(bins, widths, log2_width)
 
     def values(self, bins: Sequence[Tensor], seen: Observation) -> dict[str, Tensor]:
         """Values of these bins: the inverse of `observe`."""
-        layers, *grids = (of * width for of, width in zip(bins, seen.widths, strict=True))
+        layers, *grids = (values * width for values, width in zip(bins, seen.widths, strict=True))
         return self.layers.split(layers) | dict(zip(self.grids, grids, strict=True))
 
     def bits(

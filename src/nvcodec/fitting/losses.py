@@ -81,15 +81,15 @@ def ssim(output: Tensor, target: Tensor, window: int) -> Tensor:
 def ms_ssim(output: Tensor, target: Tensor, window: int) -> Tensor:
     """Mean multi-scale SSIM, a scalar.
 
-    Pictures too small for five scales use fewer, their weights scaled to sum one.
-
-    Agrees with pytorch-msssim where that package accepts the size; it refuses sides up to 16
-    (window - 1).
+    Pictures too small for five scales use fewer, their exponents scaled to sum to one; those of all
+    five stay as they are printed (their sum is 1.0001), as in pytorch-msssim, which refuses sides
+    up to 16 (window - 1).
     """
     x, y = (image.permute(0, 3, 1, 2) for image in (output, target))
     scales = num_scales(x.shape[2], x.shape[3], window)
     weights = torch.tensor(SCALE_WEIGHTS[:scales], device=x.device)
-    weights = weights / weights.sum()
+    if scales < len(SCALE_WEIGHTS):
+        weights = weights / weights.sum()
     kernel = _gaussian_kernel(min(window, x.shape[2], x.shape[3]), x.device)
     log_product = torch.zeros(x.shape[:2], device=x.device)
     for scale in range(scales):

@@ -41,7 +41,7 @@ def round_half_up(values: Tensor) -> Tensor:
 def bounded(values: Tensor, low: float, high: float) -> Tensor:
     """`values` clamped, with a gradient wherever it leads back into the range.
 
-    Source: NVRC's repository (gradient-aware bounds, as in CompressAI).
+    Source: the `LowerBound` of CompressAI, at both ends.
     """
     bound: Tensor = _Bound.apply(values, low, high)  # type: ignore[no-untyped-call]
     return bound

@@ -26,9 +26,9 @@ in any order of summation.
 Wavefronts: with r the largest radius of the kernels, all positions with the same w + (r + 1) h +
 (r + 1)^2 t depend on smaller ones only and are coded together.
 
-Source: NVRC, section 3.1 and its code. Differs: integers; symbols instead of de-quantized values as
-input; ReLU without layer norm; one network a channel, its own (the released code pairs outputs with
-the wrong channels); kernels (5, 1, 1) by default, which need no cached hidden layers.
+Source: NVRC, section 3.1. Differs: integers; symbols instead of de-quantized values as input; ReLU
+without layer norm; one network a channel; kernels (5, 1, 1) by default, which need no cached hidden
+layers.
 """
 
 import functools

@@ -12,8 +12,8 @@ integer arithmetic alone.
 One call codes a batch of residuals: ordered by sigma index, then by place in the batch; each group
 of one index under its table; after each group its escapes, see `_Escapes`.
 
-Source: NVRC, section 3.2, and its code: zero-mean Gaussian at integers, means rounded to bins.
-Differs: 8 widths an octave (NVRC: 64 widths from 0.11 to 256), integer tables, escapes.
+Source: NVRC, section 3.2: a Gaussian for every symbol. Differs: means rounded to whole bins, 8
+widths an octave (NVRC: 64 widths from 0.11 to 256), integer tables, escapes.
 """
 
 import abc

@@ -94,7 +94,7 @@ def matrix_shape(shape: Sequence[int]) -> tuple[int, int]:
 def axis_lengths(shape: Sequence[int], share: int, per_tensor: bool) -> tuple[int, int]:
     """Entries of a layer's side vectors for rows and for columns; 1 where the axis has none.
 
-    Source: NVRC, section 3.2 and its code: an entry must serve at least 128 values.
+    An entry must serve at least `share` values. Source: NVRC, section 3.2.
     """
     rows, columns = matrix_shape(shape)
     if per_tensor or rows * columns == 0:

@@ -60,8 +60,8 @@ class AxisPair:
 class LayerTensor(CodedTensor):
     """A weight tensor as a matrix with bin widths, spreads and means along both axes.
 
-    Source: NVRC, section 3.2 (dual-axis Gaussian). Differs: log2 values add up over the axes, as
-    in the paper's product (its code averages); means add up instead of being scaled.
+    Source: NVRC, section 3.2 (dual-axis Gaussian). Differs: means add up over the axes, as log2
+    values do, instead of being scaled.
     """
 
     symbols: NDArray[np.int32]

@@ -204,7 +204,7 @@ class Hierarchical(Scheme[HierarchicalConfig]):
         if not self.config.context:
             return
         shapes = [network_shapes(s.shape[3], self.config) for s in specs if _is_grid(s)]
-        seen = sum(math.prod(shape) for of in shapes for shape in of)
+        seen = sum(math.prod(shape) for network in shapes for shape in network)
         if seen > MAX_CONTEXT_WEIGHTS:
             raise LimitError(
                 f"context models: {seen:,} weights, at most {MAX_CONTEXT_WEIGHTS:,} allowed"

@@ -114,8 +114,8 @@ class HinervConfig(RepresentationConfig):
     def plan_grids(self, shape: VideoShape) -> list[tuple[int, int, int, int]]:
         """(knots, rows, columns, channels) of every base grid.
 
-        Source: HiNeRV, section 3.1 (time alone is halved); NVRC, section 3.1 and its repository
-        (time, rows and columns are, rounded down).
+        Source: HiNeRV, section 3.1 (time alone is halved); NVRC, section 3.1 (time, rows
+        and columns are). Odd sizes are rounded down.
         """
         rows, columns = self.base_size(shape.height, shape.width)
         knots = self.plan_grid_frames(shape.num_frames)

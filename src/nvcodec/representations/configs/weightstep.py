@@ -28,7 +28,7 @@ class WeightstepConfig(RepresentationConfig):
     )
 
     @model_validator(mode="after")
-    def _fits_steps(self) -> Self:
+    def _base_suits_steps(self) -> Self:
         if isinstance(self.base, CoinMlpConfig) and self.base.axes != "yx":
             raise ValueError(f"base, axes {self.base.axes}: allowed is yx, steps stand for time")
         widest = self.base.widest_layer

@@ -87,7 +87,7 @@ class SummedBase(nn.Module):
     """NVRC's base: a 3-D convolution over each grid, interpolation to the base size, the sum.
 
     Only the knots around the frames asked for are convolved, which gives the same values.
-    Source: NVRC, section 3.1 and its repository (the second form of HiNeRV).
+    Source: NVRC, section 3.1.
     """
 
     def __init__(

@@ -5,8 +5,8 @@
     frame 0               frame 1               frame 2
 
 Stored values are half floats, so their sums are exact in float64 in any order: the weights of every
-frame are the same on every machine. A new segment begins with a new anchor; `--segment-frames` is
-the length of the paper's slices (section 4.3).
+frame are the same on every machine. A new segment begins with a new anchor; its length is that
+of the paper's slices (section 4.3).
 """
 
 from typing import ClassVar
