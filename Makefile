@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 CLIP := benchmarks/clips/bbb_320x180_48f.mp4
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check bench-smoke readme-tables golden clean
+.PHONY: help setup demo test test-slow check bench-smoke docs golden clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -41,8 +41,8 @@ check: $(STAMP) ## Format, lint, types and default tests
 bench-smoke: $(STAMP) ## Run what needs a GPU at toy size, on a CPU
 	$(BIN)/python benchmarks/gpu.py --cpu-rehearsal
 
-readme-tables: $(STAMP) ## Make README's tables anew from the stored results
-	$(BIN)/python benchmarks/readme_tables.py
+docs: $(STAMP) ## Make tables and boxes of README and docs/ anew from their sources
+	$(BIN)/python benchmarks/documents.py
 
 golden: $(STAMP) ## Show the golden files' hashes, as decoded now
 	$(BIN)/python -m pytest -m 'not gpu' -k golden -v

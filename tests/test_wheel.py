@@ -49,3 +49,4 @@ def test_a_wheel_carries_the_presets(tmp_path):
     folder, count = done.stdout.split()
     assert Path(folder) == installed / "nvcodec" / "presets_data"
     assert int(count) == len(preset_names())
+    assert (installed / "nvcodec" / "py.typed").is_file()

@@ -16,4 +16,5 @@ def all_points(rehearsal: bool) -> list[Point]:
         *decoding.points(rehearsal),
         *quality.nerv_points(rehearsal),
         *profiling.points(rehearsal),
+        *quality.larger_points(rehearsal),
     ]

@@ -1,6 +1,6 @@
 """Quality before compression on Bunny 720p: the papers' recipes, and ours in a given time.
 
-`bunny-xxs-paper` and `bunny-nerv-s` run 300 epochs of the paper's recipe; `bunny-time-*` fit our
+`bunny-*-paper` and `bunny-nerv-s` run 300 epochs of the papers' recipes; `bunny-time-*` fit our
 presets for a time, with schedules that follow the clock. Each goes on from its checkpoint.
 """
 
@@ -48,6 +48,16 @@ def bunny_points(rehearsal: bool) -> list[Point]:
         )
         found.append(_point(f"bunny-time-{size}", f"hinerv-{size}", limit_s / 60 + 0.3, measure))
     return found
+
+
+def larger_points(rehearsal: bool) -> list[Point]:
+    """HiNeRV XS and S by the paper, which take long."""
+    found = []
+    for size, minutes in (("xs", 20), ("s", 30)):
+        preset = f"paper/hinerv-bunny-{size}"
+        measure = functools.partial(measure_fit, preset=preset, printed_db=PRINTED_DB[size])
+        found.append(_point(f"bunny-{size}-paper", preset, minutes, measure))
+    return [] if rehearsal else found
 
 
 def nerv_points(rehearsal: bool) -> list[Point]:

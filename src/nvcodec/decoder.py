@@ -74,7 +74,7 @@ class Decoder:
             representation_config(self.head)
             self.info = self.head.to_video_info()
             check_conversion(self.head)
-            read = self.reader.read_segment if self.reader.is_seekable else None
+            read = self.reader.find_segment if self.reader.is_seekable else None
             self._values = SegmentValues(self.head, limits, read)
             if clip is not None:
                 self._choose(clip)

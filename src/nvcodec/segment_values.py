@@ -167,28 +167,49 @@ class SegmentValues:
         self._head, self._limits, self._read = head, limits, read
         self._kept: dict[int, Values] = {}
 
-    def of(self, segment: CodedSegment, depth: int = 1) -> Values:
+    def of(self, segment: CodedSegment) -> Values:
         """Half floats of a segment, by name of tensor: the only way from sections to values.
 
-        Raises:
-            BitstreamError: as `unpack_segment`; also a reference that is missing, or a chain of
-                them that is too long.
-        """
-        if segment.number in self._kept:
-            return self._kept[segment.number]
-        where = f"segment {segment.number}"
-        self._limits.check(where, "segments in a chain of references", depth, self._limits.chain)
-        before = [self._resolve(where, number, depth) for number in segment.references]
-        parameters = unpack_segment(self._head, segment, self._limits)
-        values = scheme_of(self._head).values(parameters, before)
-        self._kept[segment.number] = values
-        while len(self._kept) > KEPT_SEGMENTS:
-            del self._kept[next(iter(self._kept))]
-        return values
+        Each segment that it needs, directly or not, is decoded once.
 
-    def _resolve(self, where: str, number: int, depth: int) -> Values:
-        if number in self._kept:
-            return self._kept[number]
-        if self._read is None:
-            raise MalformedError(f"{where}: needs segment {number}, which was not given before it")
-        return self.of(self._read(number), depth + 1)
+        Raises:
+            BitstreamError: as `unpack_segment`; also a segment that is missing, or more of them
+                needed, or more memory for their values, than the limits allow.
+        """
+        found = dict(self._kept)
+        for needed in self._needed(segment):
+            parameters = unpack_segment(self._head, needed, self._limits)
+            before = [found[number] for number in needed.references]
+            found[needed.number] = scheme_of(self._head).values(parameters, before)
+        self._kept = dict(sorted(found.items())[-KEPT_SEGMENTS:])
+        return found[segment.number]
+
+    def _needed(self, segment: CodedSegment) -> list[CodedSegment]:
+        """What has to be decoded for a segment, itself included, in order."""
+        found = {} if segment.number in self._kept else {segment.number: segment}
+        waiting = list(found.values())
+        where = f"segment {segment.number}"
+        check_limits(self._head, segment.num_frames, self._limits)
+        while waiting:
+            for number in waiting.pop().references:
+                if number in found or number in self._kept:
+                    continue
+                if self._read is None:
+                    raise MalformedError(
+                        f"{where}: needs segment {number}, which is no longer at hand"
+                    )
+                found[number] = self._read(number)
+                check_limits(self._head, found[number].num_frames, self._limits)
+                waiting.append(found[number])
+                self._check_size(where, list(found.values()))
+        return [found[number] for number in sorted(found)]
+
+    def _check_size(self, where: str, needed: list[CodedSegment]) -> None:
+        limits, config = self._limits, representation_config(self._head)
+        limits.check(where, "segments needed", len(needed), limits.needed_segments)
+        num_values = sum(
+            config.num_parameters(segment_shape(self._head, one.num_frames)) for one in needed
+        )
+        limits.check(
+            where, "bytes of memory for segments needed", 2 * num_values, limits.memory_bytes
+        )

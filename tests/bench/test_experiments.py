@@ -16,7 +16,8 @@ FOLDER = ROOT / "benchmarks" / "experiments"
 def test_every_experiment_names_presets_and_options_that_are_there(path):
     found = read_experiment(path)
     coders = list(nvc_coders(found.presets, [], found.lmbdas, "cpu", found.epochs))
-    assert len(coders) >= len(found.presets) >= 4
+    assert len(coders) >= len(found.presets) >= 1
+    assert len(found.presets) + len(found.baselines) >= 2  # a comparison
     curves = {coder.codec for coder in coders} | set(found.baselines)
     assert found.anchor in curves
     assert found.description

@@ -34,6 +34,7 @@ def test_every_point_has_a_name_of_its_own_and_fits_into_a_piece(gpu):
     left_out = {point.measurement for point in points} - of_rehearsal
     assert left_out == {
         "bunny-time-xs", "bunny-time-s",  # bunny-time-xxs with other presets
+        "bunny-xs-paper", "bunny-s-paper",  # likewise
         *(f"rd-{clip}-{codec}" for clip in ("tractor", "flower") for codec in ("hinerv", "nvrc")),
     }  # fmt: skip
 

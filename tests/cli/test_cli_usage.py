@@ -62,6 +62,7 @@ def outcomes(clip, encoded):
         "presets as json": ["presets", "--json"],
         "one preset": ["presets", "hinerv-mini"],
         "info": ["info", encoded],
+        "verify": ["verify", encoded],
     }
     words = [[str(word) for word in command] for command in commands.values()]
     lines = [json.loads(line) for line in python(USES_NO_TORCH, json.dumps(words)).splitlines()]

@@ -47,14 +47,19 @@ def test_limits():
     with pytest.raises(LimitError, match="references 5"):
         parse(segment(7, 6, 5, 4, 3, 2).pack())
     assert len(parse(segment(7, 6, 5, 4, 3, 2).pack(), Limits(references=5)).references) == 5
+
+
+def test_a_file_keeps_them():
     file = io.BytesIO()
     writer = NvcWriter(file, make_head(num_frames=0))
     for number in range(5):
         writer.write_segment(segment(number, *([number - 1] if number else [])))
     writer.finish()
-    assert len(list(NvcReader(io.BytesIO(file.getvalue())).segments())) == 5
-    with pytest.raises(LimitError, match="chain of references"):
-        list(NvcReader(io.BytesIO(file.getvalue()), limits=Limits(chain=4)).segments())
+    reader = NvcReader(io.BytesIO(file.getvalue()))
+    assert [one.references for one in reader.segments()] == [(), (0,), (1,), (2,), (3,)]
+    assert reader.find_segment(3).references == (2,)
+    with pytest.raises(MalformedError, match="segment 5: not in the file"):
+        reader.find_segment(5)
 
 
 def test_a_scheme_that_codes_segments_alone_refuses_them():
@@ -90,7 +95,8 @@ class Sum(Scheme[SumConfig]):
 
     def values(self, parameters, references):
         own = {tensor.spec.name: tensor.dequantize() for tensor in parameters.tensors}
-        return {name: value + sum(r[name] for r in references) for name, value in own.items()}
+        with np.errstate(over="ignore"):
+            return {name: value + sum(r[name] for r in references) for name, value in own.items()}
 
 
 @pytest.fixture
@@ -104,6 +110,9 @@ def summing(monkeypatch):
     class OneNumber:
         def tensors(self, shape):
             return [spec]
+
+        def num_parameters(self, shape):
+            return 1
 
     monkeypatch.setattr(segment_values, "representation_config", lambda head: OneNumber())
 
@@ -128,10 +137,27 @@ def test_values_come_from_those_that_are_named(summing):
         ]
     forward = SegmentValues(head, DEFAULT_LIMITS)
     assert [float(forward.of(one)["x"][0]) for one in file[:3]] == expected[:3]
-    with pytest.raises(MalformedError, match="needs segment 0, which was not given"):
+    with pytest.raises(MalformedError, match="needs segment 0, which is no longer at hand"):
         SegmentValues(head, DEFAULT_LIMITS).of(file[1])
-    with pytest.raises(LimitError, match="chain of references"):
-        SegmentValues(head, Limits(chain=3), file.__getitem__).of(file[4])
+    for limits, said in (
+        (Limits(needed_segments=4), "segments needed 5"),
+        (Limits(memory_bytes=8), "memory for segments needed"),
+    ):
+        with pytest.raises(LimitError, match=said):
+            SegmentValues(head, limits, file.__getitem__).of(file[4])
+
+
+def test_many_ways_to_one_segment_cost_no_more_than_one(summing):
+    """Each refers to the four before it: 2^n paths, n segments."""
+    file = [summing(n % 8, *range(n - 1, max(n - 5, -1), -1))._replace(number=n) for n in range(40)]
+    reads = []
+
+    def read(number: int) -> CodedSegment:
+        reads.append(number)
+        return file[number]
+
+    SegmentValues(make_head(), DEFAULT_LIMITS, read).of(file[39])
+    assert sorted(reads) == list(range(39))
 
 
 def test_a_section_that_nobody_owns_is_an_error():

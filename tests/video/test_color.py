@@ -1,3 +1,4 @@
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -159,3 +160,44 @@ def test_matrix_without_conversion_is_refused():
     info = make_info(4, 4, Chroma.YUV444, color=ColorTags(matrix=14))
     with pytest.raises(UnsupportedVideoError, match="matrix 14"):
         planes_to_rgb(make_frames(info, 1)[0], info)
+
+
+def deep_planes(info, seed=0):
+    """A frame of random samples at the depth of `info`."""
+    rng = np.random.default_rng(seed)
+    shapes = info.chroma.plane_shapes(info.height, info.width)
+    return tuple(rng.integers(0, 1 << info.depth, shape, np.uint16) for shape in shapes)
+
+
+@pytest.mark.parametrize("depth", [10, 12, 16])
+def test_deeper_samples_come_back_unchanged(depth):
+    for chroma in YUV:
+        info = make_info(9, 7, chroma, depth=depth)
+        planes = deep_planes(info)
+        again = yuv444_to_planes(planes_to_yuv444(planes, info), info)
+        assert all(np.array_equal(a, b) for a, b in zip(planes, again, strict=True))
+    info = make_info(9, 7, depth=depth)
+    planes = deep_planes(info)
+    again = packed_to_planes(planes_to_packed(planes, info), info)
+    assert all(np.array_equal(a, b) for a, b in zip(planes, again, strict=True))
+    assert again[0].dtype == np.uint16
+
+
+@pytest.mark.parametrize(("depth", "most"), [(8, 2), (10, 2), (12, 2)])
+@pytest.mark.parametrize("span", ["limited", "full"])
+def test_colors_come_back_at_any_depth(depth, most, span):
+    """RGB to YUV and back: off by what rounding YUV costs, two steps at most."""
+    info = make_info(32, 32, Chroma.YUV444, color=ColorTags(span, matrix=1), depth=depth)
+    kind = np.uint8 if depth == 8 else np.uint16
+    pixels = np.random.default_rng(depth).integers(0, 1 << depth, (32, 32, 3), kind)
+    planes = rgb_to_planes(pixels, info)
+    back = planes_to_rgb(planes, info)
+    assert back.dtype == kind
+    assert np.abs(back.astype(int) - pixels.astype(int)).max() <= most
+    white = rgb_to_planes(
+        np.full((1, 1, 3), (1 << depth) - 1, kind), replace(info, width=1, height=1)
+    )
+    expected = ((235 if span == "limited" else 255) << depth - 8, 128 << depth - 8)
+    if span == "full":
+        expected = ((1 << depth) - 1, 1 << depth - 1)
+    assert (int(white[0][0, 0]), int(white[1][0, 0])) == expected

@@ -71,7 +71,7 @@ def _check_integers(source: str, limits: "Limits") -> tuple[int, int]:
     num_segments = num_frames = 0
     with options.naming(source), NvcReader(source, limits=limits) as reader:
         check_conversion(reader.head)
-        read = reader.read_segment if reader.is_seekable else None
+        read = reader.find_segment if reader.is_seekable else None
         values = SegmentValues(reader.head, limits, read)
         for segment in reader.segments():
             values.of(segment)

@@ -72,7 +72,7 @@ A name is a lower-case letter followed by at most 63 lower-case letters, digits 
     varint        number of references R, at most 4
     R times       varint distance: the segment that many before this one is needed to decode it;
                   1 or more, at most the number, each larger than the one before. At most 64
-                  segments hang together in a chain
+                  segments are needed for one, directly or not, itself included
     16 bytes      digest of the decoded integers (`ParameterSet.digest`)
     varint        number of sections N, at most 64
     N times       tag (4 ASCII characters as in a chunk type, each tag once), varint length

@@ -69,8 +69,8 @@ class Limits:
     """Payload of one chunk that is neither HEAD nor indx, in bytes."""
     references: int = 4
     """Earlier segments that one may be decoded with."""
-    chain: int = 64
-    """Segments, one decoded with the other, down to one that stands alone."""
+    needed_segments: int = 64
+    """Segments to be decoded for one, itself included; checked by the decoder."""
     head_bytes: int = 2**20
     """HEAD, deflated and inflated, in bytes."""
     memory_bytes: int = 2**33  # NVRC S4 with 600 frames in one segment: 6 GiB, mostly contexts

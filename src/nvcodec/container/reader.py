@@ -10,6 +10,7 @@ All rules that bind chunks to each other are in `walk`; after it the data may be
 what sections mean.
 """
 
+import bisect
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -168,6 +169,17 @@ class NvcReader:
                 f"indx: segment, first frame, frames {info[:3]}, SEGM says {segment[:3]}"
             )
         return segment
+
+    def find_segment(self, number: int) -> CodedSegment:
+        """The segment of this number, without reading any other.
+
+        Raises:
+            MalformedError: it is not there.
+        """
+        position = bisect.bisect_left(self.index, number, key=lambda info: info.number)
+        if position == len(self.index) or self.index[position].number != number:
+            raise MalformedError(f"segment {number}: not in the file")
+        return self.read_segment(position)
 
     def chunk_map(self) -> list[MapEntry]:
         """Where every byte goes; the sizes sum to the file's size (seekable files only)."""

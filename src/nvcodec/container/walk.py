@@ -33,7 +33,6 @@ class Walk:
         self.ancillary: dict[str, Any] = {}
         """What chunks of front and tail kinds hold."""
         self._next_frame = 0
-        self._chains: dict[int, int] = {}
         self._index: tuple[int, list[SegmentInfo] | None] | None = None  # Offset, content.
         stream.read_signature()
         keep_going, stream.keep_going = stream.keep_going, False  # Nothing works without HEAD.
@@ -125,9 +124,6 @@ class Walk:
             raise MalformedError(
                 f"{where}: frames up to {stop}, HEAD declares {self.head.num_frames}"
             )
-        depth = 1 + max((self._chains.get(n, 0) for n in segment.references), default=0)
-        self.limits.check(where, "segments in a chain of references", depth, self.limits.chain)
-        self._chains[segment.number] = depth
         self.infos.append(SegmentInfo(*segment[:3], chunk.offset, chunk.size))
         self._next_frame = stop
         return segment

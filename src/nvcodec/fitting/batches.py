@@ -53,7 +53,13 @@ class Batches:
     def parts(
         self, stage: int, step: int, frame: int | None, part_size: int
     ) -> Iterator[tuple[float, Patches, Tensor]]:
-        """A step's batch (of one frame, or any), so many patches at a time.
+        """A step's batch, so many patches at a time.
+
+        Args:
+            stage: number of the stage.
+            step: number of the step in it.
+            frame: the only frame of the batch; None: any.
+            part_size: patches at a time, at most.
 
         Yields:
             Their share of the batch, coordinates, and pixels in [0, 1], float32 (N, h, w, C).

@@ -148,7 +148,13 @@ class LayersTwin:
         return {s.name: part.view(s.shape) for s, part in zip(self.specs, parts, strict=True)}
 
     def bits(self, bins: Tensor, log2_width: Tensor, side: SideTensors) -> Tensor:
-        """Bits of every entry."""
+        """Bits of every entry of all layers, (N,).
+
+        Args:
+            bins: values over bin widths, rounded or not, (N,).
+            log2_width: log2 of each entry's width, (N,).
+            side: joined side information; see `side_shapes` of the scheme.
+        """
         log2_sigma = self._sum(side, "log2_sigma", PER_OCTAVE, LOG_LIMIT) - log2_width
         log2_sigma = bounded(log2_sigma, MIN_SIGMA / PER_OCTAVE, MAX_SIGMA / PER_OCTAVE)
         mean = round_half_up(self._sum(side, "mean", PER_BIN, MEAN_LIMIT))
@@ -299,7 +305,14 @@ class Twin:
         side: SideTensors,
         context: Sequence[Tensor] | None = None,
     ) -> dict[str, Tensor]:
-        """Bits of `layers` and `grids`, scalars; `context` is what context models see."""
+        """Bits of `layers` and `grids`, scalars.
+
+        Args:
+            bins: values over bin widths: all layers' as one vector, then each grid's (T, h, w, C).
+            seen: what `observe` gave for these values.
+            side: joined side information.
+            context: what context models see of each of `bins`, if not `bins`.
+        """
         grids = torch.zeros((), device=bins[0].device)
         for i, (name, twin) in enumerate(self.grids.items(), start=1):
             shown = bins[i] if context is None else context[i]

@@ -17,8 +17,8 @@ of the specs; a section without content is left out. Phi, array by array:
     of all layers      that have no such vectors, together: widths (QSCL), sigma - width, means
 
 A grid is a tensor of role "grid" with four axes, none empty; every other tensor is a layer. Coding
-of one array: `phi`. Order of the symbols: `grids`. Names, shapes and units of the real side
-information that a stage may learn: `Hierarchical.side_shapes`.
+of one array: `side_arrays`. Order of the symbols: `gaussian_runs`. Names, shapes and units of the
+real side information that a stage may learn: `Hierarchical.side_shapes`.
 """
 
 import math
@@ -79,8 +79,8 @@ class Hierarchical(Scheme[HierarchicalConfig]):
     """Learned quantization and entropy parameters, themselves coded.
 
     Source: NVRC, sections 3.1 to 3.3. Differs: biases are coded like weights (NVRC: raw float32);
-    everything that steers probabilities is an integer; see also `context`, `lattice` and `phi`.
-    A pruning mask lives on as zero symbols.
+    everything that steers probabilities is an integer; see also `context`, `lattice` and
+    `side_arrays`. A pruning mask lives on as zero symbols.
     """
 
     Config = HierarchicalConfig

@@ -13,7 +13,7 @@ from nvcodec.samples import VideoShape
 ANCHOR, STEP = "anchor.", "step."
 """What names of tensors begin with; steps are numbered as the anchor's tensors."""
 MAX_COSINE_SIDE = 512
-"""Up to here the transform is exact; see `_cosine_transform`."""
+"""Up to here the transform is exact; see `cosine_transform`."""
 
 
 class WeightstepConfig(RepresentationConfig):

@@ -38,10 +38,12 @@ class TemporalGrids(nn.ParameterList):
     """Multi-resolution grids, read at one time by linear interpolation: (N,) -> (N, h, w, C).
 
     Level l holds `floor(T / 2^l)` knots of `C 2^l` channels (sections 3.1 and 3.4). Stored as
-    (knots h w, channels).
+    (knots h w, channels). Differs: the authors' code has (knots, h w channels) for local grids, so
+    that the quantizer has a bin width a knot there and one a channel here; measured as no better.
     """
 
     def __init__(self, knots: int, size: tuple[int, int], channels: int, levels: int) -> None:
+        """`knots` and `channels` are those of level 0; `size` is (h, w)."""
         all_knots = level_knots(knots, levels)
         super().__init__(
             nn.Parameter(
@@ -343,7 +345,14 @@ def shifted(x: Tensor, axis: int, by: int) -> Tensor:
 
 
 def repeat_edge(x: Tensor, index: Tensor, limit: int, axis: int) -> Tensor:
-    """`x`, zero outside the frame, with the frame's edge copied one position outwards."""
+    """`x`, zero outside the frame, with the frame's edge copied one position outwards.
+
+    Args:
+        x: features of padded patches, (N, h, w, C).
+        index: positions along `axis` in the frame, broadcasts against `x`.
+        limit: rows or columns of the frame.
+        axis: 1 or 2.
+    """
     before = (index == -1).to(x.dtype) * shifted(x, axis, 1)
     after = (index == limit).to(x.dtype) * shifted(x, axis, -1)
     return x + before + after
@@ -357,7 +366,7 @@ def inside_mask(rows: Tensor, columns: Tensor, limits: tuple[int, int]) -> Tenso
 
 
 def crop(x: Tensor, rows: Tensor, columns: Tensor, margin: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Take `margin` positions off every spatial side, of the indices too."""
+    """Take `margin` positions off every side of (N, h, w, C), and of its indices."""
     if margin == 0:
         return x, rows, columns
     inner = slice(margin, -margin)
