@@ -6,8 +6,8 @@
 Rendering goes on in `segment_decoder`.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,6 +134,30 @@ def check_limits(head: Head, num_frames: int, limits: Limits) -> None:
     limits.check(where, "bytes of memory", needed, limits.memory_bytes)
 
 
+def sections_by_owner(
+    segment: CodedSegment, owners: Mapping[str, Collection[str]]
+) -> dict[str, dict[str, bytes]]:
+    """What each owner finds in a segment: the sections whose tags are its own.
+
+    Args:
+        segment: as it lies in the file.
+        owners: tags by owner; no tag has two.
+
+    Raises:
+        MalformedError: a section that nobody owns.
+    """
+    known = [tag for tags in owners.values() for tag in tags]
+    if surplus := sorted(segment.sections.keys() - known):
+        raise MalformedError(
+            f"segment {segment.number}: sections {', '.join(surplus)} have no owner, "
+            f"allowed: {', '.join(known)}"
+        )
+    return {
+        owner: {tag: data for tag, data in segment.sections.items() if tag in tags}
+        for owner, tags in owners.items()
+    }
+
+
 def unpack_segment(
     head: Head, segment: CodedSegment, limits: Limits = DEFAULT_LIMITS
 ) -> ParameterSet:
@@ -144,12 +168,22 @@ def unpack_segment(
     """
     check_limits(head, segment.num_frames, limits)
     specs = representation_config(head).tensors(segment_shape(head, segment.num_frames))
-    parameters = scheme_of(head).unpack(segment.sections, specs)
+    scheme = scheme_of(head)
+    sections = sections_by_owner(segment, {"scheme": scheme.tags})
+    parameters = scheme.unpack(sections["scheme"], specs)
     if parameters.digest() != segment.digest:
         raise ChecksumError(
             f"segment {segment.number}: the decoded integers do not match their hash"
         )
     return parameters
+
+
+class DecodedSegment(NamedTuple):
+    """Values of a segment, and where they come from."""
+
+    values: Values
+    needed: frozenset[int]
+    """Numbers of all segments that they were decoded from, its own included."""
 
 
 class SegmentValues:
@@ -165,7 +199,7 @@ class SegmentValues:
         self, head: Head, limits: Limits, read: Callable[[int], CodedSegment] | None = None
     ) -> None:
         self._head, self._limits, self._read = head, limits, read
-        self._kept: dict[int, Values] = {}
+        self._kept: dict[int, DecodedSegment] = {}
 
     def of(self, segment: CodedSegment) -> Values:
         """Half floats of a segment, by name of tensor: the only way from sections to values.
@@ -177,12 +211,17 @@ class SegmentValues:
                 needed, or more memory for their values, than the limits allow.
         """
         found = dict(self._kept)
-        for needed in self._needed(segment):
-            parameters = unpack_segment(self._head, needed, self._limits)
-            before = [found[number] for number in needed.references]
-            found[needed.number] = scheme_of(self._head).values(parameters, before)
+        for coded in self._needed(segment):
+            before = [found[number] for number in coded.references]
+            # Counted over what is kept too, so that a file is refused in order as at random.
+            needed = frozenset({coded.number}).union(*(one.needed for one in before))
+            where, allowed = f"segment {coded.number}", self._limits.needed_segments
+            self._limits.check(where, "segments needed", len(needed), allowed)
+            parameters = unpack_segment(self._head, coded, self._limits)
+            values = scheme_of(self._head).values(parameters, [one.values for one in before])
+            found[coded.number] = DecodedSegment(values, needed)
         self._kept = dict(sorted(found.items())[-KEPT_SEGMENTS:])
-        return found[segment.number]
+        return found[segment.number].values
 
     def _needed(self, segment: CodedSegment) -> list[CodedSegment]:
         """What has to be decoded for a segment, itself included, in order."""

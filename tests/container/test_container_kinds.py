@@ -113,8 +113,11 @@ def test_what_the_writer_refuses(place):
             writer.add("note", "twice")
         with pytest.raises(ValueError, match="after note"):
             writer.write_segment(sample(0))
-    with pytest.raises(ValueError, match="not to be added"):
-        writer.add("SEGM", sample(0))
+    for name in ("SEGM", "gone"):
+        with pytest.raises(ValueError, match=f"{name}: not an ancillary kind, allowed: clip, note"):
+            writer.add(name, sample(0))
+        with pytest.raises(ValueError, match=f"{name}: not an ancillary kind, allowed: clip, note"):
+            NvcReader(io.BytesIO(small_file())).ancillary(name)
 
 
 def test_every_kind_says_where_it_stands():

@@ -7,6 +7,7 @@ import pytest
 from nvc_samples import digest, make_head, sections
 from pydantic import Field
 
+from codec_helpers import ROOT
 from nvcodec import container, segment_values
 from nvcodec.coding.parameters import HalfTensor, ParameterSet, ParameterSpec, Role
 from nvcodec.coding.scheme import Scheme, SchemeConfig
@@ -16,7 +17,7 @@ from nvcodec.container.header import DEFAULT_LIMITS, Limits
 from nvcodec.container.reader import NvcReader
 from nvcodec.container.writer import NvcWriter
 from nvcodec.errors import LimitError, MalformedError
-from nvcodec.segment_values import SegmentValues
+from nvcodec.segment_values import SegmentValues, sections_by_owner, unpack_segment
 
 
 def segment(number: int, *references: int) -> CodedSegment:
@@ -47,6 +48,18 @@ def test_limits():
     with pytest.raises(LimitError, match="references 5"):
         parse(segment(7, 6, 5, 4, 3, 2).pack())
     assert len(parse(segment(7, 6, 5, 4, 3, 2).pack(), Limits(references=5)).references) == 5
+
+
+@pytest.mark.parametrize("references", [(2,), (3,), (-1,), (0, 0), (0, 1)])
+def test_the_writer_refuses_what_no_reader_takes(references):
+    writer = NvcWriter(io.BytesIO(), make_head(num_frames=0))
+    writer.write_segment(segment(0))
+    writer.write_segment(segment(1))
+    with pytest.raises(ValueError, match="earlier segments, each once, the nearest first"):
+        writer.write_segment(segment(2, *references))
+    writer.limits = Limits(references=1)
+    with pytest.raises(LimitError, match="references 2"):
+        writer.write_segment(segment(2, 1, 0))
 
 
 def test_a_file_keeps_them():
@@ -147,6 +160,18 @@ def test_values_come_from_those_that_are_named(summing):
             SegmentValues(head, limits, file.__getitem__).of(file[4])
 
 
+def test_a_chain_is_refused_in_order_as_at_random(summing):
+    file = [summing(n % 8, *([n - 1] if n else []))._replace(number=n) for n in range(7)]
+    limits = Limits(needed_segments=5)
+    in_order = SegmentValues(make_head(), limits, file.__getitem__)
+    for one in file[:5]:
+        in_order.of(one)
+        SegmentValues(make_head(), limits, file.__getitem__).of(one)
+    for values in (in_order, SegmentValues(make_head(), limits, file.__getitem__)):
+        with pytest.raises(LimitError, match="segment 5: segments needed 6, allowed up to 5"):
+            values.of(file[5])
+
+
 def test_many_ways_to_one_segment_cost_no_more_than_one(summing):
     """Each refers to the four before it: 2^n paths, n segments."""
     file = [summing(n % 8, *range(n - 1, max(n - 5, -1), -1))._replace(number=n) for n in range(40)]
@@ -165,3 +190,19 @@ def test_a_section_that_nobody_owns_is_an_error():
     with pytest.raises(MalformedError, match="AUDI present, only ENTP, MASK, QSCL, SYMB, RAWF"):
         scheme.take_sections({"SYMB": b"", "AUDI": b"x"})
     assert "A tag that nobody owns is an error." in container.__doc__
+
+
+def test_each_owner_gets_its_own_sections():
+    coded = segment(3)._replace(sections={"AUDI": b"a", "SYMB": b"s"})
+    owners = {"scheme": ("ENTP", "SYMB"), "sound": ("AUDI",)}
+    assert sections_by_owner(coded, owners) == {"scheme": {"SYMB": b"s"}, "sound": {"AUDI": b"a"}}
+    with pytest.raises(MalformedError, match="segment 3: sections AUDI have no owner, allowed: SY"):
+        sections_by_owner(coded, {"scheme": ("SYMB",)})
+
+
+def test_a_segment_with_a_foreign_section_is_refused():
+    with NvcReader(ROOT / "tests" / "golden" / "tiny-raw.nvc") as reader:
+        coded = reader.read_segment(1)
+        foreign = coded._replace(sections={**coded.sections, "AUDI": b"x"})
+        with pytest.raises(MalformedError, match=r"segment 1: sections AUDI .* allowed: RAWF"):
+            unpack_segment(reader.head, foreign)

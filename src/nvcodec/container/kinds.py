@@ -78,6 +78,19 @@ KINDS: dict[str, Kind] = {
 }
 
 
+def ancillary_kind(name: str) -> Kind:
+    """The entry of an ancillary kind.
+
+    Raises:
+        ValueError: There is none of this name.
+    """
+    kind = KINDS.get(name)
+    if kind is None or not kind.is_ancillary:
+        known = ", ".join(other for other, entry in KINDS.items() if entry.is_ancillary)
+        raise ValueError(f"chunk {name}: not an ancillary kind, allowed: {known}")
+    return kind
+
+
 def payload_limit(kind: str, limits: Limits) -> int:
     """The largest payload of a chunk of this kind, known or not."""
     known = KINDS.get(kind)

@@ -27,7 +27,7 @@ from nvcodec.container.chunk_payloads import (
 )
 from nvcodec.container.chunks import END_SIZE
 from nvcodec.container.header import DEFAULT_LIMITS, Head, Limits
-from nvcodec.container.kinds import KINDS, Place
+from nvcodec.container.kinds import Place, ancillary_kind
 from nvcodec.container.stream import ByteSource, Chunk, ChunkStream
 from nvcodec.container.walk import Walk, count_of
 from nvcodec.errors import BitstreamError, MalformedError, VideoError
@@ -140,9 +140,11 @@ class NvcReader:
         """What the chunk of an ancillary kind holds, without reading any segment; None: not there.
 
         Seekable files only.
+
+        Raises:
+            ValueError: It is not an ancillary kind that is known here.
         """
-        known = KINDS[kind]
-        assert known.is_ancillary, kind
+        known = ancillary_kind(kind)
         if not self.index:
             return None
         last = self.index[-1]

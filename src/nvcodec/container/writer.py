@@ -21,7 +21,7 @@ from nvcodec.container.chunk_payloads import (
 )
 from nvcodec.container.chunks import FRAMING_SIZE, HEADER_SIZE, pack_chunk, parse_header, tag_text
 from nvcodec.container.header import DEFAULT_LIMITS, Head, Limits
-from nvcodec.container.kinds import KINDS, Place, payload_limit
+from nvcodec.container.kinds import KINDS, Place, ancillary_kind, payload_limit
 from nvcodec.container.sink import Sink, output_error
 from nvcodec.container.unfinished import Kept, holds_nothing, opening, part_path, whole_segments
 
@@ -168,6 +168,13 @@ class NvcWriter:
             raise ValueError(f"{where}: after {self._tail[0]}, allowed only before it")
         for tag in segment.sections:
             tag_text(tag.encode(), where)
+        earlier = {reference for reference in segment.references if 0 <= reference < number}
+        if tuple(segment.references) != tuple(sorted(earlier, reverse=True)):
+            raise ValueError(
+                f"{where}: references {segment.references}, allowed: earlier segments, each once, "
+                f"the nearest first"
+            )
+        self.limits.check(where, "references", len(earlier), self.limits.references)
         self.limits.check(where, "segments", number + 1, self.limits.segments)
         self.limits.check(where, "frames", stop, self.limits.frames)
         offset = self.sink.size
@@ -181,12 +188,13 @@ class NvcWriter:
         """Append the chunk of an ancillary kind; `ancillary` tells which a resumed file has.
 
         Raises:
-            ValueError: It is there already, or segments stand where they must not.
+            ValueError: It is no ancillary kind or there already, or segments stand where they
+                must not.
             OutputError: It could not be written.
         """
-        place = KINDS[kind].place
-        if kind in self.ancillary or not KINDS[kind].is_ancillary:
-            raise ValueError(f"chunk {kind}: written already, or not to be added")
+        place = ancillary_kind(kind).place
+        if kind in self.ancillary:
+            raise ValueError(f"chunk {kind}: written already, allowed {place.value}")
         if place is Place.FRONT and (self._segments or self._tail):
             raise ValueError(f"chunk {kind}: allowed {place.value}")
         self._append(kind, value, kind)
