@@ -1,5 +1,7 @@
 """The loop: repeatable, stoppable at any step, and honest about failures."""
 
+import copy
+import math
 import shutil
 import warnings
 
@@ -9,9 +11,11 @@ import torch
 from codec_helpers import whole_batch
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.errors import DivergedError, FitMemoryError, InterruptedEncodeError, ResumeError
+from nvcodec.fitting import loop
 from nvcodec.fitting.batches import Batches
 from nvcodec.fitting.checkpoints import CheckpointStore
 from nvcodec.fitting.config import FittingConfig, OptimizerConfig
+from nvcodec.fitting.evaluation import EvaluationPolicy, psnr_db
 from nvcodec.fitting.guard import Guard
 from nvcodec.fitting.loop import Fitting
 from nvcodec.fitting.optimizers import orthogonalize
@@ -44,7 +48,10 @@ def video(num_frames=4) -> torch.Tensor:
     return torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
 
 
-def make_fitting(optimizer="muon", store=None, stages=STAGES, num_frames=4, **settings) -> Fitting:
+def make_fitting(
+    optimizer="muon", store=None, stages=STAGES, num_frames=4, options=None, **settings
+) -> Fitting:
+    """`options` are those of `Fitting`, `settings` those of its config."""
     torch.manual_seed(0)
     config = FittingConfig(optimizer=OptimizerConfig(kind=optimizer), precision="fp32", **settings)
     frames = video(num_frames)
@@ -52,6 +59,7 @@ def make_fitting(optimizer="muon", store=None, stages=STAGES, num_frames=4, **se
     return Fitting(
         representation, frames, [load_stage(s) for s in stages],
         load_scheme({"kind": "arithmetic"}), config, Samples.RGB, 3, store=store,
+        **(options or {}),
     )  # fmt: skip
 
 
@@ -357,3 +365,79 @@ def test_out_of_memory_for_one_patch_is_an_error_that_says_what_to_do():
         match=r"for one 24x16 patch \(fake\); take a smaller preset, or smaller patches",
     ):
         list(fitting.run())
+
+
+def test_optimizers_may_come_from_outside():
+    given = []
+
+    def plain_descent(parameters, roles, learned, config):
+        assert parameters.keys() == roles.keys()
+        given.append((len(parameters), config.kind))
+        groups = [{"params": [*parameters.values(), *learned], "lr": 1e-3, "initial_lr": 1e-3}]
+        return [torch.optim.SGD(groups)]
+
+    fitting = make_fitting(options={"make_optimizers": plain_descent})
+    list(fitting.run())
+    assert given == [(len(fitting.state.representation.specs), "muon")] * len(STAGES)
+
+
+def test_a_policy_says_how_often_a_fitting_is_measured(monkeypatch):
+    counts, original = [], loop.evaluate
+
+    def counted(*args):
+        counts.append(args[-1])
+        return original(*args)
+
+    monkeypatch.setattr(loop, "evaluate", counted)
+    for policy in (EvaluationPolicy(math.inf), EvaluationPolicy(0.0, math.inf, num_frames=2)):
+        list(make_fitting(options={"evaluation": policy}).run())
+    assert counts == [8] * len(STAGES) + [2] * 28  # at the end of every stage; after every step
+    assert EvaluationPolicy(10, share=0.05).next_interval_s(took_s=2) == 40
+
+
+def test_psnr_is_of_rounded_samples_and_of_the_values_given():
+    fitting = make_fitting()
+    network, frames = fitting.state.representation, fitting.frames
+    shown = (network.render(torch.arange(4)).detach() * 255).round()
+    of_frames = 10 * torch.log10(255**2 / (shown - frames).square().mean(dim=(1, 2, 3)))
+    whole, ends = (float(of_frames[chosen].mean()) for chosen in (slice(None), [0, 3]))
+    assert psnr_db(network, frames, Samples.RGB) == pytest.approx(whole, abs=0.01)
+    assert psnr_db(network, frames, Samples.RGB, num_frames=2) == pytest.approx(ends, abs=0.01)
+    zeros = {name: torch.zeros_like(p) for name, p in network.named_parameters()}
+    grey = 10 * torch.log10(255**2 / (frames - 128.0).square().mean(dim=(1, 2, 3)))
+    seen = psnr_db(network, frames, Samples.RGB, values=zeros)
+    assert seen == pytest.approx(float(grey.mean()), abs=0.01)
+
+
+def test_a_snapshot_brings_everything_back_into_the_tensors_that_are_there():
+    fitting = make_nvrc_fitting([RATE_DISTORTION])
+    list(fitting.run())
+    state = fitting.state
+    state.kept["count"] = 3
+    before, leaf = copy.deepcopy(state.snapshot()), state.learned["mean_rows"]
+    with torch.no_grad():
+        for tensor in state.tensors():
+            tensor.add_(1)
+    state.kept["count"], state.masks = 4, {"x": torch.ones(1)}
+    state.restore(before)
+    assert state.learned["mean_rows"] is leaf  # the optimizer goes on with it
+    again = state.snapshot()
+    assert (again["masks"], again["kept"]) == ({}, {"count": 3})
+    for part in ("parameters", "learned"):
+        assert again[part].keys() == before[part].keys()
+        assert all(torch.equal(again[part][name], t) for name, t in before[part].items())
+
+
+@pytest.mark.parametrize("relaxation", ["soft_round", "quant_noise"])
+def test_distortion_and_rate_share_the_draw_of_a_view(relaxation):
+    """The rate is that of the very bins that the network sees, however often it is asked."""
+    fitting = make_nvrc_fitting([{**RATE_DISTORTION, "relaxation": relaxation}])
+    (stage,), state = fitting.stages, fitting.state
+    stage.prepare(state)
+    one, same, other = (
+        stage.view(state, 0.5, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)
+    )
+    assert float(one.rate()) == float(one.rate()) == float(same.rate())
+    assert float(one.rate()) != float(other.rate())
+    assert all(torch.equal(one.values[name], same.values[name]) for name in one.values)
+    assert any(not torch.equal(one.values[name], other.values[name]) for name in one.values)
