@@ -1,4 +1,7 @@
-"""The loop: repeatable, stoppable at any step, and honest about failures."""
+"""The loop: repeatable, stoppable at any step, and honest about failures.
+
+More than 400 lines: what belongs to one loop, with the fittings that all of it shares.
+"""
 
 import copy
 import math
