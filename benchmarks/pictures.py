@@ -22,7 +22,9 @@ STORE = ROOT / "benchmarks" / "results" / "picture"
 IMAGES = ROOT / "docs" / "images"
 ENLARGED = (90, 60, 120, 68)
 """Left, top, width and height of the part that is shown enlarged."""
-CODECS = {"x265": "s--", "svt-av1": "s--", "vvenc": "s--", "hinerv": "o-", "nvrc": "o-"}
+CODECS = {"x264": "s--", "x265": "s--", "svt-av1": "s--", "vvenc": "s--"}
+CODECS |= {"hinerv": "o-", "nvrc": "o-"}
+RATES = (0.02, 0.05, 0.1, 0.2, 0.3)
 
 
 def collect(out: Path) -> None:
@@ -44,7 +46,7 @@ def collect(out: Path) -> None:
 def draw_frames() -> None:
     """Original, ours, x265: whole, and a part enlarged below."""
     lines = {line["codec"]: line for line in stored(STORE / NAME)}
-    figure, axes = plt.subplots(2, 3, figsize=(12, 4.8), layout="constrained")
+    figure, axes = plt.subplots(2, 3, figsize=(11, 4.4), layout="constrained")
     x, y, width, height = ENLARGED
     for column, name in enumerate(("source", "nvrc", "x265")):
         picture = plt.imread(STORE / f"{name}.png")
@@ -73,8 +75,8 @@ def draw_curves() -> None:
             points = curve.front("psnr_rgb_db")
             axes.plot(*zip(*points, strict=True), CODECS[curve.codec], label=curve.codec)
     axes.set(xscale="log", xlabel="bits per pixel", ylabel="PSNR-RGB, dB")
-    for set_formatter in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
-        set_formatter("{x:g}")
+    axes.set_xticks(RATES, map(str, RATES))
+    axes.set_xticks([], minor=True)
     axes.set_title("Big Buck Bunny, 320x180, 48 frames")
     axes.grid(visible=True, which="both", alpha=0.25)
     axes.legend()

@@ -43,7 +43,34 @@ def test_links_lead_somewhere(page):
     assert not broken
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_lines_fit_a_screen(page):
+    lines = page.read_text(encoding="utf-8").splitlines()
+    long = [n for n, line in enumerate(lines, 1) if len(line) > 120 and not line.startswith("|")]
+    assert long == []
+
+
 def test_readme_stays_short():
-    lines = PAGES[0].read_text(encoding="utf-8").splitlines()
-    assert len(lines) <= 140
-    assert max(len(line) for line in lines if not line.startswith("|")) <= 130
+    assert len(PAGES[0].read_text(encoding="utf-8").splitlines()) <= 140
+
+
+def test_readme_names_files_that_are_there():
+    text = PAGES[0].read_text(encoding="utf-8").split("## The map")[1]
+    rows = re.findall(r"^(\S+) {2,}(.+)$", text.split("```")[1], re.MULTILINE)
+    package = ROOT / "src" / "nvcodec"
+    missing = []
+    for name, what in rows:
+        folder = package / name if name.endswith("/") else package
+        named = re.findall(r"\b[a-z_]+(?:\.py|/)", what)
+        places = [package / name, *(folder / other for other in named)]
+        missing += [
+            path for path in places if not path.exists() and not (ROOT / path.name).exists()
+        ]
+    assert len(rows) >= 10
+    assert not missing
+
+
+def test_readme_maps_every_folder():
+    text = PAGES[0].read_text(encoding="utf-8")
+    folders = {path.parent.name for path in (ROOT / "src" / "nvcodec").glob("*/__init__.py")}
+    assert folders == set(re.findall(r"^([a-z]+)/ {2,}", text, re.MULTILINE))
