@@ -3,6 +3,7 @@
 import pytest
 
 from codec_helpers import assert_same_frames, decoded_planes, write_y4m
+from nvcodec import segment_values
 from nvcodec.container.chunks import SIGNATURE, pack_chunk
 from nvcodec.container.reader import inspect
 from nvcodec.video import open_video
@@ -136,6 +137,26 @@ def test_verify_with_its_source(call, encoding, clip, tmp_path):
     said = call("verify", encoded, "--against", clip).stdout.decode()
     assert "3 segments, 8 frames, every hash matches" in said
     assert "PSNR-YUV" in said
+
+
+def test_verify_with_its_source_unpacks_every_segment_once(call, encoded, clip, monkeypatch):
+    numbers, unpack = [], segment_values.unpack_segment
+
+    def counted(head, segment, *rest):
+        numbers.append(segment.number)
+        return unpack(head, segment, *rest)
+
+    monkeypatch.setattr(segment_values, "unpack_segment", counted)
+    assert call("verify", encoded, "--against", clip, "-q").code == 0
+    assert numbers == [0, 1, 2]
+
+
+def test_verify_with_its_source_finds_damage(call, encoded, damaged, clip):
+    path = damaged(lambda data: flip(data, segment_offsets(encoded)[1] + 100))
+    done = call("verify", path, "--against", clip, "-q")
+    assert done.code == 5
+    assert done.stderr.startswith(f"nvc: {path}: ")
+    assert "CRC" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ def test_tensors_are_those_of_the_format(case):
     config = load_config(case["representation"])
     specs = config.tensors(VideoShape(*case["shape"]))
     assert [[s.name, list(s.shape), s.role.value] for s in specs] == case["tensors"], WARNING
+    # No byte depends on it, but what a stage prunes does.
+    assert [s.name for s in specs if s.is_prunable] == case["prunable"]
 
 
 def test_every_family_is_there():

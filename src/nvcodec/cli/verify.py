@@ -40,18 +40,23 @@ def verify(
     size, geometry = options.picture_size(scale), options.raw_geometry(raw)
     for path in (source, *(against or ())):
         options.check_source(path)
-    num_segments, num_frames = _check_integers(source, limits)
     quality = None
-    if against:
+    if not against:
+        num_segments, num_frames = _check_integers(source, limits)
+    else:
         from nvcodec.decoder import Decoder
         from nvcodec.video import open_videos
 
+        # Its segments are checked as they are decoded for the comparison, so once.
         with (
+            options.naming(source),
             Decoder(source, device=device, limits=limits) as decoder,
             open_videos(against, frames=wanted, scale=size, raw=geometry) as video,
             LiveLine(quiet or json) as line,
         ):
-            quality = _compare(decoder, video, num_frames, " and ".join(against), line)
+            quality = _compare(decoder, video, " and ".join(against), line)
+            num_segments = len(decoder.reader.segments_read)
+            num_frames = quality.num_frames
     record: dict[str, Any] = {"event": "done", "segments": num_segments, "frames": num_frames}
     if json:
         measured = asdict(quality) if quality else {}
@@ -91,10 +96,8 @@ def quality_rows(quality: "Quality") -> list[tuple[str, str]]:
     return rows
 
 
-def _compare(
-    decoder: "Decoder", video: "VideoReader", num_frames: int, against: str, line: LiveLine
-) -> "Quality":
-    """Quality of all frames.
+def _compare(decoder: "Decoder", video: "VideoReader", against: str, line: LiveLine) -> "Quality":
+    """Quality of all frames of a file.
 
     Raises:
         VerificationError: the two do not have the same size, samples or number of frames.
@@ -110,22 +113,24 @@ def _compare(
             f"{against}: {other[0]}x{other[1]} {other[2]}, the file has "
             f"{mine[0]}x{mine[1]} {mine[2]}"
         )
-    if theirs.num_frames not in (None, num_frames):
-        raise VerificationError(f"{against}: {theirs.num_frames} frames, the file has {num_frames}")
+    # A pipe tells at its end how many there are, if HEAD does not.
+    expected = len(decoder) if decoder.reader.is_seekable else ours.num_frames
+    if None not in (theirs.num_frames, expected) and theirs.num_frames != expected:
+        raise VerificationError(f"{against}: {theirs.num_frames} frames, the file has {expected}")
     meter = QualityMeter(theirs)
     references = iter(video)
     for planes in decoder.planes():
         reference = next(references, None)
         if reference is None:
             raise VerificationError(
-                f"{against}: {meter.num_frames} frames, the file has {num_frames}"
+                f"{against}: {meter.num_frames} frames, the file has {expected or 'more'}"
             )
         meter.add(reference, planes)
-        text = f"frame {meter.num_frames}/{num_frames}"
-        line.update("compare", meter.num_frames / num_frames, text)
+        seen, total = meter.num_frames, expected or meter.num_frames
+        line.update("compare", seen / total, f"frame {seen}/{expected or '?'}")
     if next(references, None) is not None:
         raise VerificationError(
-            f"{against}: more than the {num_frames} frames of the file; "
+            f"{against}: more than the {meter.num_frames} frames of the file; "
             "--frames A:B says which were encoded"
         )
     return meter.quality()

@@ -59,11 +59,13 @@ class ImageCnn(Representation[ImageCnnConfig]):
         super().__init__(config, shape)
         self.scale = nn.ModuleList(Scale(plan, config) for plan in config.plan_scales())
         self.head = nn.Conv2d(config.channels, shape.channels, 1)
-        for name, tensor in self.named_parameters():
-            if name.endswith("bias"):
+        for tensor in self.scale.parameters():
+            if tensor.ndim == 1:
                 nn.init.zeros_(tensor)
-            elif not name.startswith("head"):
+            else:
                 nn.init.kaiming_normal_(tensor)
+        assert self.head.bias is not None
+        nn.init.zeros_(self.head.bias)
 
     def forward(self, patches: Patches) -> Tensor:
         """Pixels of whole frames; see the base class."""
