@@ -54,6 +54,7 @@ class EncodePlan:
             "width": info.width,
             "height": info.height,
             "chroma": info.chroma.value,
+            "depth": info.depth,
             "frame_rate": str(info.frame_rate),
             "num_frames": info.num_frames,
         }

@@ -164,7 +164,7 @@ class _Encoding:
             begins_with=number - 1 if number and self.plan.preset.fitting.warm_start else None,
             store=None if self.job is None else self.job.checkpoints(number, input_digest),
         )
-        expected = expect(task.preset, task.shape, task.info.frame_bytes)
+        expected = expect(task.preset, task.shape, task.info)
         check_limits(head, num_frames, options.limits)
         is_resumed = task.store is not None and task.store.exists
         self.on_event(SegmentStarted(number, segment, task.info, expected, is_resumed))

@@ -7,6 +7,7 @@ from nvcodec.errors import PresetError
 from nvcodec.presets import Preset
 from nvcodec.samples import VideoShape
 from nvcodec.segment_values import memory_bytes
+from nvcodec.video.info import VideoInfo
 
 
 @dataclass(frozen=True)
@@ -19,13 +20,13 @@ class Expectation:
     memory_bytes: int
 
 
-def expect(preset: Preset, shape: VideoShape, frame_bytes: int) -> Expectation:
+def expect(preset: Preset, shape: VideoShape, info: VideoInfo) -> Expectation:
     """What to expect of a segment.
 
     Args:
         preset: what is to be fitted, resolved for the picture.
         shape: of the segment's samples.
-        frame_bytes: size of one frame in the samples of its source.
+        info: of the source, whose frames are kept beside their samples.
 
     Raises:
         PresetError: the preset does not suit such a segment.
@@ -40,12 +41,13 @@ def expect(preset: Preset, shape: VideoShape, frame_bytes: int) -> Expectation:
     num_parameters = sum(spec.num_values for spec in specs)
     batch = 1 if preset.fitting.patch_size else preset.fitting.batch_size
     activations = 10 * batch * config.activations_per_frame(shape) * 4
-    pixels = shape.height * shape.width * shape.channels + frame_bytes
+    values = shape.height * shape.width * shape.channels
+    frame_bytes = values * info.sample_type.itemsize + info.frame_bytes
     moments = 8 * num_parameters
     decoding = memory_bytes(config, shape, scheme)
     return Expectation(
         num_parameters=num_parameters,
         macs_per_frame=config.macs_per_frame(shape),
         size_bytes=round(scheme.expected_bits(specs) / 8),
-        memory_bytes=decoding + moments + activations + shape.num_frames * pixels,
+        memory_bytes=decoding + moments + activations + shape.num_frames * frame_bytes,
     )

@@ -7,6 +7,9 @@ standard library.
 from enum import StrEnum
 from typing import NamedTuple
 
+DEPTHS = range(8, 17)
+"""Bits a sample may have."""
+
 
 def max_sample(depth: int) -> int:
     """The largest value of a sample of `depth` bits."""

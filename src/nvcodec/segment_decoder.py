@@ -13,7 +13,7 @@ from nvcodec.allocator import keep_freed_memory
 from nvcodec.container.chunk_payloads import CodedSegment
 from nvcodec.container.header import DEFAULT_LIMITS, Head, Limits
 from nvcodec.errors import VideoError
-from nvcodec.pixel_values import from_unit
+from nvcodec.pixel_values import to_samples
 from nvcodec.representations import build
 from nvcodec.segment_values import (
     SegmentValues,
@@ -22,7 +22,7 @@ from nvcodec.segment_values import (
     segment_shape,
 )
 from nvcodec.video.conversion import to_planes, to_rgb
-from nvcodec.video.info import Pixels, Planes, VideoInfo, sample_type
+from nvcodec.video.info import Pixels, Planes, VideoInfo
 
 Precision = Literal["fp16", "bf16", "fp32"]
 
@@ -86,8 +86,8 @@ class SegmentDecoder:
         indices = torch.tensor([t], device=self.device)
         with self.inference():
             output = self.representation.render(indices, self.band_height)[0]
-            rounded = from_unit(output, self.head.bit_depth)
-        return rounded.cpu().numpy().astype(sample_type(self.head.bit_depth))
+            pixels = to_samples(output, self.head.bit_depth)  # here: fewer bytes leave the device
+        return pixels.cpu().numpy()
 
     def planes(self, t: int, info: VideoInfo) -> Planes:
         """Frame `t` of the segment in the samples of the source."""

@@ -127,11 +127,11 @@ def test_frame_rate_by_option(clip, tmp_path, call):
         assert nvcodec.info(tmp_path / "a.nvc").head.frame_rate == stored
 
 
-@pytest.mark.parametrize("color", ["rgb", "yuv", "yuv420"])
-def test_pixels_are_what_people_look_at(clip, tmp_path, color):
+@pytest.mark.parametrize("samples", ["rgb", "yuv", "yuv420"])
+def test_pixels_are_what_people_look_at(clip, tmp_path, samples):
     """RGB whatever was fitted; a frame by index is the frame in its turn."""
     path = tmp_path / "a.nvc"
-    nvcodec.encode(clip, path, preset=TINY, samples=color, segment_frames=5)
+    nvcodec.encode(clip, path, preset=TINY, samples=samples, segment_frames=5)
     pixels = list(nvcodec.decode(path))
     assert {p.shape for p in pixels} == {(32, 32, 3)}
     assert {p.dtype for p in pixels} == {np.dtype(np.uint8)}

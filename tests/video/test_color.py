@@ -1,5 +1,4 @@
 from dataclasses import replace
-from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -8,6 +7,7 @@ from hypothesis import strategies as st
 from video_helpers import assert_same, make_frames, make_info
 
 from nvcodec.errors import UnsupportedVideoError
+from nvcodec.samples import max_sample
 from nvcodec.video import Chroma, ColorTags
 from nvcodec.video.color import (
     LUMA_WEIGHTS,
@@ -65,23 +65,59 @@ def test_untagged_is_bt601():
         )
 
 
+def extreme_frame(info):
+    """Random planes whose corners are every choice of least and largest samples."""
+    planes = make_frames(info, 1)[0]
+    for c, plane in enumerate(planes):
+        plane[0, :8] = [info.max_sample * (n >> c & 1) for n in range(8)]
+    return planes
+
+
+def allowance(depth):
+    """Half a step, and what four coefficients, each rounded to 20 bits, add at most."""
+    return 0.5 + 4 * max_sample(depth) * 2**-21
+
+
+def spans(info):
+    """Black, luma, chroma and middle; ITU-T H.273, 8.3."""
+    scale = 1 << info.depth - 8
+    if info.color.range == "full":
+        return 0, info.max_sample, info.max_sample, 128 * scale
+    return 16 * scale, 219 * scale, 224 * scale, 128 * scale
+
+
+@pytest.mark.parametrize("depth", [8, 10, 12, 16])
 @pytest.mark.parametrize("span", ["limited", "full"])
 @pytest.mark.parametrize("matrix", sorted(LUMA_WEIGHTS))
-def test_against_exact_fractions(matrix, span):
-    """Every pixel is within the coefficients' rounding of the exact value, then rounded half up."""
-    info = make_info(16, 16, Chroma.YUV444, color=ColorTags(span, matrix=matrix))
-    planes = make_frames(info, 1)[0]
-    k_r, k_b = LUMA_WEIGHTS[matrix]
-    black, luma, chroma = (0, 255, 255) if span == "full" else (16, 219, 224)
-    rgb = planes_to_rgb(planes, info)
-    for row in range(16):
-        y, u, v = (int(plane[row, row]) for plane in planes)
-        e, cb, cr = Fraction(y - black, luma), Fraction(u - 128, chroma), Fraction(v - 128, chroma)
-        red, blue = e + 2 * (1 - k_r) * cr, e + 2 * (1 - k_b) * cb
-        green = (e - k_r * red - k_b * blue) / (1 - k_r - k_b)
-        for exact, seen in zip((red, green, blue), rgb[row, row], strict=True):
-            clipped = min(max(exact * 255, 0), 255)
-            assert abs(clipped - int(seen)) <= Fraction(1, 2) + Fraction(1, 1000)
+def test_against_formulas_in_float64(matrix, span, depth):
+    """Both ways, at every depth, as far as rounded coefficients allow; BT.2020 overflows 32 bits.
+
+    Sums of large samples times 20-bit coefficients would be off by far more than a step.
+    """
+    info = make_info(16, 16, Chroma.YUV444, color=ColorTags(span, matrix=matrix), depth=depth)
+    k_r, k_b = map(float, LUMA_WEIGHTS[matrix])
+    k_g = 1 - k_r - k_b
+    black, luma, chroma, middle = spans(info)
+    planes = extreme_frame(info)
+
+    y, u, v = (plane.astype(np.float64) for plane in planes)
+    e, cb, cr = (y - black) / luma, (u - middle) / chroma, (v - middle) / chroma
+    red, blue = e + 2 * (1 - k_r) * cr, e + 2 * (1 - k_b) * cb
+    rgb = np.stack([red, (e - k_r * red - k_b * blue) / k_g, blue], axis=-1)
+    seen = planes_to_rgb(planes, info)
+    assert seen.dtype == info.sample_type
+    exact = np.clip(rgb * info.max_sample, 0, info.max_sample)
+    assert np.abs(seen - exact).max() <= allowance(depth)
+
+    pixels = np.stack(planes, axis=-1)
+    red, green, blue = np.moveaxis(pixels / info.max_sample, -1, 0)
+    e = k_r * red + k_g * green + k_b * blue
+    cb, cr = (blue - e) / (2 * (1 - k_b)), (red - e) / (2 * (1 - k_r))
+    wanted = e * luma + black, cb * chroma + middle, cr * chroma + middle
+    for exact, plane in zip(wanted, rgb_to_planes(pixels, info), strict=True):
+        assert plane.dtype == info.sample_type
+        clipped = np.clip(exact, 0, info.max_sample)
+        assert np.abs(plane - clipped).max() <= allowance(depth)
 
 
 @pytest.mark.parametrize("chroma", [*YUV, Chroma.GRAY])
@@ -162,22 +198,15 @@ def test_matrix_without_conversion_is_refused():
         planes_to_rgb(make_frames(info, 1)[0], info)
 
 
-def deep_planes(info, seed=0):
-    """A frame of random samples at the depth of `info`."""
-    rng = np.random.default_rng(seed)
-    shapes = info.chroma.plane_shapes(info.height, info.width)
-    return tuple(rng.integers(0, 1 << info.depth, shape, np.uint16) for shape in shapes)
-
-
 @pytest.mark.parametrize("depth", [10, 12, 16])
 def test_deeper_samples_come_back_unchanged(depth):
     for chroma in YUV:
         info = make_info(9, 7, chroma, depth=depth)
-        planes = deep_planes(info)
+        planes = make_frames(info, 1)[0]
         again = yuv444_to_planes(planes_to_yuv444(planes, info), info)
         assert all(np.array_equal(a, b) for a, b in zip(planes, again, strict=True))
     info = make_info(9, 7, depth=depth)
-    planes = deep_planes(info)
+    planes = make_frames(info, 1)[0]
     again = packed_to_planes(planes_to_packed(planes, info), info)
     assert all(np.array_equal(a, b) for a, b in zip(planes, again, strict=True))
     assert again[0].dtype == np.uint16

@@ -12,7 +12,7 @@ def make_frames(info, num_frames=3, seed=0):
     rng = np.random.default_rng(seed)
     shapes = info.chroma.plane_shapes(info.height, info.width)
     return [
-        tuple(rng.integers(0, 256, shape, dtype=np.uint8) for shape in shapes)
+        tuple(rng.integers(0, info.max_sample + 1, s, info.sample_type) for s in shapes)
         for _ in range(num_frames)
     ]
 

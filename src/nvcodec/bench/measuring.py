@@ -87,7 +87,8 @@ def measure(source: Source, decoded: Path, work: Path, picture: Path | None = No
             if copy is not None:
                 copy.write(planes)
                 if is_large:
-                    ms_ssim_y.append(ms_ssim(reference[0][..., None], planes[0][..., None]))
+                    lumas = reference[0][..., None], planes[0][..., None]
+                    ms_ssim_y.append(ms_ssim(*lumas, info.depth))
             if picture is not None and number == source.seen.num_frames // 2:
                 save_picture(planes, info, picture)
         if next(others, None) is not None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from nvcodec.samples import Chroma, max_sample
 from nvcodec.video.color import planes_to_rgb
-from nvcodec.video.info import Pixels, Planes, VideoInfo
+from nvcodec.video.info import Pixels, Planes, VideoInfo, widened
 
 MS_SSIM_WINDOW = 11
 MIN_MS_SSIM_SIDE = (MS_SSIM_WINDOW - 1) * 2**4 + 1
@@ -43,8 +43,7 @@ def psnr_db(mean_squared_error: float, depth: int = 8) -> float:
 
 def mean_squared_error(a: Pixels, b: Pixels) -> float:
     """Mean squared difference of two arrays of one shape."""
-    wide = np.int32 if a.dtype == np.uint8 else np.int64
-    difference = a.astype(wide) - b.astype(wide)
+    difference = widened(a) - widened(b)
     return float(np.mean(difference * difference))
 
 

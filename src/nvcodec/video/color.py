@@ -23,7 +23,15 @@ from numpy.typing import NDArray
 
 from nvcodec.errors import UnsupportedVideoError
 from nvcodec.samples import Chroma, max_sample
-from nvcodec.video.info import UNSPECIFIED, ColorTags, Pixels, Planes, VideoInfo, sample_type
+from nvcodec.video.info import (
+    UNSPECIFIED,
+    ColorTags,
+    Pixels,
+    Planes,
+    VideoInfo,
+    sample_type,
+    widened,
+)
 
 FRACTION_BITS = 20
 """The largest sum at 8 bits, BT.2020 limited range, is 553 < 2^10, so that 31 bits hold it."""
@@ -72,11 +80,6 @@ def _spans(color: ColorTags, depth: int) -> tuple[int, int, int]:
     if color.range == "full":
         return 0, max_sample(depth), max_sample(depth)
     return 16 << depth - 8, 219 << depth - 8, 224 << depth - 8
-
-
-def _wide(samples: Pixels) -> IntArray:
-    """Integers that hold the largest sum: 32 bits for samples of 8, else 64."""
-    return samples.astype(np.int32 if samples.dtype == np.uint8 else np.int64)
 
 
 @functools.lru_cache(maxsize=32)
@@ -179,10 +182,10 @@ def planes_to_rgb(planes: Planes, info: VideoInfo) -> Pixels:
     black, _, _ = _spans(info.color, depth)
     if info.chroma is Chroma.GRAY:
         factor = _to_rgb_factors(replace(info.color, matrix=2), depth)[0]
-        return _rounded((_wide(planes[0]) - black) * factor, depth)[:, :, None]
+        return _rounded((widened(planes[0]) - black) * factor, depth)[:, :, None]
     y_all, v_r, u_g, v_g, u_b = _to_rgb_factors(info.color, depth)
-    luma = (_wide(planes[0]) - black) * y_all
-    u, v = (_wide(plane) - (1 << depth - 1) for plane in planes[1:])
+    luma = (widened(planes[0]) - black) * y_all
+    u, v = (widened(plane) - (1 << depth - 1) for plane in planes[1:])
     rgb = np.empty((info.height, info.width, 3), info.sample_type)
     for c, chroma in enumerate((v * v_r, u * u_g + v * v_g, u * u_b)):
         rgb[:, :, c] = _rounded(luma + _replicated(chroma, info), depth)
@@ -203,9 +206,9 @@ def rgb_to_planes(rgb: Pixels, info: VideoInfo) -> Planes:
     black, span, _ = _spans(info.color, depth)
     one, centre = 1 << FRACTION_BITS, 1 << depth - 1
     if info.chroma is Chroma.GRAY:
-        luma = _wide(rgb[:, :, 0]) * _fixed(Fraction(span, info.max_sample)) + black * one
+        luma = widened(rgb[:, :, 0]) * _fixed(Fraction(span, info.max_sample)) + black * one
         return (_rounded(luma, depth),)
-    wide = _wide(rgb)
+    wide = widened(rgb)
     red, green, blue = wide[:, :, 0], wide[:, :, 1], wide[:, :, 2]
     planes: list[Pixels] = []
     rows = _from_rgb_factors(info.color, depth)

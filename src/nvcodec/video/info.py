@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nvcodec.samples import Chroma, max_sample
+from nvcodec.samples import DEPTHS, Chroma, max_sample
 
 Plane = NDArray[np.unsignedinteger[Any]]
 """Samples of one plane, (H_plane, W_plane), of the type that `sample_type` names."""
@@ -23,6 +23,11 @@ UNSPECIFIED = 2
 def sample_type(depth: int) -> np.dtype[np.unsignedinteger[Any]]:
     """Type of arrays of samples of so many bits."""
     return np.dtype(np.uint8 if depth == 8 else np.uint16)
+
+
+def widened(samples: Pixels) -> NDArray[np.signedinteger[Any]]:
+    """Samples as integers that hold sums of their products: 32 bits for samples of 8, else 64."""
+    return samples.astype(np.int32 if samples.dtype == sample_type(8) else np.int64)
 
 
 class VideoWarning(UserWarning):
@@ -52,7 +57,13 @@ class VideoInfo:
     num_frames: int | None = None
     """None when only reading to the end can tell."""
     depth: int = 8
-    """Bits a sample, 8 to 16."""
+    """Bits a sample, one of `DEPTHS`."""
+
+    def __post_init__(self) -> None:
+        if self.depth not in DEPTHS:
+            raise ValueError(
+                f"video: depth {self.depth}; allowed are {DEPTHS[0]} to {DEPTHS[-1]} bits"
+            )
 
     @property
     def max_sample(self) -> int:

@@ -14,7 +14,7 @@ from nvcodec.segments import Part, Segment
 from nvcodec.video.info import Planes, VideoInfo
 from nvcodec.video.reader import VideoReader, open_video
 
-SHARED = ("width", "height", "chroma", "sample_aspect_ratio", "color")
+SHARED = ("width", "height", "chroma", "depth", "sample_aspect_ratio", "color")
 
 
 def open_videos(sources: Sequence[str | Path | BinaryIO], **options: Any) -> VideoReader:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nvcodec.errors import UnsupportedVideoError, VideoError
 from nvcodec.samples import Chroma, max_sample
-from nvcodec.video.info import Planes, VideoInfo, VideoWarning
+from nvcodec.video.info import Planes, VideoInfo, VideoWarning, sample_type
 
 MAX_SIDE = 32768
 MAX_PIXELS = 1 << 27
@@ -69,7 +69,7 @@ class FrameLayout:
     @property
     def num_bytes(self) -> int:
         """Bytes of one frame."""
-        return self.num_samples * (1 if self.depth == 8 else 2)
+        return self.num_samples * sample_type(self.depth).itemsize
 
     def planes(self, data: NDArray[np.uint8]) -> Planes:
         """Planes of one frame, uint8, from its `num_bytes` bytes."""
