@@ -4,15 +4,22 @@
     python benchmarks/documents.py --check    # fails where text and sources differ
 
 A table stands between `<!-- table: FOLDER KIND [CODEC,...] -->` and `<!-- end of table -->`; FOLDER
-is one in `benchmarks/results`, KIND one of `bd-rate`, `points`, `speed`. A docstring stands between
-`<!-- docstring: MODULE[.NAME] -->` and `<!-- end of docstring -->`.
+is one in `benchmarks/results`, KIND one of `bd-rate`, `points`, `speed`. A docstring, the settings
+of a model, and constant bytes stand between `<!-- docstring: MODULE[.NAME] -->`, or `settings`, or
+`bytes`, and `<!-- end of docstring -->`, and so on.
 """
 
 import argparse
 import importlib
 import inspect
 import re
+import textwrap
 from pathlib import Path
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from nvcodec.bench.curves import AVERAGE, choose_anchor, compare, measured_curves
 from nvcodec.bench.report import bd_table, markdown_table, point_rows, speed_table
@@ -22,7 +29,11 @@ ROOT = Path(__file__).resolve().parents[1]
 PLACE = re.compile(
     r"(<!-- table: (\S+) (\S+)(?: (\S+))? -->\n).*?(<!-- end of table -->)", re.DOTALL
 )
-BOX = re.compile(r"(<!-- docstring: (\S+) -->\n).*?(<!-- end of docstring -->)", re.DOTALL)
+BOX = re.compile(
+    r"(<!-- (docstring|settings|bytes): (\S+) -->\n).*?(<!-- end of \2 -->)", re.DOTALL
+)
+WIDTH = 116
+SIGNS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
 METRIC = "psnr_rgb_db"
 
 
@@ -47,20 +58,71 @@ def table(folder: str, kind: str, codecs: str | None = None) -> str:
     raise SystemExit(f"table {folder} {kind}: allowed kinds are bd-rate, points, speed")
 
 
-def docstring(name: str) -> str:
-    """The docstring of a module, or of what it defines, in a box."""
+def named(name: str) -> Any:
+    """A module, or what it defines."""
     try:
-        found = importlib.import_module(name)
+        return importlib.import_module(name)
     except ModuleNotFoundError:
         module, _, attribute = name.rpartition(".")
-        found = getattr(importlib.import_module(module), attribute)
-    return f"```text\n{inspect.getdoc(found)}\n```"
+        return getattr(importlib.import_module(module), attribute)
+
+
+def box(kind: str, name: str) -> str:
+    """A docstring, settings, or bytes, as the document shows them."""
+    found = named(name)
+    if kind == "settings":
+        return settings(found)
+    text = inspect.getdoc(found)
+    if kind == "bytes":
+        ascii_text = found.decode("ascii")
+        text = "\n".join(ascii_text[i : i + 100] for i in range(0, len(ascii_text), 100))
+    return f"```text\n{text}\n```"
+
+
+def settings(model: type[BaseModel]) -> str:
+    """A list of a model's fields, save for its kind."""
+    lines: list[str] = []
+    for name, field in model.model_fields.items():
+        if name == "kind":
+            continue
+        default = "required" if field.is_required() else f"default {_shown(field.default)}"
+        says = f"- `{name}`, {_allowed(field)}, {default}: {field.description}"
+        lines += textwrap.wrap(says, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+    return "\n".join(lines) or "There are none."
+
+
+def _shown(value: object) -> str:
+    """A value as JSON has it."""
+    if value is None:
+        return "absent"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(map(_shown, value)) + "]"
+    return str(value).lower() if isinstance(value, bool) else f"{value!r}".replace("'", '"')
+
+
+def _allowed(field: FieldInfo) -> str:
+    """Type and range of a field."""
+    kind = field.annotation
+    if NoneType in get_args(kind):
+        kind = get_args(kind)[0]
+    if get_origin(kind) is Literal:
+        return ", ".join(_shown(value) for value in get_args(kind))
+    if get_origin(kind) is tuple:
+        return f"list of {'numbers' if float in get_args(kind) else 'integers'}"
+    if kind not in (int, float, bool):
+        return "object"
+    words = {int: "integer", float: "number", bool: "boolean"}
+    found = {n: getattr(m, n) for m in field.metadata for n in SIGNS if hasattr(m, n)}
+    if {"ge", "le"} <= found.keys():
+        return f"{words[kind]} {found['ge']} .. {found['le']}"
+    limits = " and ".join(f"{SIGNS[name]} {value}" for name, value in found.items())
+    return f"{words[kind]} {limits}".strip()
 
 
 def filled(text: str) -> str:
     """A document with its generated parts made anew."""
     text = PLACE.sub(lambda m: f"{m[1]}{table(m[2], m[3], m[4])}\n{m[5]}", text)
-    return BOX.sub(lambda m: f"{m[1]}{docstring(m[2])}\n{m[3]}", text)
+    return BOX.sub(lambda m: f"{m[1]}{box(m[2], m[3])}\n{m[4]}", text)
 
 
 def main() -> None:

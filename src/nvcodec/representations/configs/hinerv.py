@@ -14,7 +14,7 @@ from nvcodec.samples import VideoShape
 
 
 class BlockPlan(NamedTuple):
-    """One stage: sizes that network and counts share."""
+    """One upsample block: sizes that network and counts share."""
 
     channels_in: int
     channels_out: int
@@ -28,19 +28,19 @@ class HinervConfig(RepresentationConfig):
     """Settings of HiNeRV. Fields that default to None follow from the video."""
 
     kind: Literal["hinerv"] = "hinerv"
-    channels: int = Field(ge=1, le=8192, description="width of the stem and of the first stage")
-    depths: tuple[int, ...] = Field((3, 3, 3, 1), description="blocks of each stage")
+    channels: int = Field(ge=1, le=8192, description="width of the stem and of the first block")
+    depths: tuple[int, ...] = Field((3, 3, 3, 1), description="convolutional layers of each block")
     expansions: tuple[int, ...] = Field(
-        (4, 4, 4, 1), description="hidden / output width of each stage's blocks"
+        (4, 4, 4, 1), description="hidden / output width of each block's layers"
     )
-    strides: tuple[int, ...] | None = Field(None, description="upsampling factor of each stage")
+    strides: tuple[int, ...] | None = Field(None, description="upsampling factor of each block")
     base_rows: int = Field(
         18, ge=1, le=4096, description="short side of the base grid aimed at by `strides`"
     )
     kernel_size: Literal[1, 3, 5, 7] = Field(3, description="depth-wise kernel")
     stem_kernel_size: Literal[1, 3, 5, 7] = Field(3, description="stem kernel")
     min_channels: int = Field(
-        1, ge=1, le=8192, description="channels are halved every stage, down to this"
+        1, ge=1, le=8192, description="channels are halved every block, down to this"
     )
     grid_frames: int | None = Field(
         None, ge=1, le=1 << 24, description="T_grid: knots in time of the first base grid"
@@ -58,9 +58,9 @@ class HinervConfig(RepresentationConfig):
         None, ge=1, le=1 << 24, description="T_local: knots in time of the first local grid"
     )
     local_channels: int = Field(
-        ge=1, le=4096, description="channels of the first local grid of the first stage"
+        ge=1, le=4096, description="channels of the first local grid of the first block"
     )
-    local_levels: int = Field(3, ge=1, le=8, description="local grids a stage")
+    local_levels: int = Field(3, ge=1, le=8, description="local grids a block")
 
     @model_validator(mode="after")
     def _same_stages(self) -> Self:

@@ -20,7 +20,9 @@ class WeightstepConfig(RepresentationConfig):
     """Settings of weight steps around a network for a single frame."""
 
     kind: Literal["weightstep"] = "weightstep"
-    base: Annotated[CoinMlpConfig | ImageCnnConfig, Field(discriminator="kind")]
+    base: Annotated[CoinMlpConfig | ImageCnnConfig, Field(discriminator="kind")] = Field(
+        description="the network of one frame: coin_mlp with axes yx, or image_cnn"
+    )
     domain: Literal["weight", "dct"] = Field(
         "weight",
         description="what a step holds: changes of weights (weight-step paper, Eq. 5), or of the "
