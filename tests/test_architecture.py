@@ -14,7 +14,7 @@ SOURCE = ROOT / "src"
 
 HELPERS = {
     "errors", "config", "registry", "segments", "processes", "disk", "allocator", "samples",
-    "version", "cursors",
+    "version", "cursors", "state_files",
 }  # fmt: skip
 LOW = HELPERS | {"video", "coding"}
 FORMAT = LOW | {"coding.schemes", "container"}
@@ -31,6 +31,8 @@ ALLOWED = {
     "cursors": {"errors"},
     "processes": {"errors"},
     "disk": {"errors"},
+    "state_files": {"disk"},
+    "job_folder": {"disk", "errors"},
     "video": HELPERS,
     "coding": HELPERS,
     "metrics": HELPERS | {"video"},
@@ -46,7 +48,7 @@ ALLOWED = {
     "expectation": FORMAT | {"representations", "presets", "segment_values"},
     "encode_types": FORMAT | {"metrics", "fitting", "expectation"},
     "encode_plan": FORMAT | {"presets", "encode_types"},
-    "job": FORMAT | {"fitting", "encode_types"},
+    "job": FORMAT | {"fitting", "encode_types", "encode_plan", "job_folder"},
     "outputs": FORMAT | {"encode_types", "job"},
     "time_budget": FITTING | {"metrics"},
     "segment_encoder": FITTING | {"presets"},
@@ -57,9 +59,12 @@ ALLOWED["segment_work"] = FITTING | {
 ALLOWED["tally"] = FORMAT | {
     "metrics", "encode_plan", "encode_types", "segment_work", "time_budget",
 }  # fmt: skip
+ALLOWED["finished"] = FORMAT | {
+    "metrics", "encode_plan", "job", "job_folder", "segment_decoder", "tally",
+}  # fmt: skip
 ALLOWED["encoder"] = FORMAT | {
     "fitting", "presets", "expectation", "encode_types", "encode_plan", "job", "outputs", "tally",
-    "segment_decoder", "segment_values", "segment_work",
+    "segment_decoder", "segment_values", "segment_work", "finished",
 }  # fmt: skip
 ALLOWED["bench"] = FORMAT | {
     "metrics", "representations", "presets", "encoder", "decoder", "segment_decoder",

@@ -1,10 +1,23 @@
-"""What files need to survive other processes and power cuts: locks, and names that last."""
+"""What files need to survive other processes and power cuts: locks, new names, names that last.
 
+A temporary file or folder has a name that did not exist, and is made so that no link is followed;
+whoever made it remembers it, and removes nothing else.
+"""
+
+import contextlib
 import os
+import secrets
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO
 
 from nvcodec.errors import OutputError
+
+_NEW = (
+    os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+)
+_NAME_LENGTH = 40
+"""Characters of a name kept in a temporary one: with four bytes each it is not too long."""
 
 
 def lock(file: IO[bytes], path: Path) -> None:
@@ -30,7 +43,7 @@ def lock(file: IO[bytes], path: Path) -> None:
 def is_at(file: IO[bytes], path: Path) -> bool:
     """Whether `path` still names the open file."""
     try:
-        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+        return os.path.samestat(os.fstat(file.fileno()), os.lstat(path))
     except FileNotFoundError:
         return False
 
@@ -44,3 +57,62 @@ def sync_folder(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def new_file(target: Path) -> Path:
+    """An empty file beside `target` under a name that did not exist, with the same ending.
+
+    Raises:
+        OSError: it cannot be made there.
+    """
+
+    def make(path: Path) -> None:
+        os.close(os.open(path, _NEW, 0o666))
+
+    return _new(make, target.parent, target.stem, target.suffix)
+
+
+def new_folder(parent: Path, name: str) -> Path:
+    """An empty folder in `parent` under a name that did not exist.
+
+    Raises:
+        OSError: it cannot be made there.
+    """
+    return _new(Path.mkdir, parent, name, "")
+
+
+def open_new(path: Path) -> BinaryIO:
+    """A file that was not there, and no link, unbuffered, to be written."""
+    return os.fdopen(os.open(path, _NEW, 0o666), "w+b", buffering=0)
+
+
+def replace_file(path: Path, content: bytes, before: Path | None = None) -> None:
+    """Give `path` a new content at once and for good, in a folder that is ours.
+
+    Args:
+        path: the file, there or not.
+        content: all of it.
+        before: a name for the file that was there, instead of none.
+
+    Raises:
+        OSError: it cannot be written; what was there before still is.
+    """
+    part = path.with_name(path.name + ".tmp")
+    part.unlink(missing_ok=True)  # left by a process that was killed; a link goes, not its target
+    with open_new(part) as file:
+        view = memoryview(content)
+        while view:
+            view = view[file.write(view) :]
+        os.fsync(file.fileno())
+    if before is not None and path.exists():
+        path.replace(before)
+    part.replace(path)
+    sync_folder(path)
+
+
+def _new(make: Callable[[Path], None], parent: Path, name: str, suffix: str) -> Path:
+    while True:
+        path = parent / f"{name[:_NAME_LENGTH]}.part-{secrets.token_hex(4)}{suffix}"
+        with contextlib.suppress(FileExistsError):
+            make(path)
+            return path

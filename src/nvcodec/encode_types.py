@@ -83,6 +83,8 @@ class EncodeReport:
     quality: Quality | None
     fit_s: float
     decode_s: float
+    was_there: bool = False
+    """Whether an earlier call had finished the file already."""
 
 
 Event = SegmentStarted | SegmentFitting

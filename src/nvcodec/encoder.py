@@ -19,6 +19,7 @@ from nvcodec.encode_plan import EncodePlan, frames_of_segments, plan_encoding
 from nvcodec.encode_types import EncodeOptions, EncodeReport, Event, SegmentFitting, SegmentStarted
 from nvcodec.errors import InterruptedEncodeError, NvcError
 from nvcodec.expectation import expect
+from nvcodec.finished import is_complete, measure
 from nvcodec.fitting.record import FitRecord
 from nvcodec.job import frames_digest, open_job
 from nvcodec.outputs import check_written, free_output, open_writer
@@ -59,12 +60,9 @@ def encode(
     path = free_output(sources, target, options)
     select_device(options.device)
     with open_videos(
-        sources,
-        frames=options.frames,
-        scale=options.scale,
-        frame_rate=options.frame_rate,
+        sources, frames=options.frames, scale=options.scale, frame_rate=options.frame_rate,
         raw=options.raw,
-    ) as video:
+    ) as video:  # fmt: skip
         plan = plan_encoding(video.info, preset, options)
         return _Encoding(video, plan, target, path, should_stop, on_event).run()
 
@@ -86,15 +84,16 @@ class _Encoding:
         self.options = plan.options
         self.segments = frames_of_segments(video, plan.options.segment_frames, should_stop)
         self.tally = Tally(plan)
-        self.job = None if path is None else open_job(path, plan.job_settings(), plan.options)
+        self.is_there = path is not None and is_complete(path, plan)
+        self.job = None if path is None or self.is_there else open_job(path, plan)
 
     def run(self) -> EncodeReport:
         """Encode every segment, then close and check the file."""
-        is_finished = self.job is not None and self.job.is_finished
+        is_finished = self.is_there or (self.job is not None and self.job.is_finished)
         try:
             size_bytes = self._recall_file() if is_finished else self._write_file()
         except InterruptedEncodeError as error:
-            if self.job is not None:
+            if self.path is not None:
                 raise
             raise InterruptedEncodeError(
                 "stopped on request; a stream cannot be continued, so nothing is kept"
@@ -103,7 +102,7 @@ class _Encoding:
             check_written(self.path, self.tally.digests, self.tally.num_frames, self.options.limits)
         if self.job is not None:
             self.job.remove()
-        return self.tally.report(size_bytes)
+        return replace(self.tally.report(size_bytes), was_there=is_finished)
 
     def _write_file(self) -> int:
         """Do all tasks in order, each result into the file; gives its size in bytes."""
@@ -134,8 +133,10 @@ class _Encoding:
                 writer.close()
 
     def _recall_file(self) -> int:
-        """As `_write_file`, of a file that got its name just before something stopped us."""
+        """As `_write_file`, of a file that is complete."""
         assert self.path is not None
+        if self.is_there:
+            return measure(self.path, self.plan, self.segments, self.tally)
         for number, planes in enumerate(self.segments):
             self._recall(number, len(planes), frames_digest(planes))
         return self.path.stat().st_size
@@ -145,8 +146,7 @@ class _Encoding:
         count = self.video.info.num_frames
         if count is None and len(first) < self.options.segment_frames:
             count = len(first)
-        target = self.target if self.path is None else self.path
-        return open_writer(target, self.plan.head(count), self.options, self.job)
+        return open_writer(self.path or self.target, self.plan.head(count), self.options, self.job)
 
     def _task(self, head: Head, number: int, num_frames: int, input_digest: str) -> SegmentTask:
         """What is to be done for one segment; refuses what no decoder would take."""

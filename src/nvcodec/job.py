@@ -1,41 +1,43 @@
 """The state of one encoding beside its output: the same command continues after any interruption.
 
-    OUT.nvc.job/job.json         output, settings, and for every finished segment a digest of its
-                                 input and what was measured
+    OUT.nvc.job/about.txt        says that the folder is ours (`job_folder`)
+    OUT.nvc.job/job.json         output, settings, for every finished segment a digest of its input
+                                 and what was measured; and the files below that this job wrote
     OUT.nvc.job/segment-N.ckpt   checkpoint of the segment at work; `.ckpt.1` is the one before it
     OUT.nvc.job/segment-N.npz    values of the last finished segment, for a warm start of the next
 
-Only these files are ever removed: the folder may be one that the user named. Loads no torch, so
-that the command line can refuse an output before it does anything else.
+All are sealed (`state_files`). Loads no torch, so that the command line can refuse an output before
+it does anything else.
 """
 
 import contextlib
 import hashlib
+import io
 import json
 import os
-import zipfile
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, Field
 
-from nvcodec.container.header import Limits
+from nvcodec.container.header import DEFAULT_LIMITS, Limits
 from nvcodec.container.reader import NvcReader
-from nvcodec.container.unfinished import part_path
+from nvcodec.container.unfinished import open_part, part_path
 from nvcodec.container.writer import NvcWriter
-from nvcodec.disk import lock, sync_folder
-from nvcodec.encode_types import EncodeOptions
+from nvcodec.disk import lock
+from nvcodec.encode_plan import EncodePlan
 from nvcodec.errors import BitstreamError, NvcError, OutputError, ResumeError
-from nvcodec.fitting.checkpoints import CheckpointStore
+from nvcodec.fitting.checkpoints import CheckpointStore, checkpoint_names
+from nvcodec.job_folder import JobFolder
+from nvcodec.state_files import read_state, write_state
 from nvcodec.video.info import Planes
 
 STATE_NAME = "job.json"
-OWN_FILES = (
-    STATE_NAME, "job.tmp", "segment-*.ckpt", "segment-*.ckpt.1", "segment-*.tmp", "segment-*.npz",
-)  # fmt: skip
-"""Patterns of everything that an encoding may leave in its folder."""
+SEGMENT_FILE = re.compile(r"segment-\d+\.(ckpt|ckpt\.1|npz)(\.tmp)?")
 MAX_CHANGES_NAMED = 5
 OVERWRITE = "{overwrite} overwrites it"
 RESTART = "{restart} throws the stored job away"
@@ -50,51 +52,84 @@ def frames_digest(frames: Iterable[Planes]) -> str:
     return state.hexdigest()
 
 
-def job_folder(path: Path) -> Path:
-    """Where the job of an output lies unless the user names a folder."""
-    return path.with_name(path.name + ".job")
+class _StoredSegment(BaseModel, strict=True, extra="forbid"):
+    """What is known of a finished segment; all but `input` is `SegmentResult.measured`."""
+
+    input: str
+    digest: str = Field(pattern="^[0-9a-f]{32}$")
+    fit_s: float
+    spent_s: float
+    quality: list[list[float]]
 
 
-def check_owner(folder: Path, output: Path) -> None:
-    """Refuse a folder that the user named where it holds the job of another output.
+class _State(BaseModel, strict=True, extra="forbid"):
+    """Content of `job.json`."""
+
+    output: str
+    settings: dict[str, Any]
+    segments: list[_StoredSegment]
+    files: list[str]
+    """Names in the folder that this job writes, besides its own."""
+
+
+def job_folder(path: Path, workdir: Path | None = None) -> Path:
+    """Where the job of an output lies: beside it, or in a folder that the user named."""
+    name = path.name + ".job"
+    return path.with_name(name) if workdir is None else workdir / name
+
+
+def _load_state(folder: Path) -> _State | None:
+    """State of a job that lies there, if one does.
 
     Raises:
-        ResumeError: it does.
+        ResumeError: it cannot be read.
     """
+    path = folder / STATE_NAME
+    if not os.path.lexists(path):
+        return None
     try:
-        stored = json.loads((folder / STATE_NAME).read_text(encoding="utf-8"))["output"]
-    except (OSError, ValueError, KeyError, TypeError):  # none there, or none that can be continued
-        return
-    # A job beside its output may be moved together with it.
-    if stored != str(output.resolve()) and folder.resolve() != job_folder(output.resolve()):
+        return _State.model_validate(json.loads(read_state(path)))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ResumeError(f"{path}: is not a job's state", RESTART) from error
+
+
+def _check_owner(folder: Path, state: _State | None, output: Path) -> None:
+    """Refuse a folder in one that the user named where it holds the job of another output."""
+    if state is None or folder.resolve() == job_folder(output.resolve()):
+        return  # A job beside its output may be moved together with it.
+    if state.output != str(output.resolve()):
         raise ResumeError(
-            f"{folder}: holds the job of {stored}, not of {output}",
+            f"{folder}: holds the job of {state.output}, not of {output}",
             "{workdir} names another folder",
         )
 
 
-def discard_job(folder: Path, path: Path | None = None) -> None:
-    """Throw away a stored job and the unfinished file of its output.
+def discard_job(folder: Path, output: Path) -> None:
+    """Throw away the stored job of an output, and its unfinished file.
 
     Raises:
-        OutputError: another process is writing that file; nothing was thrown away.
+        OutputError: another process is writing that file, or something there is not ours; nothing
+            was thrown away.
+        ResumeError: it is the job of another output.
     """
+    part = part_path(output)
     with contextlib.ExitStack() as stack:
-        part = None if path is None else part_path(path)
-        if part is not None and part.exists():
+        if os.path.lexists(part):
             try:
-                lock(stack.enter_context(part.open("rb")), part)
+                lock(stack.enter_context(open_part(part, to_discard=True)), part)
             except OutputError:
                 raise
             except OSError as error:
                 raise OutputError(f"{part}: cannot be removed: {error.strerror}") from error
-        for pattern in OWN_FILES:
-            for file in folder.glob(pattern):
-                file.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # not there, or holds files of others
-            folder.rmdir()
-        if part is not None:
-            part.unlink(missing_ok=True)
+        try:
+            state = _load_state(folder)
+        except ResumeError:  # torn, in a folder of ours
+            files = [file.name for file in folder.iterdir() if SEGMENT_FILE.fullmatch(file.name)]
+        else:
+            _check_owner(folder, state, output)
+            files = state.files if state else []
+        JobFolder(folder).remove([*files, STATE_NAME])
+        part.unlink(missing_ok=True)
 
 
 class Job:
@@ -107,66 +142,56 @@ class Job:
 
     def __init__(self, folder: Path, settings: Mapping[str, Any], output: Path) -> None:
         self.folder = folder
-        self._output = str(output.resolve())
         self._path = folder / STATE_NAME
-        self._settings = json.loads(json.dumps(settings))
-        self._segments: list[dict[str, Any]] = []
         self.is_resumed = False
         self.is_finished = False
         """Whether the output has its name already, and only this folder is left."""
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            if self._path.exists():
-                self._load()
-            else:
-                self._store()
-        except OutputError:
-            raise
-        except OSError as error:
-            raise OutputError(
-                f"{folder}: cannot keep the job's state: {error.strerror or error}"
-            ) from error
+        plain: dict[str, Any] = json.loads(json.dumps(settings))
+        stored = _load_state(folder) if JobFolder(folder).is_ours else None
+        _check_owner(folder, stored, output)
+        if stored is not None:
+            _check_same(folder, stored.settings, plain)
+            self.is_resumed = True
+        self._state = stored or _State(output="", settings=plain, segments=[], files=[])
+        self._state.output = str(output.resolve())
+        if stored is None:
+            JobFolder(folder).create()
+            self._store()
 
     @classmethod
     def stored(cls, folder: Path, settings: Mapping[str, Any], output: Path) -> "Job | None":
         """The job that is there, if it is of these settings."""
-        if not (folder / STATE_NAME).exists():
+        if not (JobFolder(folder).is_ours and (folder / STATE_NAME).exists()):
             return None
         try:
             return cls(folder, settings, output)
         except ResumeError:
             return None
 
-    def _load(self) -> None:
-        try:
-            stored = json.loads(self._path.read_text(encoding="utf-8"))
-            settings, segments = stored["settings"], list(stored["segments"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise ResumeError(f"{self._path}: is not a job's state", RESTART) from error
-        before, now = dict(_leaves(settings)), dict(_leaves(self._settings))
-        changed = [name for name in {**now, **before} if before.get(name) != now.get(name)]
-        if changed:
-            changes = "; ".join(
-                f"{name} was {_short(before.get(name))}, is {_short(now.get(name))}"
-                for name in changed[:MAX_CHANGES_NAMED]
-            )
-            if len(changed) > MAX_CHANGES_NAMED:
-                changes += f"; and {len(changed) - MAX_CHANGES_NAMED} more"
-            raise ResumeError(
-                f"{self.folder}: the stored job has other settings: {changes}", RESTART
-            )
-        self._segments = segments
-        self.is_resumed = True
-
     def digest(self, input_digest: str, number: int) -> str:
         """What a checkpoint of segment `number` belongs to."""
-        text = json.dumps([self._settings, input_digest, number], sort_keys=True)
+        text = json.dumps([self._state.settings, input_digest, number], sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
     def checkpoints(self, number: int, input_digest: str) -> CheckpointStore:
         """Where the fitting of segment `number` keeps its state."""
+        self._claim(*checkpoint_names(f"segment-{number}"))
         digest = self.digest(input_digest, number)
         return CheckpointStore(self.folder, f"segment-{number}", digest)
+
+    def _claim(self, *names: str) -> None:
+        """Note names that this job writes, before it does.
+
+        Raises:
+            OutputError: somebody else has a file of such a name there.
+        """
+        new = [name for name in names if name not in self._state.files]
+        for name in new:
+            if os.path.lexists(self.folder / name):
+                raise OutputError(f"{self.folder / name}: is there and not of this encoding")
+        if new:
+            self._state.files += new
+            self._store()
 
     def finished(self, number: int, input_digest: str) -> dict[str, Any]:
         """What was stored with a segment that is already in the file.
@@ -174,14 +199,14 @@ class Job:
         Raises:
             ResumeError: its input has changed since.
         """
-        if number >= len(self._segments):
+        if number >= len(self._state.segments):
             raise ResumeError(f"{self._path}: knows nothing of segment {number}", RESTART)
-        stored = self._segments[number]
-        if stored["input"] != input_digest:
+        stored = self._state.segments[number]
+        if stored.input != input_digest:
             raise ResumeError(
                 f"segment {number}: the input has changed since it was coded", RESTART
             )
-        return stored
+        return stored.model_dump()
 
     @contextlib.contextmanager
     def commit(
@@ -202,7 +227,7 @@ class Job:
         """
         if values is not None:
             self.keep_values(number, values)
-        self._segments[number:] = [{"input": input_digest, **measured}]
+        self._state.segments[number:] = [_StoredSegment(input=input_digest, **measured)]
         self._store()
         yield
         self.checkpoints(number, input_digest).clear()
@@ -214,16 +239,15 @@ class Job:
             OutputError: they cannot be written.
         """
         path = self._values_path(number)
+        self._claim(path.name)
+        content = io.BytesIO()
+        np.savez(content, **values)  # type: ignore[arg-type]
         try:
-            with path.with_suffix(".tmp").open("wb") as file:
-                np.savez(file, **values)  # type: ignore[arg-type]
-                file.flush()
-                os.fsync(file.fileno())
-            path.with_suffix(".tmp").replace(path)
-            for old in self.folder.glob("segment-*.npz"):
-                # The one before is needed until the job has this one among its finished segments.
-                if old not in (path, self._values_path(number - 1)):
-                    old.unlink()
+            write_state(path, content.getvalue())
+            # The one before is needed until the job has this one among its finished segments.
+            for old in range(number - 1):
+                if self._values_path(old).name in self._state.files:
+                    self._values_path(old).unlink(missing_ok=True)
         except OSError as error:
             raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
 
@@ -235,9 +259,9 @@ class Job:
         """
         path = self._values_path(number)
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with np.load(io.BytesIO(read_state(path)), allow_pickle=False) as stored:
                 return dict(stored)
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError) as error:
             raise ResumeError(
                 f"{path}: is not to be read, so the next segment cannot begin with it", RESTART
             ) from error
@@ -248,12 +272,13 @@ class Job:
     @property
     def digests(self) -> list[str]:
         """Hash of each finished segment's integers, in hexadecimal."""
-        return [segment["digest"] for segment in self._segments]
+        return [segment.digest for segment in self._state.segments]
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is stored that would be lost with it."""
-        return not self._segments and not any(self.folder.glob("segment-*.ckpt*"))
+        files = (self.folder / name for name in self._state.files)
+        return not self._state.segments and not any(file.exists() for file in files)
 
     def leave_nothing(self, writer: NvcWriter | None, error: NvcError) -> None:
         """After an error, remove what holds nothing: a preset did not suit, and the like."""
@@ -266,32 +291,42 @@ class Job:
             self.remove()
 
     def remove(self) -> None:
-        """The output is complete: nothing is needed any more."""
-        discard_job(self.folder)
+        """The output is complete: nothing is needed any more. What says so goes last."""
+        JobFolder(self.folder).remove([*self._state.files, STATE_NAME])
 
     def _store(self) -> None:
-        part = self._path.with_suffix(".tmp")
         try:
-            with part.open("w", encoding="utf-8") as file:
-                state = {"output": self._output, "settings": self._settings}
-                json.dump({**state, "segments": self._segments}, file)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(self._path)
-            sync_folder(self._path)
+            write_state(self._path, json.dumps(self._state.model_dump()).encode())
         except OSError as error:
-            raise OutputError(f"{part}: cannot be written: {error.strerror}") from error
+            raise OutputError(
+                f"{self._path}: cannot be written: {error.strerror or error}"
+            ) from error
 
 
-def open_job(path: Path, settings: Mapping[str, Any], options: EncodeOptions) -> Job:
+def _check_same(folder: Path, stored: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Refuse to continue with other settings, and name them."""
+    before, now = dict(_leaves(stored)), dict(_leaves(given))
+    changed = [name for name in {**now, **before} if before.get(name) != now.get(name)]
+    if not changed:
+        return
+    changes = "; ".join(
+        f"{name} was {_short(before.get(name))}, is {_short(now.get(name))}"
+        for name in changed[:MAX_CHANGES_NAMED]
+    )
+    if len(changed) > MAX_CHANGES_NAMED:
+        changes += f"; and {len(changed) - MAX_CHANGES_NAMED} more"
+    raise ResumeError(f"{folder}: the stored job has other settings: {changes}", RESTART)
+
+
+def open_job(path: Path, plan: EncodePlan) -> Job:
     """The job of an output: continued, begun, or only left over where the file is finished.
 
     Raises:
         ResumeError: the folder belongs to another output or to other settings.
         OutputError: what is there may not be replaced.
     """
-    folder = options.workdir or job_folder(path)
-    check_owner(folder, path)
+    options, settings = plan.options, plan.job_settings()
+    folder = job_folder(path, options.workdir)
     if options.restart:
         discard_job(folder, path)
     has_part = part_path(path).exists()
@@ -302,7 +337,7 @@ def open_job(path: Path, settings: Mapping[str, Any], options: EncodeOptions) ->
             return left
         if not options.overwrite:
             raise OutputError(f"{path}: exists", OVERWRITE)
-        discard_job(folder)  # of an encoding that had finished, and was killed right then
+        discard_job(folder, path)  # of an encoding that had finished, and was killed right then
     job = Job(folder, settings, path)
     if has_part and not (job.is_resumed or options.overwrite):
         job.remove()
@@ -311,6 +346,15 @@ def open_job(path: Path, settings: Mapping[str, Any], options: EncodeOptions) ->
             "{restart} throws it away",
         )
     return job
+
+
+def may_be_complete(path: Path) -> bool:
+    """Whether a file is whole and stands alone, as a command leaves it that is killed at its end.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return not part_path(path).exists() and _written_digests(path, DEFAULT_LIMITS) is not None
 
 
 def _written_digests(path: Path, limits: Limits) -> list[str] | None:

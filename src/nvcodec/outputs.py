@@ -13,7 +13,7 @@ from nvcodec.container.unfinished import part_path
 from nvcodec.container.writer import NvcWriter
 from nvcodec.encode_types import EncodeOptions
 from nvcodec.errors import OutputError, VerificationError
-from nvcodec.job import OVERWRITE, STATE_NAME, Job, job_folder
+from nvcodec.job import OVERWRITE, Job, job_folder, may_be_complete
 from nvcodec.video import images
 
 
@@ -22,15 +22,13 @@ def check_output(
     overwrite: bool,
     *,
     continues: bool = False,
-    workdir: Path | None = None,
 ) -> Path | None:
     """The path of a regular output; None for a stream, a device or a named pipe.
 
     Args:
         target: a path or a stream.
         overwrite: whether it may be there already.
-        continues: whether it may be there with a job, which then was only not cleaned up.
-        workdir: folder of that job, instead of `OUT.nvc.job`.
+        continues: whether it may be there as a finished file, from this command perhaps.
 
     Raises:
         OutputError: it exists and may not be replaced, or cannot be written.
@@ -43,8 +41,8 @@ def check_output(
             raise OutputError(f"{path}: is a folder, a file is needed")
         if path.exists() and not path.is_file():
             return None
-        is_left = continues and (workdir or job_folder(path)).joinpath(STATE_NAME).exists()
-        if path.exists() and not overwrite and (not is_left or part_path(path).exists()):
+        is_taken = path.exists() and not overwrite
+        if is_taken and not (continues and may_be_complete(path)):
             raise OutputError(f"{path}: exists", OVERWRITE)
         if not path.parent.is_dir():
             raise OutputError(f"{path.parent}: no such folder")
@@ -64,9 +62,11 @@ def check_apart(source: str | Path | BinaryIO, path: Path) -> None:
         OutputError: the two, or a picture of the source and the output, are one file.
     """
     for ours in (path, part_path(path)):
-        if not ours.is_file():
+        try:
+            own = ours.stat()
+        except OSError:  # not there, or nothing that a source could be
             continue
-        if any(os.path.samestat(ours.stat(), theirs) for theirs in _source_stats(source)):
+        if any(os.path.samestat(own, theirs) for theirs in _source_stats(source)):
             raise OutputError(f"{path}: is the source itself; another name is needed")
 
 
@@ -95,12 +95,17 @@ def free_output(
     Raises:
         OutputError: it is not free, is one of the sources, or is a stream with a work folder.
     """
-    continues, workdir = not options.restart, options.workdir
-    path = check_output(target, options.overwrite, continues=continues, workdir=workdir)
+    path = check_output(target, options.overwrite, continues=not options.restart)
     if path is not None:
+        try:
+            for ours in (part_path(path), job_folder(path, options.workdir)):
+                with contextlib.suppress(FileNotFoundError):
+                    ours.lstat()  # a name too long is told now
+        except OSError as error:
+            raise OutputError(f"{ours}: cannot be written: {error.strerror}") from error
         for source in sources:
             check_apart(source, path)
-    elif workdir is not None:
+    elif options.workdir is not None:
         raise OutputError(
             "an output that is a stream cannot be continued", "{workdir} is for files"
         )

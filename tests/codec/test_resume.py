@@ -5,6 +5,7 @@ More than 400 lines: each way of stopping, side by side.
 
 import json
 import os
+import shutil
 
 import pytest
 
@@ -25,6 +26,7 @@ from nvcodec.errors import InterruptedEncodeError, OutputError, PresetError, Res
 from nvcodec.job import Job
 from nvcodec.presets import load_preset
 from nvcodec.samples import Samples
+from nvcodec.state_files import read_state, write_state
 
 
 class StopAfter:
@@ -165,11 +167,48 @@ def test_only_files_of_ours_are_ever_removed(clip, tmp_path):
     workdir.mkdir()
     (workdir / "precious.txt").write_text("mine")
     target = tmp_path / "x.nvc"
+    for name in ("job.json", "segment-900.npz", "segment-7.ckpt.1", "segment-x.tmp"):
+        (workdir / name).write_text("mine")
+    before = snapshot(workdir)
     stop(clip, target, stop_after=5, workdir=workdir)
-    assert (workdir / "segment-0.ckpt").exists()
+    job = workdir / "x.nvc.job"
+    assert (job / "segment-0.ckpt").exists()
     assert not (tmp_path / "x.nvc.job").exists()
+    (job / "segment-900.npz").write_text("mine")
     run(clip, target, workdir=workdir, restart=True)
-    assert [p.name for p in workdir.iterdir()] == ["precious.txt"]
+    assert (job / "segment-900.npz").read_text() == "mine"
+    shutil.rmtree(job)
+    assert snapshot(workdir) == before
+
+
+def test_a_folder_of_others_is_no_job(clip, encoded, tmp_path):
+    """Neither used nor emptied, whatever the command; nor is one behind a link."""
+    target, job, other = tmp_path / "x.nvc", tmp_path / "x.nvc.job", tmp_path / "other"
+    other.mkdir()
+    (other / "segment-0.ckpt").write_text("mine")
+    for is_link in (False, True):
+        if is_link:
+            shutil.rmtree(job)
+            job.symlink_to(other)
+        else:
+            shutil.copytree(other, job)
+        before = snapshot(tmp_path)
+        for settings in ({}, {"overwrite": True}, {"restart": True}):
+            with pytest.raises(OutputError, match=r"was (not made|made by another)"):
+                run(clip, target, **settings)
+            assert snapshot(tmp_path) == before
+
+
+def test_a_link_in_the_folder_is_not_followed(clip, encoded, tmp_path):
+    target, secret = tmp_path / "x.nvc", tmp_path / "secret"
+    secret.write_text("mine")
+    stop(clip, target, stop_after=5)
+    for name in ("job.json.tmp", "segment-0.ckpt.tmp"):
+        (tmp_path / "x.nvc.job" / name).symlink_to(secret)
+    run(clip, target)
+    assert secret.read_text() == "mine"
+    assert target.read_bytes() == encoded.read_bytes()
+    assert {p.name for p in tmp_path.iterdir()} == {"x.nvc", "secret"}
 
 
 def test_a_part_without_its_job_is_not_overwritten_by_accident(clip, tmp_path):
@@ -189,10 +228,9 @@ def test_a_kill_between_the_last_rename_and_the_clean_up(clip, tmp_path):
     """The file is whole; what is left of its job does not stand in the way of the next."""
     target, job = tmp_path / "x.nvc", tmp_path / "x.nvc.job"
     stop(clip, target, stop_after=45)
-    stored = (job / "job.json").read_bytes()
+    shutil.copytree(job, tmp_path / "kept")
     run(clip, target)
-    job.mkdir()
-    (job / "job.json").write_bytes(stored)
+    (tmp_path / "kept").rename(job)
     with pytest.raises(OutputError, match="exists"):
         run(clip, target)
     run(clip, target, seed=5, overwrite=True)
@@ -251,7 +289,7 @@ def test_the_newest_whole_checkpoint_counts(clip, encoded, tmp_path):
 def test_job_settings_are_plain_json(clip, tmp_path):
     target = tmp_path / "x.nvc"
     stop(clip, target, stop_after=45)
-    stored = json.loads((tmp_path / "x.nvc.job" / "job.json").read_text())
+    stored = json.loads(read_state(tmp_path / "x.nvc.job" / "job.json"))
     assert stored["settings"]["stages"][0]["kind"] == "fit"
     assert len(stored["segments"]) == 2
 
@@ -363,13 +401,15 @@ def test_what_is_left_of_a_job_proves_nothing_about_another_command(clip, tmp_pa
 
 
 def test_a_shared_workdir_is_refused(clip, tmp_path):
-    one, two, work = tmp_path / "one.nvc", tmp_path / "two.nvc", tmp_path / "work"
+    one, two, work = tmp_path / "1" / "x.nvc", tmp_path / "2" / "x.nvc", tmp_path / "work"
+    for path in (one, two):
+        path.parent.mkdir()
     stop(clip, one, stop_after=45, workdir=work)
     two.write_bytes(b"old")
     before = snapshot(tmp_path)
     for changes in ({"overwrite": True}, {"overwrite": True, "restart": True}):
         with pytest.raises(
-            ResumeError, match=r"holds the job of .*one\.nvc, not of .*two\.nvc; workdir names"
+            ResumeError, match=r"holds the job of .*1.x\.nvc, not of .*2.x\.nvc; workdir names"
         ):
             run(clip, two, workdir=work, **changes)
     assert snapshot(tmp_path) == before
@@ -389,9 +429,10 @@ def test_segments_that_the_job_lost_are_coded_again(clip, encoded, tmp_path):
     """A power cut may keep the file's last segment, and lose the job's last state."""
     target, state = tmp_path / "x.nvc", tmp_path / "x.nvc.job" / "job.json"
     stop(clip, target, stop_after=45)
-    stored = json.loads(state.read_text())
+    stored = json.loads(read_state(state))
     assert len(stored["segments"]) == 2
-    state.write_text(json.dumps({**stored, "segments": stored["segments"][:1]}))
+    stored["segments"].pop()
+    write_state(state, json.dumps(stored).encode())
     assert run(clip, target) == [1, 2]
     assert target.read_bytes() == encoded.read_bytes()
 

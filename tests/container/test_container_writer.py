@@ -77,10 +77,25 @@ def test_an_unfinished_file_is_not_thrown_away(tmp_path: Path):
         NvcWriter(path, HEAD)
     with pytest.raises(ResumeError, match=r"not a \.nvc file"):
         NvcWriter.resume(path, HEAD)
+    with pytest.raises(OutputError, match=r"not an unfinished \.nvc file"):
+        NvcWriter(path, HEAD, overwrite=True)
     assert part_path(path).read_bytes() == b"precious"
+    part_path(path).write_bytes(FILE[:100])
     with NvcWriter(path, HEAD, overwrite=True) as writer:
         write_rest(writer)
     assert path.read_bytes() == FILE
+
+
+def test_no_link_is_followed(tmp_path: Path):
+    path, other = tmp_path / "a.nvc", tmp_path / "other"
+    other.write_bytes(FILE[:100])
+    part_path(path).symlink_to(other)
+    for write in (NvcWriter, NvcWriter.resume):
+        for overwrite in (False, True):
+            with pytest.raises(OutputError):
+                write(path, HEAD, overwrite=overwrite)
+    assert part_path(path).is_symlink()
+    assert other.read_bytes() == FILE[:100]
 
 
 def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path):

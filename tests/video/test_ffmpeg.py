@@ -20,7 +20,7 @@ from nvcodec.errors import (
     VideoError,
 )
 from nvcodec.processes import ffmpeg_path
-from nvcodec.video import Chroma, ColorTags, VideoWarning, create_video, open_video
+from nvcodec.video import Chroma, ColorTags, VideoWarning, create_video, open_video, writer
 from nvcodec.video.color import planes_to_rgb, yuv_info_of_rgb, yuv_planes_of_rgb
 from nvcodec.video.ffmpeg import probe
 
@@ -380,8 +380,10 @@ def test_full_disk_is_an_output_error():
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_movie_on_a_full_disk_is_an_output_error(tmp_path):
-    (tmp_path / "a.part.mkv").symlink_to("/dev/full")
+def test_movie_on_a_full_disk_is_an_output_error(tmp_path, monkeypatch):
+    full = tmp_path / "full.mkv"
+    full.symlink_to("/dev/full")
+    monkeypatch.setattr(writer, "new_file", lambda target: full)
     info = make_info(64, 64)
     with pytest.raises(OutputError, match="No space left"):
         write(tmp_path / "a.mkv", info, make_frames(info, 20), codec="ffv1")

@@ -111,7 +111,7 @@ def encode(
     }
     if max_time is not None and epochs is not None:
         raise typer.BadParameter("--max-time and --epochs: only one of them")
-    path = options.check_target(output, overwrite, continues=not restart, workdir=workdir)
+    path = options.check_target(output, overwrite, continues=not restart)
     for source in sources:
         options.check_source(source, path)
     from nvcodec.presets import load_preset
@@ -164,6 +164,6 @@ def _run(
             say(f"nvc: continue with: {command_line(without='--restart')}")
         raise typer.Exit(stopper.exit_code) from error
     except OutputError:
-        if path is not None and (chosen.workdir or job_folder(path)).exists():
+        if path is not None and job_folder(path, chosen.workdir).exists():
             say(f"nvc: once that is solved, continue with: {command_line(without='--restart')}")
         raise

@@ -102,8 +102,9 @@ def report_record(report: "EncodeReport") -> dict[str, Any]:
 def print_report(report: "EncodeReport", output: str) -> None:
     """An encoding's result for people."""
     plural = "s" * (report.num_segments > 1)
+    there = ", is there already and complete" if report.was_there else ""
     rows = [
-        ("file", f"{output}, {report.size_bytes:,} bytes"),
+        ("file", f"{output}, {report.size_bytes:,} bytes{there}"),
         ("frames", f"{report.num_frames} in {report.num_segments} segment{plural}"),
         ("rate", f"{report.rate_bpp:.4f} bpp, {report.bitrate_kbps:.1f} kbit/s"),
     ]

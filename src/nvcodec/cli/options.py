@@ -162,9 +162,7 @@ def check_source(source: str, target: Path | None = None) -> None:
         check_apart(source, target)
 
 
-def check_target(
-    target: str, overwrite: bool, *, continues: bool = False, workdir: Path | None = None
-) -> Path | None:
+def check_target(target: str, overwrite: bool, *, continues: bool = False) -> Path | None:
     """The path of a regular output, or None for a stream; see `outputs.check_output`.
 
     Raises:
@@ -176,7 +174,7 @@ def check_target(
         if sys.stdout.isatty():
             raise typer.BadParameter("standard output is a terminal; pipe it, or name a file")
         return None
-    return check_output(target, overwrite, continues=continues, workdir=workdir)
+    return check_output(target, overwrite, continues=continues)
 
 
 @contextlib.contextmanager

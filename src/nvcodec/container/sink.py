@@ -7,11 +7,11 @@ import contextlib
 import hashlib
 import os
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from nvcodec.container.chunk_payloads import DIGEST_SIZE
-from nvcodec.container.unfinished import part_path
-from nvcodec.disk import is_at, lock, sync_folder
+from nvcodec.container.unfinished import open_part, part_path
+from nvcodec.disk import is_at, lock, open_new, sync_folder
 from nvcodec.errors import OutputError
 
 _BLOCK_SIZE = 1 << 20
@@ -46,7 +46,7 @@ class Sink:
         self.name = str(path)
         if path.exists() and not path.is_file() and not path.is_dir():
             try:
-                self.file = _open(path, "wb")
+                self.file = path.open("wb", buffering=0)
             except OSError as error:
                 raise output_error(error, f"{path}: cannot be written") from error
             return
@@ -59,7 +59,10 @@ class Sink:
             return
         part = part_path(self.path)
         try:
-            self.file = _open(part, "ab" if self._overwrite else "xb")
+            if self._overwrite and os.path.lexists(part):
+                self.file = open_part(part, to_discard=True)
+            else:
+                self.file = open_new(part)
             lock(self.file, part)
             self.file.truncate(0)
             sync_folder(part)
@@ -73,7 +76,7 @@ class Sink:
     def reopen(self) -> None:
         """Take over the OUT.part that is there; `keep` says how much of it."""
         assert self.path is not None
-        self.file = _open(part_path(self.path), "r+b")
+        self.file = open_part(part_path(self.path))
         lock(self.file, part_path(self.path))
 
     def keep(self, end: int) -> None:
@@ -152,10 +155,6 @@ class Sink:
                 self.file.truncate(self.size)
         if self._is_owned:
             self.file.close()
-
-
-def _open(path: Path, mode: str) -> BinaryIO:
-    return cast(BinaryIO, open(path, mode, buffering=0))
 
 
 def output_error(error: OSError, text: str) -> OutputError:

@@ -5,21 +5,46 @@ Only looks; `writer` cuts the file and goes on.
 
 import json
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from nvcodec.container.chunk_payloads import SegmentInfo
 from nvcodec.container.chunks import SIGNATURE, pack_chunk
 from nvcodec.container.header import Head, Limits
 from nvcodec.container.kinds import KINDS, Place
 from nvcodec.container.reader import NvcReader
-from nvcodec.errors import BitstreamError, ResumeError
+from nvcodec.errors import BitstreamError, OutputError, ResumeError
 
 
 def part_path(path: str | Path) -> Path:
     """Where the file lies while it is being written."""
     return Path(f"{os.fspath(path)}.part")
+
+
+def open_part(part: Path, *, to_discard: bool = False) -> BinaryIO:
+    """OUT.part to be read and written, unbuffered; no link is followed.
+
+    Args:
+        part: it is there.
+        to_discard: refuse what does not begin as a `.nvc` file.
+
+    Raises:
+        OutputError: it is not a file, or not one of ours.
+        OSError: it cannot be opened.
+    """
+    kind = part.lstat().st_mode
+    if not stat.S_ISREG(kind):
+        raise OutputError(f"{part}: is there and is not a file")
+    flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    file = os.fdopen(os.open(part, flags), "r+b", buffering=0)
+    beginning = file.read(len(SIGNATURE)) or b""
+    if to_discard and not SIGNATURE.startswith(beginning):
+        file.close()
+        raise OutputError(f"{part}: is there and is not an unfinished .nvc file")
+    file.seek(0)
+    return file
 
 
 def holds_nothing(part: Path, head: Head) -> bool:

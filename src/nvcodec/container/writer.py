@@ -78,8 +78,8 @@ class NvcWriter:
                 return cls(path, head, overwrite=overwrite, limits=limits)
             self = cls.__new__(cls)
             self._prepare(path, head, overwrite, limits)
+            self.sink.reopen()
             try:
-                self.sink.reopen()
                 if holds_nothing(part, head):
                     self.sink.keep(0)
                     self._begin()

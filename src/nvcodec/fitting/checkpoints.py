@@ -4,17 +4,20 @@ Loads torch only to read or write one.
 """
 
 import io
-import os
-import pickle
 from pathlib import Path
 from typing import Any
 
-from nvcodec.disk import sync_folder
 from nvcodec.errors import OutputError, ResumeError
+from nvcodec.state_files import read_state, write_state
 
-FORMAT = 3
+FORMAT = 4
 """Changes with what a state holds."""
 RESTART = "{restart} throws the stored job away"
+
+
+def checkpoint_names(name: str) -> tuple[str, str]:
+    """Files of a segment's checkpoints: the newest, and the one before it."""
+    return f"{name}.ckpt", f"{name}.ckpt.1"
 
 
 class CheckpointStore:
@@ -25,8 +28,7 @@ class CheckpointStore:
     """
 
     def __init__(self, folder: Path, name: str, digest: str) -> None:
-        self.path = folder / f"{name}.ckpt"
-        self.previous = folder / f"{name}.ckpt.1"
+        self.path, self.previous = (folder / file for file in checkpoint_names(name))
         self.digest = digest
 
     @property
@@ -45,21 +47,15 @@ class CheckpointStore:
 
         content = io.BytesIO()
         torch.save({"format": FORMAT, "digest": self.digest, **state}, content)
-        part = self.path.with_suffix(".tmp")
         try:
-            with part.open("wb") as file:
-                file.write(content.getbuffer())
-                file.flush()
-                os.fsync(file.fileno())
-            if self.path.exists():
-                self.path.replace(self.previous)
-            part.replace(self.path)
-            sync_folder(self.path)
+            write_state(self.path, content.getvalue(), before=self.previous)
         except OSError as error:
-            raise OutputError(f"{part}: cannot write a checkpoint: {error.strerror}") from error
+            raise OutputError(
+                f"{self.path}: cannot write a checkpoint: {error.strerror}"
+            ) from error
 
     def load(self) -> dict[str, Any] | None:
-        """The newest readable generation, on the CPU; None when nothing is stored.
+        """The newest whole generation, on the CPU; None when nothing is stored.
 
         Raises:
             ResumeError: the state belongs to other settings, frames or seed, or to another version,
@@ -72,13 +68,15 @@ class CheckpointStore:
             if not path.exists():
                 continue
             try:
-                state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-            except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
-                torn = f"{path}: {error}"  # the generation before is tried
+                content = io.BytesIO(read_state(path))
+                state: dict[str, Any] = torch.load(content, map_location="cpu", weights_only=True)
+                stored_format, digest = state.get("format"), state.get("digest")
+            except Exception as error:  # whatever a damaged state does: the one before is tried
+                torn = f"{path}: {error}"
                 continue
-            if state.get("format") != FORMAT:
+            if stored_format != FORMAT:
                 raise ResumeError(f"{path}: of another version of nvc", RESTART)
-            if state.get("digest") != self.digest:
+            if digest != self.digest:
                 raise ResumeError(f"{path}: belongs to other settings or another input", RESTART)
             return state
         if torn is not None:

@@ -6,6 +6,7 @@ source's own samples, as ffmpeg's `psnr` filter sums it; PSNR-YUV weighs the pla
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +46,14 @@ def mean_squared_error(a: Pixels, b: Pixels) -> float:
     """Mean squared difference of two arrays of one shape."""
     difference = widened(a) - widened(b)
     return float(np.mean(difference * difference))
+
+
+def constant_picture(frames: Sequence[Planes]) -> Planes:
+    """The picture without content that is nearest to all frames: each plane at its mean."""
+    return tuple(
+        np.full_like(planes[0], round(float(np.mean([plane.mean() for plane in planes]))))
+        for planes in zip(*frames, strict=True)
+    )
 
 
 def ms_ssim(a: Pixels, b: Pixels, depth: int = 8) -> float:

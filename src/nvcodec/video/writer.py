@@ -5,8 +5,8 @@
     .mp4 .mkv .mov .webm .avi       encoders.py
     folder or printf pattern        PNG pictures, encoders.py
 
-Nothing half-written ever carries the final name: files grow as `NAME.part.SUFFIX`, folders as
-`NAME.part`, and are renamed at the end, or removed when an exception passes.
+Nothing half-written ever carries the final name: files and folders grow under a temporary one that
+did not exist, and are renamed at the end, or removed when an exception passes. Nothing else is.
 """
 
 import contextlib
@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, BinaryIO, Protocol, Self
 
+from nvcodec.disk import new_file, new_folder
 from nvcodec.errors import OutputError, UnsupportedVideoError
 from nvcodec.samples import Chroma
 from nvcodec.video import encoders, images, y4m
@@ -174,7 +175,7 @@ class _FileTarget:
             raise OutputError(f"{path}: exists already; it is replaced only on request")
         _check_parent(path)
         self.path = path
-        self.temporary = path.with_name(f"{path.stem}.part{path.suffix}")
+        self.temporary = new_file(path)
 
     def commit(self) -> None:
         with _output_errors(str(self.path)):
@@ -186,10 +187,11 @@ class _FileTarget:
 
 
 class _FolderTarget:
-    """A folder of pictures that is written under another name first.
+    """A folder of pictures that is written under another name first: inside it, if it is there.
 
     An existing folder keeps its other files; pictures of the same pattern are replaced, all of
-    them, so that no frames of an older and longer video stay behind.
+    them, so that no frames of an older and longer video stay behind. They go when the new ones are
+    in place.
     """
 
     def __init__(self, pattern: Path, overwrite: bool) -> None:
@@ -198,22 +200,21 @@ class _FolderTarget:
             raise OutputError(f"{self.folder}: is a file, pictures need a folder")
         if not overwrite and self.folder.is_dir() and images.matching(pattern):
             raise OutputError(f"{pattern}: pictures exist already; replaced only on request")
-        _check_parent(self.folder)
-        folder = self.folder.resolve()
-        self.temporary = folder.with_name(f"{folder.name}.part")
-        with _output_errors(str(self.temporary)):
-            shutil.rmtree(self.temporary, ignore_errors=True)
-            self.temporary.mkdir()
+        is_there = self.folder.is_dir()
+        _check_parent(self.folder / pattern.name if is_there else self.folder)
+        parent = self.folder if is_there else self.folder.parent
+        self.temporary = new_folder(parent, self.folder.name or "pictures")
 
     def commit(self) -> None:
         with _output_errors(str(self.folder)):
             if not self.folder.exists():
                 os.replace(self.temporary, self.folder)
                 return
-            for old in images.matching(self.pattern):
-                old.unlink()
-            for new in self.temporary.iterdir():
-                os.replace(new, self.folder / new.name)
+            old, new = images.matching(self.pattern), sorted(self.temporary.iterdir())
+            for picture in new:
+                os.replace(picture, self.folder / picture.name)
+            for name in {picture.name for picture in old} - {picture.name for picture in new}:
+                (self.folder / name).unlink()
             self.temporary.rmdir()
 
     def discard(self) -> None:
@@ -255,12 +256,17 @@ def create_video(
         return _native(sys.stdout.buffer, info, "standard output", _NoTarget())
     if not isinstance(target, str | os.PathLike):
         return _native(target, info, str(getattr(target, "name", "stream")), _NoTarget())
-    path, where = Path(target), str(target)
+    with _output_errors(str(target)):
+        return _create_file(Path(target), str(target), info, codec, overwrite)
+
+
+def _create_file(
+    path: Path, where: str, info: VideoInfo, codec: str | None, overwrite: bool
+) -> VideoWriter:
     if codec is not None and path.suffix.lower() not in encoders.MOVIE_SUFFIXES:
         raise UnsupportedVideoError(f"{where}: codec {codec!r} is for movies only")
     if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe or a device
-        with _output_errors(where):
-            return _native(path.open("wb"), info, where, _NoTarget(), is_ours=True)
+        return _native(path.open("wb"), info, where, _NoTarget(), is_ours=True)
     if images.is_pattern(where):
         return _pictures(path, info, where, overwrite)
     if where.endswith(("/", os.sep)) or not path.suffix or path.is_dir():
@@ -268,12 +274,15 @@ def create_video(
     suffix = path.suffix.lower()
     if suffix in (".y4m", RAW_SUFFIX):
         file = _FileTarget(path, overwrite)
-        with _output_errors(where):
-            stream = file.temporary.open("wb")
+        stream = file.temporary.open("r+b")
         return _native(stream, info, where, file, is_raw=suffix == RAW_SUFFIX, is_ours=True)
     if suffix in encoders.MOVIE_SUFFIXES:
         file = _FileTarget(path, overwrite)
-        sink, stored, convert = encoders.movie_sink(info, file.temporary, codec, where)
+        try:
+            sink, stored, convert = encoders.movie_sink(info, file.temporary, codec, where)
+        except BaseException:
+            file.discard()
+            raise
         return VideoWriter(info, stored, convert, sink, file)
     raise UnsupportedVideoError(f"{where}: no video format {suffix!r}; allowed are {ALLOWED}")
 
