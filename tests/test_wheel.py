@@ -32,7 +32,7 @@ def test_a_wheel_carries_the_presets(tmp_path):
         str(ROOT),
     ]
     subprocess.run(build, check=True)
-    (wheel,) = tmp_path.glob("nvcodec-*.whl")
+    (wheel,) = tmp_path.glob("nvcodec_inr-*.whl")
     installed = tmp_path / "installed"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(installed)

@@ -37,7 +37,7 @@ class EncodePlan:
             samples=self.samples,
             representation=self.preset.representation.model_dump(mode="json", exclude_none=True),
             scheme=self.preset.scheme.model_dump(mode="json", exclude_none=True),
-            remark=f"nvcodec {__version__} {self.preset.name}",
+            remark=remark_of(self.preset.name),
         ).model_copy(update={"num_frames": num_frames or 0})
 
     def job_settings(self) -> dict[str, Any]:
@@ -58,6 +58,11 @@ class EncodePlan:
             "frame_rate": str(info.frame_rate),
             "num_frames": info.num_frames,
         }
+
+
+def remark_of(preset: str) -> str:
+    """What HEAD says of a file's maker."""
+    return f"nvcodec {__version__} {preset}"
 
 
 def plan_encoding(info: VideoInfo, preset: Preset, options: EncodeOptions) -> EncodePlan:

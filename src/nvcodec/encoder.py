@@ -57,7 +57,7 @@ def encode(
     options = options or EncodeOptions()
     is_several = isinstance(source, Sequence) and not isinstance(source, str)
     sources: list[Any] = [*source] if is_several else [source]  # type: ignore[misc]
-    path = free_output(sources, target, options)
+    path = free_output(sources, target, preset.name, options)
     select_device(options.device)
     with open_videos(
         sources, frames=options.frames, scale=options.scale, frame_rate=options.frame_rate,

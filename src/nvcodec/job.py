@@ -24,12 +24,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from nvcodec.container.header import DEFAULT_LIMITS, Limits
+from nvcodec.container.header import Limits
 from nvcodec.container.reader import NvcReader
 from nvcodec.container.unfinished import open_part, part_path
 from nvcodec.container.writer import NvcWriter
 from nvcodec.disk import lock
-from nvcodec.encode_plan import EncodePlan
+from nvcodec.encode_plan import EncodePlan, remark_of
 from nvcodec.errors import BitstreamError, NvcError, OutputError, ResumeError
 from nvcodec.fitting.checkpoints import CheckpointStore, checkpoint_names
 from nvcodec.job_folder import JobFolder
@@ -348,13 +348,19 @@ def open_job(path: Path, plan: EncodePlan) -> Job:
     return job
 
 
-def may_be_complete(path: Path) -> bool:
-    """Whether a file is whole and stands alone, as a command leaves it that is killed at its end.
+def may_be_complete(path: Path, preset: str) -> bool:
+    """Whether a file of a preset is whole and stands alone, as a command leaves it at its end.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: whether there is an unfinished file beside it cannot be told.
     """
-    return not part_path(path).exists() and _written_digests(path, DEFAULT_LIMITS) is not None
+    if part_path(path).exists():
+        return False
+    try:
+        with NvcReader(path) as reader:
+            return reader.head.remark == remark_of(preset)
+    except (BitstreamError, OSError):
+        return False
 
 
 def _written_digests(path: Path, limits: Limits) -> list[str] | None:

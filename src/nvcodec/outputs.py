@@ -21,14 +21,14 @@ def check_output(
     target: str | Path | BinaryIO,
     overwrite: bool,
     *,
-    continues: bool = False,
+    made_by: str | None = None,
 ) -> Path | None:
     """The path of a regular output; None for a stream, a device or a named pipe.
 
     Args:
         target: a path or a stream.
         overwrite: whether it may be there already.
-        continues: whether it may be there as a finished file, from this command perhaps.
+        made_by: a preset; a finished file of it may be there, from the same command perhaps.
 
     Raises:
         OutputError: it exists and may not be replaced, or cannot be written.
@@ -42,7 +42,7 @@ def check_output(
         if path.exists() and not path.is_file():
             return None
         is_taken = path.exists() and not overwrite
-        if is_taken and not (continues and may_be_complete(path)):
+        if is_taken and not (made_by is not None and may_be_complete(path, made_by)):
             raise OutputError(f"{path}: exists", OVERWRITE)
         if not path.parent.is_dir():
             raise OutputError(f"{path.parent}: no such folder")
@@ -88,14 +88,17 @@ def _source_stats(source: str | Path | BinaryIO) -> Iterator[os.stat_result]:
 
 
 def free_output(
-    sources: Sequence[str | Path | BinaryIO], target: str | Path | BinaryIO, options: EncodeOptions
+    sources: Sequence[str | Path | BinaryIO],
+    target: str | Path | BinaryIO,
+    preset: str,
+    options: EncodeOptions,
 ) -> Path | None:
     """The path of an encoding's output, free to be written; None for a stream.
 
     Raises:
         OutputError: it is not free, is one of the sources, or is a stream with a work folder.
     """
-    path = check_output(target, options.overwrite, continues=not options.restart)
+    path = check_output(target, options.overwrite, made_by=None if options.restart else preset)
     if path is not None:
         try:
             for ours in (part_path(path), job_folder(path, options.workdir)):

@@ -4,6 +4,7 @@ sections --segment_values--> half floats --load_values--> network --render--> pi
 """
 
 import contextlib
+import re
 from collections.abc import Iterator
 from typing import Literal
 
@@ -24,6 +25,7 @@ from nvcodec.segment_values import (
 from nvcodec.video.conversion import to_planes, to_rgb
 from nvcodec.video.info import Pixels, Planes, VideoInfo
 
+DEVICES = ("cpu", "cuda", "mps")
 Precision = Literal["fp16", "bf16", "fp32"]
 
 
@@ -35,6 +37,8 @@ def select_device(name: str) -> torch.device:
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if re.fullmatch(r"[a-z]+(:[0-9]+)?", name) is None or name.partition(":")[0] not in DEVICES:
+        raise VideoError(f"device {name!r}: allowed are auto, cpu, cuda, cuda:N and mps")
     try:
         device = torch.device(name)
         torch.empty(1, device=device)

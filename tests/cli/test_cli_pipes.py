@@ -18,6 +18,7 @@ from codec_helpers import (
 from nvcodec import errors
 from nvcodec.cli import console
 from nvcodec.cli.console import exit_code
+from nvcodec.cli.process import Signalled
 from nvcodec.container.header import DEFAULT_LIMITS
 from nvcodec.container.reader import NvcReader
 from nvcodec.errors import VerificationError
@@ -179,7 +180,8 @@ def test_a_disk_that_is_full_and_then_has_room(call, clip, encoded, tmp_path):
         (errors.UnsupportedVersionError("x"), 9),
         (errors.LimitError("x"), 10),
         (KeyboardInterrupt(), 130),
-        (console.Terminated(), 143),
+        (Signalled(15), 143),
+        (Signalled(1), 129),
     ],
 )
 def test_every_error_has_its_exit_code(error, code, capsys):

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from codec_helpers import TINY, environment, nvc, nvc_command, write_y4m
-from nvcodec.cli import console
+from nvcodec.cli.process import Stopper
 from nvcodec.container.header import DEFAULT_LIMITS
 from nvcodec.container.reader import NvcReader
 
@@ -75,7 +75,7 @@ def test_the_second_signal_stops_at_once(monkeypatch, capsys):
     codes = []
     monkeypatch.setattr(os, "_exit", codes.append)
     before = signal.getsignal(signal.SIGINT)
-    stopper = console.Stopper()
+    stopper = Stopper()
     with stopper.listening():
         assert not stopper()
         signal.raise_signal(signal.SIGTERM)

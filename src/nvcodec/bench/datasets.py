@@ -13,6 +13,7 @@ MCL-JCV and the Xiph collection are downloaded. A data set is a TOML file in `be
 
 import fnmatch
 import hashlib
+import os
 import tomllib
 import warnings
 from collections.abc import Iterator, Sequence
@@ -186,7 +187,7 @@ def check_known(clip: VideoSequence, seen: Survey, dataset: Dataset) -> None:
 
 def _videos(path: Path) -> Iterator[Path]:
     """The path itself, or the videos in a folder."""
-    if not path.exists():
+    if not os.path.exists(path):  # also where the name is none
         raise VideoError(f"{path}: no such file")
     if not path.is_dir() or _has_pictures(path):
         yield path

@@ -68,13 +68,22 @@ def _draw(axes: Any, curve: Curve, metric: str, color: str) -> None:
         axes.scatter(*zip(*rest, strict=True), **style)
 
 
+def check_installed() -> None:
+    """See that there will be plots, before anything is measured for them.
+
+    Raises:
+        ToolMissingError: matplotlib is not installed.
+    """
+    _matplotlib()
+
+
 def _matplotlib() -> tuple[Any, Any]:
     """Its modules `pyplot` and `ticker`."""
     try:
         import matplotlib as mpl
     except ImportError as error:
         raise ToolMissingError(
-            "matplotlib: not installed, and reports need it; pip install 'nvcodec[bench]'"
+            "matplotlib: not installed, and reports need it; pip install matplotlib"
         ) from error
     mpl.use("Agg")
     from matplotlib import pyplot, ticker

@@ -27,6 +27,7 @@ from nvcodec.bench.curves import (
 )
 from nvcodec.bench.results import NAME, Record, read_records
 from nvcodec.errors import OutputError, PresetError
+from nvcodec.metrics import bdrate
 from nvcodec.metrics.bdrate import Delta
 
 COLUMNS: tuple[tuple[str, Callable[[Record], object]], ...] = (
@@ -59,6 +60,16 @@ METHOD = (
     "over the range of quality that both curves share, points left out that another of their "
     "curve beats; negative saves bits."
 )
+
+
+def check_tools() -> None:
+    """See that a report can be written, before anything is measured for it.
+
+    Raises:
+        ToolMissingError: matplotlib or bjontegaard is not installed.
+    """
+    rd_plot.check_installed()
+    bdrate.check_installed()
 
 
 def write_report(

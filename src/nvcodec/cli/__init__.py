@@ -7,8 +7,9 @@ Each command parses, calls one library function, draws its records, and leaves e
 
 def main() -> None:
     """Entry point of `nvc`."""
-    from nvcodec.cli.app import app
-    from nvcodec.cli.console import prepare_process
+    from nvcodec.cli.process import prepare_process
 
     prepare_process()
+    from nvcodec.cli.app import app
+
     app()

@@ -13,6 +13,7 @@ from nvcodec.cli.decode import decode
 from nvcodec.cli.encode import encode
 from nvcodec.cli.info import info
 from nvcodec.cli.presets import presets
+from nvcodec.cli.process import say
 from nvcodec.cli.verify import verify
 from nvcodec.version import __version__
 
@@ -24,17 +25,24 @@ EXIT_CODES = (
     "143 terminated"
 )
 
+UsageError: Any = typer.BadParameter.__mro__[1]
+"""What typer raises for a command line that it cannot parse."""
+
 
 class Commands(TyperGroup):
     """Runs a command and turns what it raises into one line on stderr and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command that `ctx` holds; typer itself answers for usage errors."""
+        """Run the command that `ctx` holds."""
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()  # a closed pipe or a full disk shows here, not after the end
         except (typer.Exit, typer.Abort):
             raise
+        except UsageError as error:
+            command = error.ctx.command_path if error.ctx else "nvc"
+            say(f"nvc: {error.format_message()} ({command} --help)")
+            raise typer.Exit(2) from error
         except (
             errors.NvcError,
             OSError,

@@ -10,7 +10,8 @@ import typer
 from typer.core import TyperGroup
 
 from nvcodec.cli import options
-from nvcodec.cli.console import LiveLine, Stopper, command_line, emit, format_time, say
+from nvcodec.cli.console import LiveLine, command_line, emit, format_time
+from nvcodec.cli.process import Stopper, say
 
 if TYPE_CHECKING:
     from nvcodec.bench.points import Coder
@@ -153,7 +154,6 @@ def run(
     from nvcodec.bench.runner import RunOptions
 
     asked = read_experiment(experiment) if experiment else Experiment(baselines=DEFAULT_BASELINES)
-    words = {"epochs": epochs, "segment-frames": segment_frames, "seed": seed}
     coders = [
         *baseline_coders(
             asked.baselines if baselines is None else _names(baselines),
@@ -163,7 +163,7 @@ def run(
         ),
         *nvc_coders(
             [*asked.presets, *(preset or [])],
-            _common(words, set_ or []),
+            _common({"epochs": epochs, "segment-frames": segment_frames, "seed": seed}, set_ or []),
             _numbers(lmbdas, float) or asked.lmbdas,
             device,
             asked.epochs,
@@ -175,13 +175,22 @@ def run(
     if dry_run:
         _list(todo, jobs, json)
         return
-    threads = max(1, _cores() // jobs) if jobs > 1 else None
-    num_failed = _measure(todo, out, RunOptions(jobs, threads, not no_pictures), json, quiet)
+    if not no_report:
+        _check_tools()
+    how = RunOptions(jobs, max(1, _cores() // jobs) if jobs > 1 else None, not no_pictures)
+    num_failed = _measure(todo, out, how, json, quiet)
     if not no_report and num_failed < len(todo.todos) + todo.num_done:
         _report(out, points or [], asked.anchor, asked.axis, json, quiet)
     if num_failed:
         say(f"nvc: {num_failed} points failed; {out / 'results.jsonl'} says why")
         raise typer.Exit(1)
+
+
+def _check_tools() -> None:
+    """Refuse to measure for a report that cannot be written."""
+    from nvcodec.bench.report import check_tools
+
+    check_tools()
 
 
 def _common(words: dict[str, int | None], changes: list[str]) -> list[str]:

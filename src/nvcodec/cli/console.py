@@ -1,23 +1,15 @@
-"""Speaking to people on stderr and to programs in JSON lines.
+"""Speaking to people on stderr and to programs in JSON lines; errors become exit codes."""
 
-Errors become exit codes, signals become requests to stop.
-"""
-
-import contextlib
 import errno
 import json
 import math
-import os
 import shlex
-import signal
 import sys
 import time
-import warnings
-from collections.abc import Iterator
-from types import FrameType
 from typing import Any
 
 from nvcodec import errors
+from nvcodec.cli.process import Signalled, say, silence_stdout
 
 EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
     (errors.PresetError, 2),
@@ -32,11 +24,15 @@ EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
     (errors.VerificationError, 8),
     (MemoryError, 7),
     (BrokenPipeError, 4),
+    (PermissionError, 4),
     (KeyboardInterrupt, 130),
     (errors.NvcError, 1),
 )
 """First match counts."""
-OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EPIPE)
+OUTPUT_ERRORS = (
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EPIPE, errno.EBADF, errno.EROFS, errno.EXDEV,
+    errno.ENAMETOOLONG,
+)  # fmt: skip
 STARTED_S = time.monotonic()
 FIRST_PLAIN_S = 2.5
 """When not writing to a terminal: time until the first line, a few steps in."""
@@ -46,16 +42,6 @@ PLAIN_INTERVAL_S = 10.0
 def process_age_s() -> float:
     """Time since the command began, loading of its modules included."""
     return time.monotonic() - STARTED_S
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, as an exception, so that files and children are cleaned up."""
-
-
-def prepare_process() -> None:
-    """Show our own warnings as one line, and end cleanly on SIGTERM."""
-    warnings.showwarning = _show_warning
-    signal.signal(signal.SIGTERM, _terminate)
 
 
 FLAGS = {
@@ -80,16 +66,24 @@ def report(error: BaseException) -> int:
     if isinstance(error, BrokenPipeError) or isinstance(error.__cause__, BrokenPipeError):
         silence_stdout()  # nobody reads any more, and nobody needs to be told
     elif isinstance(error, KeyboardInterrupt):
-        say(f"nvc: {'terminated' if code == 143 else 'interrupted'}")
+        say(f"nvc: {'interrupted' if code == 130 else 'terminated'}")
     elif code == 1 and not isinstance(error, errors.NvcError):
         raise error
     else:
-        text = (error.text(FLAGS) if isinstance(error, errors.NvcError) else str(error)).strip()
-        text = text or type(error).__name__
-        say(f"nvc: {text if isinstance(error, errors.NvcError) else text.splitlines()[0]}")
+        say(f"nvc: {_text(error)}")
         if code == 4:
             silence_stdout()
     return code
+
+
+def _text(error: BaseException) -> str:
+    if isinstance(error, errors.NvcError):
+        text = error.text(FLAGS).strip()
+    elif isinstance(error, OSError) and error.filename is not None:
+        text = f"{error.filename}: {error.strerror}"
+    else:
+        text = next(iter(str(error).strip().splitlines()), "")
+    return text or type(error).__name__
 
 
 def exit_code(error: BaseException) -> int:
@@ -97,27 +91,16 @@ def exit_code(error: BaseException) -> int:
     is_torch_oom = type(error).__name__ == "OutOfMemoryError"
     if is_torch_oom or "can't allocate memory" in str(error):
         return 7
-    if isinstance(error, Terminated):
-        return 143
+    if isinstance(error, Signalled):
+        return error.exit_code
     if isinstance(error, OSError) and error.errno in OUTPUT_ERRORS:
         return 4
     return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1)
 
 
-def silence_stdout() -> None:
-    """Keep the interpreter from complaining when it flushes what nobody can take."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def command_line(without: str | None = None) -> str:
     """The command as it was typed, near enough to run it again."""
     return shlex.join(["nvc", *(word for word in sys.argv[1:] if word != without)])
-
-
-def say(text: str) -> None:
-    """One line to people."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def emit(record: dict[str, Any], to_stderr: bool = False) -> None:
@@ -132,47 +115,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(entry) for entry in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-    if category.__module__.startswith("nvcodec"):
-        say(f"nvc: {message}")
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise Terminated
-
-
-class Stopper:
-    """Makes the first Ctrl-C or SIGTERM a request to save and stop; the second stops at once."""
-
-    def __init__(self) -> None:
-        self.received: int | None = None
-
-    @contextlib.contextmanager
-    def listening(self) -> Iterator[None]:
-        """Take the signals, and give them back at the end."""
-        before = {s: signal.signal(s, self._on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self.received is not None:
-            os._exit(128 + number)
-        self.received = number
-        say("nvc: saving; once more stops at once")
-
-    def __call__(self) -> bool:
-        """Whether to stop."""
-        return self.received is not None
-
-    @property
-    def exit_code(self) -> int:
-        """130 or 143."""
-        return 128 + (self.received or signal.SIGINT)
 
 
 class LiveLine:

@@ -1,14 +1,15 @@
 """`nvc decode`."""
 
+import os
 import sys
 import time
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from nvcodec.cli import options
-from nvcodec.cli.console import LiveLine, emit, format_time, say
+from nvcodec.cli.console import LiveLine, emit, format_time
+from nvcodec.cli.process import say
 
 Precision = Literal["fp16", "bf16", "fp32"]
 
@@ -60,7 +61,7 @@ def decode(
     """Rebuild the video from a .nvc file alone."""
     wanted, limits = options.frame_range(frames), options.changed_limits(limit)
     path = None
-    if not Path(output).is_dir():  # pictures may be added to a folder
+    if not os.path.isdir(output):  # pictures may be added to a folder
         path = options.check_target(output, overwrite)
     options.check_source(source, path)
     from nvcodec.decoder import Decoder

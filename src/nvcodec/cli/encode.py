@@ -1,5 +1,7 @@
 """`nvc encode`."""
 
+import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nvcodec.cli import options
-from nvcodec.cli.console import Stopper, command_line, emit, process_age_s, say
+from nvcodec.cli.console import command_line, emit, process_age_s
 from nvcodec.cli.encode_progress import Progress, print_report, report_record
+from nvcodec.cli.process import Stopper, say
 
 if TYPE_CHECKING:
     from nvcodec.encode_types import EncodeOptions, EncodeReport
@@ -62,6 +65,11 @@ Color = Annotated[
 Seed = Annotated[
     int, typer.Option(min=0, max=2**63 - 1, help="Of initial values, batches and noise.")
 ]
+OTHER_FORMATS = (
+    ".y4m", ".yuv", ".mp4", ".m4v", ".mkv", ".mov", ".webm", ".avi", ".ts", ".gif", ".png", ".jpg",
+    ".jpeg", ".webp", ".264", ".265", ".av1",
+)  # fmt: skip
+"""Endings that a player or a viewer would believe."""
 Workdir = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Where the job's state is kept, instead of OUT.nvc.job."),
@@ -111,12 +119,13 @@ def encode(
     }
     if max_time is not None and epochs is not None:
         raise typer.BadParameter("--max-time and --epochs: only one of them")
-    path = options.check_target(output, overwrite, continues=not restart)
-    for source in sources:
-        options.check_source(source, path)
+    options.check_sources(sources)
+    _check_name(output, sources[0])
     from nvcodec.presets import load_preset
 
     loaded = load_preset(preset, set_ or [], epochs, lmbda)  # what is wrong is said without torch
+    path = options.check_target(output, overwrite, made_by=None if restart else loaded.name)
+    options.check_sources(sources, path)
     from nvcodec.encode_types import EncodeOptions
 
     chosen = EncodeOptions(
@@ -136,6 +145,18 @@ def encode(
         emit({"event": "done", **report_record(report)}, output == "-")
     elif not quiet:
         print_report(report, output)
+
+
+def _check_name(output: str, source: str) -> None:
+    """Refuse a name that promises another format, and say how to get that."""
+    suffix = Path(output).suffix.lower()
+    if output != "-" and (suffix in OTHER_FORMATS or output.endswith(("/", os.sep))):
+        name = shlex.quote(str(Path(output).with_suffix(".nvc")))
+        other, given = shlex.quote(output), shlex.quote(source)
+        raise typer.BadParameter(
+            f"-o {other}: a .nvc file is written; for that: nvc encode {given} -o {name}, "
+            f"then nvc decode {name} -o {other}"
+        )
 
 
 def _run(

@@ -3,7 +3,8 @@
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Self
 
-from nvcodec.cli.console import LiveLine, emit, format_bytes, format_time, say
+from nvcodec.cli.console import LiveLine, emit, format_bytes, format_time
+from nvcodec.cli.process import say
 from nvcodec.cli.verify import quality_rows
 
 if TYPE_CHECKING:

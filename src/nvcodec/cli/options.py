@@ -1,9 +1,10 @@
 """Options that several commands share: their declarations, and the parsing of their values."""
 
 import contextlib
+import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from fractions import Fraction
 from pathlib import Path
@@ -142,6 +143,12 @@ def changed_limits(changes: list[str] | None) -> "Limits":
     return limits
 
 
+def check_sources(sources: Sequence[str], target: Path | None = None) -> None:
+    """`check_source` of each."""
+    for source in sources:
+        check_source(source, target)
+
+
 def check_source(source: str, target: Path | None = None) -> None:
     """Refuse what cannot be an input, before anything is imported for it.
 
@@ -154,15 +161,21 @@ def check_source(source: str, target: Path | None = None) -> None:
     if source == "-":
         if sys.stdin is not None and sys.stdin.isatty():
             raise typer.BadParameter("standard input is a terminal; pipe a file into it")
-    elif not Path(source).exists() and "%" not in Path(source).name:
-        raise VideoError(f"{source}: no such file")
+    elif "%" not in Path(source).name:
+        try:
+            os.stat(source)
+        except FileNotFoundError:
+            raise VideoError(f"{source}: no such file") from None
+        except (OSError, ValueError) as error:
+            detail = error.strerror if isinstance(error, OSError) else error
+            raise VideoError(f"{source}: cannot be read: {detail}") from error
     if target is not None:
         from nvcodec.outputs import check_apart
 
         check_apart(source, target)
 
 
-def check_target(target: str, overwrite: bool, *, continues: bool = False) -> Path | None:
+def check_target(target: str, overwrite: bool, *, made_by: str | None = None) -> Path | None:
     """The path of a regular output, or None for a stream; see `outputs.check_output`.
 
     Raises:
@@ -174,7 +187,7 @@ def check_target(target: str, overwrite: bool, *, continues: bool = False) -> Pa
         if sys.stdout.isatty():
             raise typer.BadParameter("standard output is a terminal; pipe it, or name a file")
         return None
-    return check_output(target, overwrite, continues=continues)
+    return check_output(target, overwrite, made_by=made_by)
 
 
 @contextlib.contextmanager

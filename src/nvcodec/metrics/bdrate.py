@@ -66,11 +66,20 @@ def delta(anchor: Curve, test: Curve, method: Method = "akima") -> Delta | str:
     return Delta(percent, quality, (low, high), (high - low) / (max(highs) - min(lows)))
 
 
+def check_installed() -> None:
+    """See that there will be BD-rates, before anything is measured for them.
+
+    Raises:
+        ToolMissingError: the package is not installed.
+    """
+    _package()
+
+
 def _package() -> Any:
     try:
         import bjontegaard
     except ImportError as error:
         raise ToolMissingError(
-            "bjontegaard: not installed, and BD-rates need it; pip install 'nvcodec[bench]'"
+            "bjontegaard: not installed, and BD-rates need it; pip install bjontegaard"
         ) from error
     return bjontegaard

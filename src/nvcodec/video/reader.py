@@ -235,7 +235,11 @@ def _dispatch(
     if not isinstance(source, str | os.PathLike):
         return _from_stream(opening, source, scale, raw)
     path = Path(source)
-    if not path.exists():
+    try:
+        is_there = path.exists()
+    except OSError as error:
+        raise VideoError(f"{source}: cannot be read: {error.strerror}") from error
+    if not is_there:
         if images.is_pattern(str(source)):
             paths = images.checked(images.matching(path), opening.where)
             return opening.from_images(paths, image_rate, scale)
