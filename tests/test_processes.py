@@ -5,7 +5,7 @@ import time
 import pytest
 
 from nvcodec.errors import FfmpegError, ToolMissingError
-from nvcodec.processes import Child, ffmpeg_path, run
+from nvcodec.processes import Child, ffmpeg_path, ffmpeg_version, run
 
 
 def python(code):
@@ -82,8 +82,9 @@ def test_write_to_a_child_that_failed():
 
 
 def test_ffmpeg_path_by_environment(monkeypatch):
-    monkeypatch.setenv("NVC_FFMPEG", sys.executable)
-    assert ffmpeg_path() == sys.executable
+    path = ffmpeg_path()
+    monkeypatch.setenv("NVC_FFMPEG", path)
+    assert ffmpeg_path() == path
     monkeypatch.setenv("NVC_FFMPEG", "/nowhere/ffmpeg")
     with pytest.raises(ToolMissingError, match="NVC_FFMPEG"):
         ffmpeg_path()
@@ -92,3 +93,30 @@ def test_ffmpeg_path_by_environment(monkeypatch):
 def test_ffmpeg_path_by_default(monkeypatch):
     monkeypatch.delenv("NVC_FFMPEG", raising=False)
     assert b"ffmpeg version" in run([ffmpeg_path(), "-version"]).stdout
+
+
+def program(folder, name, says):
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{says}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_the_newer_ffmpeg_is_taken(tmp_path, monkeypatch):
+    bundled = ffmpeg_path()
+    monkeypatch.delenv("NVC_FFMPEG", raising=False)
+    for version, is_taken in (
+        ("5.1.9-0+deb12u1", False), ("n4.4", False), ("99.1", True), ("N-12345-gabc", True),
+    ):  # fmt: skip
+        path = program(tmp_path / version, "ffmpeg", f"echo ffmpeg version {version} Copyright")
+        monkeypatch.setenv("PATH", str(tmp_path / version))
+        assert ffmpeg_version(path) == version
+        assert (ffmpeg_path() == path) is is_taken, (ffmpeg_path(), bundled)
+
+
+def test_what_is_no_ffmpeg_is_refused(tmp_path, monkeypatch):
+    path = program(tmp_path, "other", "echo something else")
+    monkeypatch.setenv("NVC_FFMPEG", path)
+    with pytest.raises(ToolMissingError, match="is not an ffmpeg"):
+        ffmpeg_path()

@@ -17,7 +17,12 @@ from nvcodec.container.header import DEFAULT_LIMITS, Limits
 from nvcodec.container.reader import NvcReader
 from nvcodec.errors import ChecksumError, MalformedError, VideoError
 from nvcodec.segment_decoder import Precision, SegmentDecoder, select_device
-from nvcodec.segment_values import SegmentValues, check_conversion, representation_config
+from nvcodec.segment_values import (
+    SegmentValues,
+    check_conversion,
+    check_work,
+    representation_config,
+)
 from nvcodec.segments import Segment
 from nvcodec.video.info import Pixels, Planes
 
@@ -176,8 +181,10 @@ class Decoder:
 
     def _rendered(self) -> Iterator[tuple[int, SegmentDecoder]]:
         """Every frame asked for, as its index in a segment and the decoder of that segment."""
-        count = 0
+        count = num_frames = 0
         for wanted, segment in self.segments():
+            num_frames += wanted.num_frames
+            check_work(self.head, num_frames, self.limits)
             try:
                 decoder = self._open_segment(segment)
             except (MalformedError, ChecksumError) as error:

@@ -55,6 +55,7 @@ class EncodePlan:
             "height": info.height,
             "chroma": info.chroma.value,
             "depth": info.depth,
+            "siting": info.siting,
             "frame_rate": str(info.frame_rate),
             "num_frames": info.num_frames,
         }

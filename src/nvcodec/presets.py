@@ -142,7 +142,7 @@ def load_preset(
         description=tables.description,
         samples=tables.samples,
         representation=_read(name, "representation", load_config, tables.representation),
-        fitting=_read(name, "fitting", FittingConfig.model_validate, tables.fitting),
+        fitting=_read(name, "fitting", FittingConfig.read, tables.fitting),
         stages=stages if epochs is None else share_epochs(stages, epochs),
         lmbdas=tables.lmbdas,
         scheme=_read(name, "scheme", lambda table: load_scheme(table).config, tables.scheme),

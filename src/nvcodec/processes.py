@@ -20,6 +20,8 @@ from typing import IO, NamedTuple, Self
 
 from nvcodec.errors import FfmpegError, ToolMissingError
 
+VERSION_S = 10.0
+"""How long a program may take to tell its version."""
 TAIL_LINES = 400
 SHOWN_LINES = 8
 
@@ -41,8 +43,27 @@ def _bundled_ffmpeg() -> str | None:
         return None
 
 
+@functools.cache
+def ffmpeg_version(path: str) -> str | None:
+    """What a program says of its version, if it is an ffmpeg."""
+    try:
+        done = subprocess.run(
+            [path, "-version"], capture_output=True, timeout=VERSION_S, stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    match = re.match(rb"ffmpeg version (\S+)", done.stdout)
+    return match[1].decode("utf-8", "replace") if match else None
+
+
+def _age(version: str) -> tuple[int, ...]:
+    """Numbers that newer versions have higher; a version without any is built from what is new."""
+    match = re.match(r"n?(\d+(?:\.\d+)*)", version)
+    return tuple(int(part) for part in match[1].split(".")) if match else (1 << 30,)
+
+
 def ffmpeg_path() -> str:
-    """Path of the ffmpeg to use: `NVC_FFMPEG`, else from PATH, else imageio-ffmpeg's.
+    """Path of the ffmpeg to use: `NVC_FFMPEG`, else the newer of PATH's and imageio-ffmpeg's.
 
     Version 5.1 or newer is needed.
 
@@ -50,14 +71,29 @@ def ffmpeg_path() -> str:
         ToolMissingError: None of them is there.
     """
     if chosen := os.environ.get("NVC_FFMPEG"):
-        if found := shutil.which(chosen):
-            return found
-        raise ToolMissingError(f"ffmpeg: NVC_FFMPEG is {chosen!r}, which is not a program")
-    if path := shutil.which("ffmpeg") or _bundled_ffmpeg():
-        return path
+        found = shutil.which(chosen)
+        if found is None:
+            raise ToolMissingError(f"ffmpeg: NVC_FFMPEG is {chosen!r}, which is not a program")
+        if ffmpeg_version(found) is None:
+            raise ToolMissingError(f"ffmpeg: NVC_FFMPEG is {chosen!r}, which is not an ffmpeg")
+        return found
+    paths = [path for path in (shutil.which("ffmpeg"), _bundled_ffmpeg()) if path is not None]
+    if len(paths) > 1:  # the first of equals
+        paths = [max(paths, key=lambda path: _age(ffmpeg_version(path) or "0"))]
+    if paths:
+        return paths[0]
     raise ToolMissingError(
         "ffmpeg: not found on PATH; install it, or `pip install imageio-ffmpeg`, or set NVC_FFMPEG"
     )
+
+
+def described_ffmpeg() -> str:
+    """Version and path of the ffmpeg in use, for people."""
+    try:
+        path = ffmpeg_path()
+    except ToolMissingError as error:
+        return str(error)
+    return f"ffmpeg {ffmpeg_version(path)}, {path}"
 
 
 class Child:

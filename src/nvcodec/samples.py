@@ -7,6 +7,8 @@ standard library.
 from enum import StrEnum
 from typing import NamedTuple
 
+SITINGS = ("left", "center", "topleft", "top", "bottomleft", "bottom")
+"""Where chroma samples lie among those of luma, in FFmpeg's words."""
 DEPTHS = range(8, 17)
 """Bits a sample may have."""
 

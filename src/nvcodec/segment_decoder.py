@@ -8,14 +8,16 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
+import numpy as np
 import torch
 
 from nvcodec.allocator import keep_freed_memory
 from nvcodec.container.chunk_payloads import CodedSegment
 from nvcodec.container.header import DEFAULT_LIMITS, Head, Limits
-from nvcodec.errors import VideoError
+from nvcodec.errors import MalformedError, VideoError
 from nvcodec.pixel_values import to_samples
 from nvcodec.representations import build
+from nvcodec.representations.representation import float32
 from nvcodec.segment_values import (
     SegmentValues,
     band_height,
@@ -23,7 +25,7 @@ from nvcodec.segment_values import (
     segment_shape,
 )
 from nvcodec.video.conversion import to_planes, to_rgb
-from nvcodec.video.info import Pixels, Planes, VideoInfo
+from nvcodec.video.info import Pixels, Planes, VideoInfo, sample_type
 
 DEVICES = ("cpu", "cuda", "mps")
 Precision = Literal["fp16", "bf16", "fp32"]
@@ -65,8 +67,14 @@ class SegmentDecoder:
         self.head = head
         own = (values or SegmentValues(head, limits)).of(segment)
         config, shape = representation_config(head), segment_shape(head, segment.num_frames)
-        with torch.device("meta"):
+        with float32(), torch.device("meta"):
             representation = build(config, shape)
+            representation.requires_grad_(False)
+        try:
+            with float32(), torch.inference_mode():
+                representation.check_rendering()
+        except ValueError as error:
+            raise MalformedError(f"HEAD, representation: cannot be rendered: {error}") from error
         representation = representation.to_empty(device=device).requires_grad_(False).eval()
         representation.load_values(own)
         self.representation = representation
@@ -79,6 +87,7 @@ class SegmentDecoder:
         """The arithmetic in which the representation is to be called."""
         # TF32 is off in float32: it would keep 10 bits of the 24 promised.
         with (
+            float32(),
             torch.inference_mode(),
             torch.backends.cudnn.flags(enabled=True, allow_tf32=False, deterministic=True),
             torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None),
@@ -88,10 +97,14 @@ class SegmentDecoder:
     def pixels(self, t: int) -> Pixels:
         """Frame `t` of the segment as the representation gives it, (H, W, C) in `head.samples`."""
         indices = torch.tensor([t], device=self.device)
+        shape, top = self.representation.shape, 0
+        frame = np.empty(shape[1:], sample_type(self.head.bit_depth))
         with self.inference():
-            output = self.representation.render(indices, self.band_height)[0]
-            pixels = to_samples(output, self.head.bit_depth)  # here: fewer bytes leave the device
-        return pixels.cpu().numpy()
+            for band in self.representation.render_bands(indices, self.band_height):
+                samples = to_samples(band[0], self.head.bit_depth)  # fewer bytes leave the device
+                frame[top : top + len(samples)] = samples.cpu().numpy()
+                top += len(samples)
+        return frame
 
     def planes(self, t: int, info: VideoInfo) -> Planes:
         """Frame `t` of the segment in the samples of the source."""

@@ -23,6 +23,7 @@ from nvcodec.fitting.record import FitRecord
 from nvcodec.fitting.stages import load_stage
 from nvcodec.presets import Preset
 from nvcodec.representations import build
+from nvcodec.representations.representation import float32
 from nvcodec.samples import Samples, VideoShape
 from nvcodec.video.info import Pixels
 
@@ -71,10 +72,17 @@ def start_fitting(
     Raises:
         PresetError: the preset does not fit the video's size.
     """
-    device = device or torch.device("cpu")
-    with torch.random.fork_rng(devices=[]):
+    device, shape = device or torch.device("cpu"), VideoShape(*pixels.shape)
+    try:
+        with float32(), torch.device("meta"):
+            build(preset.representation, shape).check_rendering()
+    except ValueError as error:
+        raise PresetError(
+            f"preset {preset.name} for {shape.width}x{shape.height}: {error}"
+        ) from error
+    with float32(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        representation = build(preset.representation, VideoShape(*pixels.shape))
+        representation = build(preset.representation, shape)
     with torch.no_grad():
         for name, parameter in representation.named_parameters():
             values = (initial_values or {}).get(name)

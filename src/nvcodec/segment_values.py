@@ -6,6 +6,7 @@
 Rendering goes on in `segment_decoder`.
 """
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple, TypeVar
 
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from nvcodec.coding.parameters import ParameterSet
+from nvcodec.coding.parameters import ParameterSet, Role
 from nvcodec.coding.scheme import Scheme
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.container.chunk_payloads import CodedSegment
@@ -37,6 +38,8 @@ KEPT_SEGMENTS = 2
 
 BAND_BYTES = 1 << 30
 """Memory for the activations of what is rendered at a time."""
+OUTPUT_COPIES, FRAME_COPIES = 4, 6
+"""Estimates: arrays of float32 while output becomes samples; bytes for each sample of a frame."""
 MARGINS = 1.5
 """Estimate: rows computed for a band, with its margins, per row delivered."""
 
@@ -96,7 +99,7 @@ def band_height(config: RepresentationConfig, shape: VideoShape) -> int | None:
 
     A band also computes its margins. Where no band is low enough the lowest is taken.
     """
-    needed = 8 * config.activations_per_frame(shape)
+    needed = 8 * config.activations_per_frame(shape) + _output_bytes(shape)
     if needed <= BAND_BYTES:
         return None
     heights, _ = config.patch_sizes(shape.height, shape.width)
@@ -105,13 +108,22 @@ def band_height(config: RepresentationConfig, shape: VideoShape) -> int | None:
 
 
 def memory_bytes(config: RepresentationConfig, shape: VideoShape, scheme: Scheme[Any]) -> int:
-    """Estimate for decoding: parameters and their integers, and activations of a frame or band."""
-    activations: int = 8 * config.activations_per_frame(shape)
+    """Estimate for decoding: parameters and their integers, activations of a frame or band, frames.
+
+    A frame is there as samples, as planes, and once more where they are written.
+    """
+    activations: int = 8 * config.activations_per_frame(shape) + _output_bytes(shape)
     band = band_height(config, shape)
     if band is not None:
         share = min(1.0, MARGINS * band / config.canvas(shape.height, shape.width)[0])
         activations = round(share * activations) + 4 * config.activations_per_band(shape)
-    return scheme.memory_bytes(config.tensors(shape)) + activations
+    frame = math.prod(shape[1:]) * FRAME_COPIES
+    return scheme.memory_bytes(config.tensors(shape)) + activations + frame
+
+
+def _output_bytes(shape: VideoShape) -> int:
+    """What a frame takes from the network's output to samples, in bytes."""
+    return OUTPUT_COPIES * 4 * math.prod(shape[1:])
 
 
 def check_limits(head: Head, num_frames: int, limits: Limits) -> None:
@@ -130,8 +142,24 @@ def check_limits(head: Head, num_frames: int, limits: Limits) -> None:
     limits.check(
         where, "multiply-adds a frame", config.macs_per_frame(shape), limits.macs_per_frame
     )
-    needed = memory_bytes(config, shape, scheme_of(head))
+    scheme, specs = scheme_of(head), config.tensors(shape)
+    rows = sum(spec.shape[0] for spec in specs if spec.role is Role.DELTA)
+    limits.check(where, "weight steps, counted for every tensor", rows, limits.rows)
+    what = "multiply-adds to decode a segment's integers"
+    limits.check("HEAD, scheme", what, scheme.macs(specs), limits.macs_per_frame)
+    needed = memory_bytes(config, shape, scheme)
     limits.check(where, "bytes of memory", needed, limits.memory_bytes)
+
+
+def check_work(head: Head, num_frames: int, limits: Limits) -> None:
+    """Refuse to render so many frames where that is more work than is allowed.
+
+    Raises:
+        LimitError: it is.
+    """
+    macs = representation_config(head).macs_per_frame(segment_shape(head, 1)) * num_frames
+    where = f"HEAD, representation, {num_frames:,} frames"
+    limits.check(where, "multiply-adds", macs, limits.macs)
 
 
 def sections_by_owner(

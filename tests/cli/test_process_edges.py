@@ -80,13 +80,20 @@ def test_a_usage_error_is_one_line(call, clip):
         (("encode", clip, "-o", "x.nvc", "--epoch", 3), "--epoch"),
         (("encode", clip, "-o", "x.nvc", "--json", "--epochs", "x"), "--epochs"),
         (("encode", clip), "--output"),
-        (("encode", clip, "-o", "x.mp4"), "then nvc decode x.nvc -o x.mp4"),
-        (("encode", clip, "-o", "x/"), "then nvc decode x.nvc -o x/"),
     ):
         done = call(*words)
         assert done.code == 2
         assert said in done.stderr
         assert done.stderr.count("\n") == 1
+
+
+def test_a_name_that_promises_another_format(call, clip, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("x.mp4", "x.Y4M", "x/"):
+        done = call("encode", clip, "-o", name, "-p", TINY)
+        assert done.code == 4
+        assert f"then nvc decode x.nvc -o {name}" in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["gpu", "opengl", "cuda:x", "CPU", "cuda:99"])

@@ -189,7 +189,10 @@ def test_rgb_planes_pass_through_and_become_bt709():
     np.testing.assert_array_equal(rgb[:, :, 0], planes[0])
     assert_same([planes], [rgb_to_planes(rgb, info)])
     assert yuv_info_of_rgb(info).color == ColorTags("limited", 1, 13, 1)
-    assert_same([yuv_planes_of_rgb(planes, info)], [rgb_to_planes(rgb, yuv_info_of_rgb(info))])
+    assert_same(
+        [yuv_planes_of_rgb(planes, yuv_info_of_rgb(info))],
+        [rgb_to_planes(rgb, yuv_info_of_rgb(info))],
+    )
 
 
 def test_matrix_without_conversion_is_refused():

@@ -29,6 +29,12 @@ UsageError: Any = typer.BadParameter.__mro__[1]
 """What typer raises for a command line that it cannot parse."""
 
 
+ENVIRONMENT = (
+    "Environment: NVC_FFMPEG the ffmpeg to use, instead of the newer one of PATH's and "
+    "imageio-ffmpeg's · OMP_NUM_THREADS threads of a CPU · NO_COLOR, TERM, COLUMNS as usual"
+)
+
+
 class Commands(TyperGroup):
     """Runs a command and turns what it raises into one line on stderr and an exit code."""
 
@@ -61,7 +67,7 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=EXIT_CODES,
+    epilog=f"{EXIT_CODES}\n\n{ENVIRONMENT}",
     help="A video codec whose bitstream is a neural network.",
 )
 app.command(epilog=EXIT_CODES)(encode)
@@ -78,5 +84,7 @@ def root(
 ) -> None:
     """A video codec whose bitstream is a neural network."""
     if version:
-        print(__version__)
+        from nvcodec.processes import described_ffmpeg
+
+        print(f"{__version__}\n{described_ffmpeg()}")
         raise typer.Exit

@@ -175,8 +175,7 @@ def run(
     if dry_run:
         _list(todo, jobs, json)
         return
-    if not no_report:
-        _check_tools()
+    _check_tools(no_report)
     how = RunOptions(jobs, max(1, _cores() // jobs) if jobs > 1 else None, not no_pictures)
     num_failed = _measure(todo, out, how, json, quiet)
     if not no_report and num_failed < len(todo.todos) + todo.num_done:
@@ -186,8 +185,10 @@ def run(
         raise typer.Exit(1)
 
 
-def _check_tools() -> None:
+def _check_tools(no_report: bool) -> None:
     """Refuse to measure for a report that cannot be written."""
+    if no_report:
+        return
     from nvcodec.bench.report import check_tools
 
     check_tools()

@@ -120,7 +120,6 @@ def encode(
     if max_time is not None and epochs is not None:
         raise typer.BadParameter("--max-time and --epochs: only one of them")
     options.check_sources(sources)
-    _check_name(output, sources[0])
     from nvcodec.presets import load_preset
 
     loaded = load_preset(preset, set_ or [], epochs, lmbda)  # what is wrong is said without torch
@@ -149,13 +148,15 @@ def encode(
 
 def _check_name(output: str, source: str) -> None:
     """Refuse a name that promises another format, and say how to get that."""
+    from nvcodec.errors import OutputError
+
     suffix = Path(output).suffix.lower()
     if output != "-" and (suffix in OTHER_FORMATS or output.endswith(("/", os.sep))):
         name = shlex.quote(str(Path(output).with_suffix(".nvc")))
         other, given = shlex.quote(output), shlex.quote(source)
-        raise typer.BadParameter(
-            f"-o {other}: a .nvc file is written; for that: nvc encode {given} -o {name}, "
-            f"then nvc decode {name} -o {other}"
+        raise OutputError(
+            f"{other}: a .nvc file is written; for another: nvc encode {given} -o {name}, then "
+            f"nvc decode {name} -o {other}"
         )
 
 
@@ -168,6 +169,7 @@ def _run(
     progress: Progress,
 ) -> "EncodeReport":
     """Encode, stoppable; says how to go on."""
+    _check_name(output, sources[0])
     from nvcodec.encoder import encode as encode_video
     from nvcodec.errors import InterruptedEncodeError, OutputError
     from nvcodec.job import job_folder

@@ -43,8 +43,8 @@ LimitChanges = Annotated[
         "--limit",
         metavar="NAME=N",
         help="Change what a file may ask for: dimension, pixels, frames, segments, chunks, "
-        "parameters, segment_bytes, head_bytes, memory_bytes, macs_per_frame; k, M, G, T count "
-        "thousands, and so on. Repeatable.",
+        "parameters, segment_bytes, head_bytes, memory_bytes, macs_per_frame, macs, "
+        "rows; k, M, G, T count thousands, and so on. Repeatable.",
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("-y", "--overwrite", help="Replace an existing OUT.")]

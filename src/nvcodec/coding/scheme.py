@@ -99,6 +99,10 @@ class Scheme(abc.ABC, Generic[ConfigT]):
         """Memory that `unpack` may need for these tensors, about."""
         return BYTES_PER_VALUE * sum(spec.num_values for spec in specs)
 
+    def macs(self, specs: Sequence[ParameterSpec]) -> int:
+        """Multiply-adds of the models that `unpack` evaluates for these tensors."""
+        return 0
+
     @abc.abstractmethod
     def unpack(self, sections: Mapping[str, bytes], specs: Sequence[ParameterSpec]) -> ParameterSet:
         """Inverse of `pack`.

@@ -76,7 +76,11 @@ class Limits:
     memory_bytes: int = 2**33  # NVRC S4 with 600 frames in one segment: 6 GiB, mostly contexts
     """Memory for decoding, in bytes; checked by the decoder against its own estimate."""
     macs_per_frame: int = 10**13
-    """Multiply-adds to render one frame; checked by the decoder."""
+    """Multiply-adds to render a frame, or for a segment's integers; checked by the decoder."""
+    macs: int = 10**17
+    """Multiply-adds to render all frames asked for; checked by the decoder."""
+    rows: int = 2**18
+    """Weight steps of a segment, counted for every tensor; checked by the decoder."""
 
     @property
     def index_bytes(self) -> int:
@@ -114,6 +118,8 @@ class Head(Config):
     primaries: _Cicp = 2
     transfer: _Cicp = 2
     matrix: _Cicp = 2
+    siting: Literal["left", "center", "topleft", "top", "bottomleft", "bottom"] | None = None
+    """Where chroma samples lie; absent where nobody said."""
     sample_aspect_ratio: tuple[_U32, _U32] = (1, 1)
     frame_rate: tuple[_U32, _U32] = (25, 1)
     num_frames: Annotated[int, Field(strict=True, ge=0, lt=1 << 32)] = 0
@@ -165,6 +171,7 @@ class Head(Config):
             primaries=info.color.primaries,
             transfer=info.color.transfer,
             matrix=info.color.matrix,
+            siting=info.siting,
             sample_aspect_ratio=info.sample_aspect_ratio.as_integer_ratio(),
             frame_rate=info.frame_rate.as_integer_ratio(),
             num_frames=info.num_frames or 0,
@@ -188,6 +195,7 @@ class Head(Config):
             sample_aspect_ratio=Fraction(*self.sample_aspect_ratio),
             color=ColorTags(self.range, self.primaries, self.transfer, self.matrix),
             num_frames=self.num_frames or None,
+            siting=self.siting,
         )
 
     def check_limits(self, limits: Limits) -> None:

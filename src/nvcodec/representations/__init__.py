@@ -25,7 +25,7 @@ def load_config(table: Mapping[str, Any]) -> RepresentationConfig:
         pydantic.ValidationError: a field is wrong.
     """
     base: type[RepresentationConfig] = RepresentationConfig  # type: ignore[type-abstract]
-    return registry.load(CONFIGS, str(table.get("kind")), base).model_validate(table)
+    return registry.load(CONFIGS, str(table.get("kind")), base).read(table)
 
 
 def build(config: RepresentationConfig, shape: VideoShape) -> "Representation[Any]":

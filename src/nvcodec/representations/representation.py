@@ -5,7 +5,8 @@ tensors are on.
 """
 
 import abc
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
@@ -91,19 +92,47 @@ class Representation(nn.Module, abc.ABC, Generic[ConfigT]):
         With `band_height`, one of `patch_sizes`, bands of so many rows are computed one after the
         other: the same pixels in less memory.
         """
+        bands = list(self.render_bands(frame_indices, band_height))
+        return bands[0] if len(bands) == 1 else torch.cat(bands, dim=1)
+
+    def render_bands(
+        self, frame_indices: Tensor, band_height: int | None = None
+    ) -> Iterator[Tensor]:
+        """The same from top to bottom, band by band as they are made."""
         height, width = self.canvas
         if band_height is None or band_height == height:
             frames: Tensor = self(Patches.frames(frame_indices))
-        else:
-            zeros = torch.zeros_like(frame_indices)
-            tops = range(0, self.shape.height, band_height)
-            size = (band_height, width)
-            bands = [self(Patches(frame_indices, zeros + top, zeros, size)) for top in tops]
-            frames = torch.cat(bands, dim=1)
-        return frames[:, : self.shape.height, : self.shape.width]
+            yield frames[:, : self.shape.height, : self.shape.width]
+            return
+        zeros = torch.zeros_like(frame_indices)
+        for top in range(0, self.shape.height, band_height):
+            band = self(Patches(frame_indices, zeros + top, zeros, (band_height, width)))
+            yield band[:, : self.shape.height - top, : self.shape.width]
+
+    def check_rendering(self) -> None:
+        """Render a frame without its numbers, on the device "meta".
+
+        Raises:
+            ValueError: tensors of these shapes do not fit together.
+        """
+        try:
+            self.render(torch.zeros(1, dtype=torch.int64, device="meta"))
+        except RuntimeError as error:
+            raise ValueError(str(error).splitlines()[0]) from error
 
     def load_values(self, values: Mapping[str, NDArray[np.float16]]) -> None:
         """Set every parameter from decoded half floats."""
         with torch.no_grad():
             for name, tensor in self.named_parameters():
                 tensor.copy_(torch.from_numpy(values[name]))
+
+
+@contextlib.contextmanager
+def float32() -> Iterator[None]:
+    """Networks are made of float32, whatever a program that uses us has as its default."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)

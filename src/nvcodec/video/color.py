@@ -218,12 +218,20 @@ def rgb_to_planes(rgb: Pixels, info: VideoInfo) -> Planes:
     return tuple(planes)
 
 
-def yuv_info_of_rgb(info: VideoInfo) -> VideoInfo:
-    """How an RGB video is described once it is YUV: 4:4:4, limited range, BT.709 matrix."""
-    color = replace(info.color, range="limited", matrix=1)
+BT709, BT601 = 1, 6
+"""Codes of matrices."""
+
+
+def yuv_info_of_rgb(info: VideoInfo, matrix: int = BT709) -> VideoInfo:
+    """How an RGB video is described once it is YUV: 4:4:4, limited range, of a matrix.
+
+    BT.709 where the matrix is stated beside the frames; where it is not, as in Y4M and raw files,
+    readers take BT.601.
+    """
+    color = replace(info.color, range="limited", matrix=matrix)
     return replace(info, chroma=Chroma.YUV444, color=color)
 
 
-def yuv_planes_of_rgb(planes: Planes, info: VideoInfo) -> Planes:
-    """Planes of an RGB frame as `yuv_info_of_rgb(info)` describes them."""
-    return rgb_to_planes(np.stack(planes, axis=-1), yuv_info_of_rgb(info))
+def yuv_planes_of_rgb(planes: Planes, yuv: VideoInfo) -> Planes:
+    """Planes of an RGB frame as `yuv`, from `yuv_info_of_rgb`, describes them."""
+    return rgb_to_planes(np.stack(planes, axis=-1), yuv)

@@ -1,7 +1,10 @@
 """Between a frame's planes and the samples that a representation gives."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import NamedTuple
+
+import numpy as np
 
 from nvcodec.samples import Samples
 from nvcodec.video.color import (
@@ -13,6 +16,9 @@ from nvcodec.video.color import (
     yuv444_to_planes,
 )
 from nvcodec.video.info import Pixels, Planes, VideoInfo
+
+STRIP_ROWS = 256
+"""Even, so that chroma of a strip is that of the frame."""
 
 
 class _Conversion(NamedTuple):
@@ -34,8 +40,23 @@ def from_planes(samples: Samples, planes: Planes, info: VideoInfo) -> Pixels:
 
 
 def to_planes(samples: Samples, pixels: Pixels, info: VideoInfo) -> Planes:
-    """Planes of a frame from its samples; the inverse, but for rounding of colours."""
-    return _CONVERSIONS[samples].to_planes(pixels, info)
+    """Planes of a frame from its samples; the inverse, but for rounding of colours.
+
+    Large frames are done in strips, as conversions take several integers a sample.
+    """
+    convert = _CONVERSIONS[samples].to_planes
+    if info.height <= STRIP_ROWS:
+        return convert(pixels, info)
+    shapes = info.chroma.plane_shapes(info.height, info.width)
+    planes = tuple(np.empty(shape, info.sample_type) for shape in shapes)
+    step = STRIP_ROWS // 2 if samples is Samples.PACKED420 else STRIP_ROWS
+    for number, top in enumerate(range(0, info.height, STRIP_ROWS)):
+        strip = replace(info, height=min(STRIP_ROWS, info.height - top))
+        parts = convert(pixels[number * step : (number + 1) * step], strip)
+        for i, part in enumerate(parts):
+            begin = top // info.chroma.subsampling[0] if i else top
+            planes[i][begin : begin + len(part)] = part
+    return planes
 
 
 def to_rgb(samples: Samples, pixels: Pixels, info: VideoInfo) -> Pixels:

@@ -83,6 +83,10 @@ _RAW_FORMATS = {
     Chroma.RGB: "gbrp",
 }
 
+MAX_ASPECT = 2**31 - 1
+"""Largest term of an aspect, which ffmpeg would round to 100."""
+HIGHEST_RATES = {".avi": 600, ".mkv": 1000, ".webm": 1000}
+"""Frames a second that a container's times tell apart, as ffmpeg writes it."""
 Conversion = Callable[[Planes], Planes]
 
 
@@ -163,9 +167,20 @@ def movie_sink(
     outputs = dict(encoder.options)
     outputs["pix_fmt"] = encoder.pixel_format.get(stored.chroma, _RAW_FORMATS[stored.chroma])
     outputs.update(_tag_options(stored))
+    _warn_rate(info, path.suffix.lower(), where)
     if name == "x265" and path.suffix.lower() in (".mp4", ".mov"):
         outputs["vtag"] = "hvc1"  # the tag that players of Apple ask for
     return FfmpegSink(stored, outputs, str(path), where), stored, convert
+
+
+def _warn_rate(info: VideoInfo, suffix: str, where: str) -> None:
+    highest = HIGHEST_RATES.get(suffix)
+    if highest is not None and info.frame_rate > highest:
+        warnings.warn(
+            f"{where}: {float(info.frame_rate):g} frames/s, {suffix} keeps up to {highest} apart",
+            VideoWarning,
+            stacklevel=2,
+        )
 
 
 def _fitted(
@@ -174,7 +189,8 @@ def _fitted(
     """What the encoder stores of this video, and the conversion of its frames."""
     if info.chroma is Chroma.RGB and Chroma.RGB not in encoder.chromas:
         if Chroma.YUV444 in encoder.chromas:
-            return yuv_info_of_rgb(info), lambda planes: yuv_planes_of_rgb(planes, info)
+            yuv = yuv_info_of_rgb(info)
+            return yuv, lambda planes: yuv_planes_of_rgb(planes, yuv)
     elif info.chroma in encoder.chromas:
         v, h = info.chroma.subsampling
         if encoder.takes_odd or not (info.height % v or info.width % h):
@@ -211,11 +227,15 @@ def _tag_options(info: VideoInfo) -> dict[str, Any]:
         if code != UNSPECIFIED and code in names and info.chroma is not Chroma.RGB:
             options[option] = names[code]
             filters.append(f"{key}={names[code]}")
+    if info.siting is not None and info.chroma is not Chroma.RGB:
+        options["chroma_sample_location"] = info.siting
     aspect = info.sample_aspect_ratio
-    options["vf"] = f"setparams={':'.join(filters)},setsar={aspect.numerator}/{aspect.denominator}"
+    options["vf"] = (
+        f"setparams={':'.join(filters)},setsar={aspect.numerator}/{aspect.denominator}:max={MAX_ASPECT}"
+    )
     if info.chroma is Chroma.RGB:
         options.pop("color_range")
-        options["vf"] = f"setsar={aspect.numerator}/{aspect.denominator}"
+        options["vf"] = f"setsar={aspect.numerator}/{aspect.denominator}:max={MAX_ASPECT}"
     return options
 
 

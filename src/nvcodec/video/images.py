@@ -9,8 +9,17 @@ from nvcodec.errors import VideoError
 DECODERS = {".png": "png", ".jpg": "mjpeg", ".jpeg": "mjpeg"}
 """ffmpeg's decoder by suffix."""
 
+_ENDS = {"png": (b"\x89PNG\r\n\x1a\n", b"IEND"), "mjpeg": (b"\xff\xd8", b"\xff\xd9")}
+"""How a whole picture begins and ends, by decoder."""
+_TAIL_BYTES = 4096
+"""Some programs put something behind the end."""
 DEFAULT_NAME = "%05d.png"
 FIELD = re.compile(r"%(0?)([0-9]?)d")
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a name is that of a picture."""
+    return path.suffix.lower() in DECODERS
 
 
 def is_pattern(name: str) -> bool:
@@ -36,7 +45,11 @@ def pictures_in(folder: Path) -> list[Path]:
     Raises:
         VideoError: There are none, or of more than one kind.
     """
-    found = [path for path in _entries(folder) if path.suffix.lower() in DECODERS]
+    found = [
+        path
+        for path in _entries(folder)
+        if path.suffix.lower() in DECODERS and not path.name.startswith(".")
+    ]
     return checked(sorted(found, key=_natural_key), str(folder))
 
 
@@ -54,12 +67,31 @@ def checked(paths: list[Path], where: str) -> list[Path]:
 
 
 def contents(paths: Sequence[Path]) -> Iterator[bytes]:
-    """Bytes of one file after the other."""
+    """Bytes of one file after the other, each of them whole.
+
+    Raises:
+        VideoError: One cannot be read, or is not a whole picture of its kind.
+    """
     for path in paths:
         try:
-            yield path.read_bytes()
+            content = path.read_bytes()
         except OSError as error:
             raise VideoError(f"{path}: cannot be read: {error.strerror}") from error
+        begin, end = _ENDS[DECODERS[path.suffix.lower()]]
+        if not content.startswith(begin):
+            raise VideoError(f"{path}: is {'no picture of its kind' if content else 'empty'}")
+        if end not in content[-_TAIL_BYTES:]:
+            raise VideoError(f"{path}: is cut off")
+        yield content
+
+
+def gaps(paths: Sequence[Path]) -> int:
+    """How many numbers are left out among pictures that are numbered."""
+    found = [re.findall(r"[0-9]+", path.stem) for path in paths]
+    if not all(found):
+        return 0
+    numbers = sorted(int(fields[-1]) for fields in found)
+    return max(numbers[-1] - numbers[0] + 1 - len(numbers), 0)
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -58,6 +58,8 @@ class VideoInfo:
     """None when only reading to the end can tell."""
     depth: int = 8
     """Bits a sample, one of `DEPTHS`."""
+    siting: str | None = None
+    """Where chroma samples lie, one of `SITINGS`; None where nobody said."""
 
     def __post_init__(self) -> None:
         if self.depth not in DEPTHS:

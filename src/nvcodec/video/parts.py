@@ -4,6 +4,7 @@ Source: NeRV, section 4.3: one network for all sequences of UVG.
 """
 
 import contextlib
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, BinaryIO
 
 from nvcodec.errors import UnsupportedVideoError, VideoError
 from nvcodec.segments import Part, Segment
+from nvcodec.video import images
 from nvcodec.video.info import Planes, VideoInfo
 from nvcodec.video.reader import VideoReader, open_video
 
@@ -21,7 +23,8 @@ def open_videos(sources: Sequence[str | Path | BinaryIO], **options: Any) -> Vid
     """Open one video, or several as one.
 
     Args:
-        sources: What `open_video` opens; files, if there are several.
+        sources: What `open_video` opens; files, if there are several. Several pictures are the
+            frames of one video.
         **options: Those of `open_video`, for every source.
 
     Returns:
@@ -36,10 +39,16 @@ def open_videos(sources: Sequence[str | Path | BinaryIO], **options: Any) -> Vid
         raise VideoError("no source given")
     if len(sources) == 1:
         return open_video(sources[0], **options)
+    if all(isinstance(s, str | Path) and images.is_picture(Path(s)) for s in sources):
+        return open_video([Path(s) for s in sources if isinstance(s, str | Path)], **options)
     infos = []
     for source in sources:
         if source == "-" or not isinstance(source, str | Path):
             raise UnsupportedVideoError("standard input among several videos; files are needed")
+        if os.path.exists(source) and not (os.path.isfile(source) or os.path.isdir(source)):
+            raise UnsupportedVideoError(
+                f"{source}: a pipe or a device among several videos; files are needed"
+            )
         with open_video(source, **options) as video:
             infos.append(video.info)
         _check_alike(sources[0], infos[0], source, infos[-1])

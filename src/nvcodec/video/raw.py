@@ -19,10 +19,17 @@ DEFAULT_RATE = Fraction(25)
 LIMITS = "allowed are 420, 422, 444, gray and 8, 10, 12 or 16 bits"
 
 SIZE = re.compile(r"(?<![0-9])([0-9]{1,5})[xX]([0-9]{1,5})(?![0-9])")
+NOT_READ = re.compile(
+    r"(?<![a-z0-9])(nv\d\d|p[0246]1[0-6]|yuyv|uyvy|yvyu|y?vyu|yv12|yv16|v210|y210|y410|ayuv|xyz12"
+    r"|yuvj4\d\dp|yuva4\d\dp|yuv41[01]p|yuv440p|gbrp|gbrap|(?:rgb|bgr)(?:a|0|24|32|48|64)?|[ax](?:rgb|bgr))"
+    r"(?:422|\d\d)?(?:le|be)?(?![a-z0-9])",
+    re.IGNORECASE,
+)
+"""Words for formats that are known and not read."""
 RATE = re.compile(r"(?<![0-9.])([0-9]{1,3}(?:\.[0-9]{1,3})?)_?(?:fps|hz)(?![a-z])", re.IGNORECASE)
 FORMAT = re.compile(
     r"(?:(?<![a-z0-9])|yuv)(420|422|444|400|gray)p?(?:(8|9|10|12|14|16)(?:le|be|bit|b)?)?"
-    r"(?![0-9])",
+    r"(?![0-9a-z])",
     re.IGNORECASE,
 )
 DEPTH = re.compile(r"(?<![0-9])(8|9|10|12|14|16) ?_?-?bits?(?![a-z])", re.IGNORECASE)
@@ -43,6 +50,12 @@ class RawGeometry:
         check_size(self.width, self.height, "raw video")
         if self.depth not in (8, 10, 12, 16) or self.chroma is Chroma.RGB:
             raise UnsupportedVideoError(f"raw video: {self.chroma} of {self.depth} bits; {LIMITS}")
+
+    @property
+    def words(self) -> str:
+        """The same for people."""
+        rate = "" if self.frame_rate is None else f", {float(self.frame_rate):g} frames/s"
+        return f"{self.width}x{self.height}, {self.chroma.words}, {self.depth} bits{rate}"
 
     @property
     def layout(self) -> FrameLayout:
@@ -66,22 +79,27 @@ class RawGeometry:
             VideoError: The name has no size.
             UnsupportedVideoError: The name tells of a format that is not read.
         """
-        size = SIZE.search(name)
+        sizes = list(SIZE.finditer(name))
+        size = max(sizes, key=lambda m: int(m[1]) * int(m[2]), default=None)
         if size is None:
             raise VideoError(
                 f"{name}: a raw video without its size in the name, such as "
                 "Name_1920x1080_25fps_420.yuv; rename it or give its geometry"
             )
         rest = name[: size.start()] + "_" + name[size.end() :]
-        rate, form, bits = RATE.search(rest), FORMAT.search(rest), DEPTH.search(rest)
+        if unread := NOT_READ.search(rest):
+            raise UnsupportedVideoError(f"{name}: samples of the kind {unread[0]}; {LIMITS}")
+        rate, form, bits = (_last(word, name, size) for word in (RATE, FORMAT, DEPTH))
         if re.search(r"1[0-6]be(?![a-z])", rest, re.IGNORECASE):
             raise UnsupportedVideoError(f"{name}: big-endian samples; {LIMITS}, little-endian")
         depth = form[2] if form and form[2] else bits[1] if bits else 8
         chroma = form[1].lower() if form else "420"
-        return cls(
+        found = cls(
             *(int(size[1]), int(size[2]), _nominal_rate(rate[1]) if rate else None),
             *(Chroma("gray" if chroma == "400" else chroma), int(depth)),
         )
+        warnings.warn(f"{name}: by its name {found.words}", VideoWarning, stacklevel=2)
+        return found
 
     @classmethod
     def parse(cls, text: str) -> "RawGeometry":
@@ -105,6 +123,11 @@ class RawGeometry:
             *(int(size_match[1]), int(size_match[2]), _nominal_rate(rate) if rate else None),
             *(Chroma("gray" if chroma == "400" else chroma), depth),
         )
+
+
+def _last(word: re.Pattern[str], name: str, size: re.Match[str]) -> re.Match[str] | None:
+    """What a name says behind its size, where such words stand, or else before it."""
+    return word.search(name, size.end()) or word.search(name[: size.start()])
 
 
 def _nominal_rate(text: str) -> Fraction | None:

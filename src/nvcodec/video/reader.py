@@ -9,6 +9,7 @@ import contextlib
 import io
 import os
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -19,7 +20,7 @@ from nvcodec.errors import VideoError
 from nvcodec.segments import Part
 from nvcodec.video import images, y4m
 from nvcodec.video.ffmpeg import FfmpegFrames, scaled_frames
-from nvcodec.video.info import Planes, VideoInfo
+from nvcodec.video.info import Planes, VideoInfo, VideoWarning
 from nvcodec.video.planar import FrameLayout, check_size, warn_depth
 from nvcodec.video.raw import DEFAULT_RATE, RAW_SUFFIXES, RawGeometry
 
@@ -141,8 +142,14 @@ class _Opening:
             number += 1
 
     def from_images(
-        self, paths: list[Path], rate: Fraction, scale: tuple[int, int] | None
+        self, paths: list[Path], rate: Fraction | None, scale: tuple[int, int] | None
     ) -> tuple[VideoInfo, Iterator[Planes]]:
+        is_rate_given, rate = rate is not None, rate or DEFAULT_RATE
+        if missing := images.gaps(paths):
+            warnings.warn(f"{self.where}: {missing} numbers left out", VideoWarning, stacklevel=2)
+        if not is_rate_given:
+            text = f"{self.where}: no frame rate given, taken as {rate}"
+            warnings.warn(text, VideoWarning, stacklevel=2)
         count = self.num_in_range(len(paths))
         paths = paths[self.start : self.start + count]
         options = {
@@ -179,8 +186,11 @@ class _Opening:
         return info, iter(through)
 
 
+Source = str | Path | BinaryIO | Sequence[Path]
+
+
 def open_video(
-    source: str | Path | BinaryIO,
+    source: Source,
     *,
     frames: slice | None = None,
     scale: tuple[int, int] | None = None,
@@ -190,8 +200,8 @@ def open_video(
     """Open a video for reading.
 
     Args:
-        source: A file, a folder of PNG or JPEG pictures, a printf pattern of pictures, a binary
-            stream, or `-` for standard input.
+        source: A file, a folder of PNG or JPEG pictures, a printf pattern of pictures, a list of
+            pictures, a binary stream, or `-` for standard input.
         frames: Frames wanted, `slice(start, stop)`; a stop behind the end means the end.
         scale: Width and height to scale to, by ffmpeg with Lanczos; range and matrix stay.
         frame_rate: What to take as frame rate instead of what the source says (pictures: instead of
@@ -221,17 +231,18 @@ def open_video(
 
 def _dispatch(
     opening: _Opening,
-    source: str | Path | BinaryIO,
+    source: Source,
     scale: tuple[int, int] | None,
     frame_rate: Fraction | None,
     raw: RawGeometry | None,
 ) -> tuple[VideoInfo, Iterator[Planes]]:
     """Description and frames of a source; only those read by ffmpeg are scaled already."""
-    image_rate = frame_rate or DEFAULT_RATE
     if raw is not None and frame_rate is not None:
         raw = replace(raw, frame_rate=frame_rate)
     if source == "-":
         return _from_stream(opening, sys.stdin.buffer, scale, raw)
+    if isinstance(source, Sequence) and not isinstance(source, str):
+        return opening.from_images(images.checked(list(source), opening.where), frame_rate, scale)
     if not isinstance(source, str | os.PathLike):
         return _from_stream(opening, source, scale, raw)
     path = Path(source)
@@ -242,10 +253,10 @@ def _dispatch(
     if not is_there:
         if images.is_pattern(str(source)):
             paths = images.checked(images.matching(path), opening.where)
-            return opening.from_images(paths, image_rate, scale)
+            return opening.from_images(paths, frame_rate, scale)
         raise VideoError(f"{source}: no such file")
     if path.is_dir():
-        return opening.from_images(images.pictures_in(path), image_rate, scale)
+        return opening.from_images(images.pictures_in(path), frame_rate, scale)
     try:
         stream = opening.stack.enter_context(path.open("rb"))
         if not path.is_file():
@@ -254,6 +265,8 @@ def _dispatch(
         stream.seek(0)
     except OSError as error:
         raise VideoError(f"{source}: cannot be read: {error.strerror}") from error
+    if images.is_picture(path):
+        return opening.from_images([path], frame_rate, scale)
     if size == 0:
         raise VideoError(f"{source}: the file is empty")
     if y4m.is_y4m(first):
@@ -263,7 +276,10 @@ def _dispatch(
         if frame_rate is not None:
             geometry = replace(geometry, frame_rate=frame_rate)
         return opening.from_raw(stream, size, geometry)
-    return opening.from_ffmpeg(path.absolute(), scale=scale)
+    real = Path(os.path.realpath(path))  # a child has other descriptors than /dev/fd/3
+    if not os.path.samestat(os.fstat(stream.fileno()), real.stat()):
+        return _from_stream(opening, stream, scale, raw)
+    return opening.from_ffmpeg(real, scale=scale)
 
 
 def _from_stream(
@@ -303,9 +319,11 @@ class _Rejoined(io.RawIOBase):
         return len(chunk)
 
 
-def _name(source: str | Path | BinaryIO) -> str:
+def _name(source: Source) -> str:
     if source == "-":
         return "standard input"
+    if isinstance(source, Sequence) and not isinstance(source, str):
+        return f"{source[0]} and {len(source) - 1} more"
     is_path = isinstance(source, str | os.PathLike)
     return str(source if is_path else getattr(source, "name", "stream"))
 

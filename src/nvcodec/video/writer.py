@@ -22,7 +22,7 @@ from nvcodec.disk import new_file, new_folder
 from nvcodec.errors import OutputError, UnsupportedVideoError
 from nvcodec.samples import Chroma
 from nvcodec.video import encoders, images, y4m
-from nvcodec.video.color import yuv_info_of_rgb, yuv_planes_of_rgb
+from nvcodec.video.color import BT601, yuv_info_of_rgb, yuv_planes_of_rgb
 from nvcodec.video.encoders import Conversion
 from nvcodec.video.info import Planes, VideoInfo
 from nvcodec.video.planar import check_planes, plane_chunks
@@ -297,11 +297,11 @@ def _native(
     is_ours: bool = False,
 ) -> VideoWriter:
     is_rgb = info.chroma is Chroma.RGB
-    stored = yuv_info_of_rgb(info) if is_rgb else info
+    stored = yuv_info_of_rgb(info, BT601) if is_rgb else info
     sink = _StreamSink(stream, stored, where, is_raw=is_raw, is_ours=is_ours)
 
     def convert(planes: Planes) -> Planes:
-        return yuv_planes_of_rgb(planes, info) if is_rgb else planes
+        return yuv_planes_of_rgb(planes, stored) if is_rgb else planes
 
     return VideoWriter(info, stored, convert, sink, target)
 

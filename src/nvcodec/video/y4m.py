@@ -31,7 +31,9 @@ CHROMA_WORDS = {
     Chroma.YUV422: b"422",
     Chroma.YUV444: b"444",
 }
-CHROMA_PATTERN = re.compile(r"(420|422|444|mono)(?:jpeg|paldv|mpeg2)?(?:p?(\d{1,2}))?")
+CHROMA_PATTERN = re.compile(r"(420|422|444|mono)(jpeg|paldv|mpeg2)?(?:p?(\d{1,2}))?")
+SITINGS = {"jpeg": "center", "paldv": "topleft", "mpeg2": "left"}
+"""Where chroma samples lie, by the end of the word for 4:2:0."""
 
 
 def is_y4m(first_bytes: bytes) -> bool:
@@ -57,8 +59,8 @@ def _line(stream: IO[bytes], limit: int, what: str) -> bytes:
 
 
 def _number(text: str, where: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", text):
-        raise VideoError(f"{where}: {text!r} is not a number of 1 to 9 digits")
+    if not re.fullmatch(r"[0-9]{1,10}", text) or int(text) >= 1 << 32:
+        raise VideoError(f"{where}: {text!r} is not a number below 2^32")
     return int(text)
 
 
@@ -71,14 +73,14 @@ def _ratio(text: str, where: str) -> Fraction | None:
     return Fraction(a, b) if a and b else None
 
 
-def _chroma(word: str, where: str) -> tuple[Chroma, int]:
+def _chroma(word: str, where: str) -> tuple[Chroma, int, str | None]:
     match = CHROMA_PATTERN.fullmatch(word)
-    depth = int(match[2] or 8) if match else 0
+    depth = int(match[3] or 8) if match else 0
     if match is None or not 8 <= depth <= 16:
         raise UnsupportedVideoError(
             f"{where}: chroma C{word}; allowed are 420, 422, 444 and mono of 8 to 16 bits"
         )
-    return Chroma(match[1].replace("mono", "gray")), depth
+    return Chroma(match[1].replace("mono", "gray")), depth, SITINGS.get(match[2] or "")
 
 
 def _color(comments: list[str]) -> ColorTags:
@@ -124,7 +126,7 @@ def read_header(stream: IO[bytes], where: str) -> Y4mHeader:
             f"{where}: interlaced video (I{fields['I']}); only progressive is coded: "
             "deinterlace it first, for example with ffmpeg -vf bwdif"
         )
-    chroma, depth = _chroma(fields.get("C", "420jpeg"), where)
+    chroma, depth, siting = _chroma(fields.get("C", "420"), where)
     if depth > 8:
         warn_depth(depth, where)
     color = _color(comments)
@@ -132,7 +134,9 @@ def read_header(stream: IO[bytes], where: str) -> Y4mHeader:
     if rate is None:
         warnings.warn(f"{where}: no frame rate, taken as 25", VideoWarning, stacklevel=2)
     aspect = _ratio(fields.get("A", "0:0"), f"{where}: Y4M header: aspect")
-    info = VideoInfo(width, height, chroma, rate or Fraction(25), aspect or Fraction(1), color)
+    info = VideoInfo(
+        width, height, chroma, rate or Fraction(25), aspect or Fraction(1), color, siting=siting
+    )
     layout = FrameLayout(width, height, chroma, depth, color.range == "full")
     return Y4mHeader(info, layout)
 
@@ -199,13 +203,21 @@ def header_bytes(info: VideoInfo) -> bytes:
     rate, aspect, color = info.frame_rate, info.sample_aspect_ratio, info.color
     line = b"%s W%d H%d F%d:%d Ip A%d:%d C%s" % (
         *(SIGNATURE, info.width, info.height, rate.numerator, rate.denominator),
-        *(aspect.numerator, aspect.denominator, CHROMA_WORDS[info.chroma]),
+        *(aspect.numerator, aspect.denominator, _chroma_word(info)),
     )
     if color.range == "full":
         line += b" XCOLORRANGE=FULL"
     codes = b" XCICP=%d-%d-%d" % (color.primaries, color.transfer, color.matrix)
     is_known = codes != b" XCICP=2-2-2" and len(line + codes) <= FFMPEG_HEADER_BYTES
     return line + (codes if is_known else b"") + b"\n"
+
+
+def _chroma_word(info: VideoInfo) -> bytes:
+    """The word for the chroma; 4:2:0 of unknown siting is jpeg's, as ffmpeg writes it too."""
+    endings = {siting: ending for ending, siting in SITINGS.items()}
+    if info.chroma is Chroma.YUV420 and info.siting in endings:
+        return b"420" + endings[info.siting].encode()
+    return CHROMA_WORDS[info.chroma]
 
 
 def write_frame(stream: IO[bytes], planes: Planes) -> None:

@@ -21,4 +21,4 @@ def load_scheme(settings: SchemeConfig | Mapping[str, Any]) -> Scheme[Any]:
     scheme: type[Scheme[Any]] = registry.load(__name__, kind, Scheme)  # type: ignore[type-abstract]
     if isinstance(settings, SchemeConfig):
         return scheme(settings)
-    return scheme(scheme.Config.model_validate(dict(settings)))
+    return scheme(scheme.Config.read(settings))

@@ -199,6 +199,16 @@ class Hierarchical(Scheme[HierarchicalConfig]):
                 num_bytes += Predictor.num_bytes(kernels, width, blocks)
         return num_bytes
 
+    def macs(self, specs: Sequence[ParameterSpec]) -> int:
+        """Of context models: all their weights at every position of a grid."""
+        if not self.config.context:
+            return 0
+        return sum(
+            math.prod(spec.shape[:3]) * math.prod(shape)
+            for spec in filter(_is_grid, specs)
+            for shape in network_shapes(spec.shape[3], self.config)
+        )
+
     def _check_size(self, specs: Sequence[ParameterSpec]) -> None:
         """Refuse context models of absurd size, before anything is allocated."""
         if not self.config.context:

@@ -14,4 +14,4 @@ def load_stage_config(table: Mapping[str, Any]) -> StageConfig:
         UnknownNameError: no such kind; the message lists those there are.
         pydantic.ValidationError: a field is wrong.
     """
-    return registry.load(__name__, str(table.get("kind")), StageConfig).model_validate(table)
+    return registry.load(__name__, str(table.get("kind")), StageConfig).read(table)

@@ -53,7 +53,8 @@ class CoinMlp(Representation[CoinMlpConfig]):
 
         Always in float32: half precision would leave a sine's phase two digits.
         """
-        with torch.autocast(patches.t.device.type, enabled=False):
+        kind = patches.t.device.type
+        with torch.autocast("cpu" if kind == "meta" else kind, enabled=False):
             x = self._inputs(patches)
             *hidden, last = self.layer
             for layer in hidden:

@@ -71,10 +71,7 @@ class ImageCnn(Representation[ImageCnnConfig]):
         """Pixels of whole frames; see the base class."""
         if patches.size is not None:
             self.check_patch_size(patches.size)
-        height, width = self.canvas
-        seed, channels = self.config.seed, self.config.noise_channels
-        inputs = [fixed_noise(seed + t, channels, height, width) for t in patches.t.tolist()]
-        x = torch.stack(inputs).to(patches.t.device)
+        x = self._noise(patches.t)
         across = []
         scales = [scale for scale in self.scale if isinstance(scale, Scale)]
         for scale in scales:
@@ -84,6 +81,14 @@ class ImageCnn(Representation[ImageCnnConfig]):
             x = scale.up(x, across.pop())
         pixels: Tensor = torch.sigmoid(self.head(x).float())
         return pixels.permute(0, 2, 3, 1)
+
+    def _noise(self, t: Tensor) -> Tensor:
+        """What the first layer sees, (N, noise channels, H, W)."""
+        shape = self.config.noise_channels, *self.canvas
+        if t.is_meta:
+            return torch.empty(len(t), *shape, device="meta")
+        inputs = [fixed_noise(self.config.seed + index, *shape) for index in t.tolist()]
+        return torch.stack(inputs).to(t.device)
 
 
 @functools.lru_cache(maxsize=1)

@@ -9,9 +9,12 @@ frame are the same on every machine. A new segment begins with a new anchor; its
 of the paper's slices (section 4.3).
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -38,14 +41,46 @@ class Weightstep(Representation[WeightstepConfig]):
             nn.Parameter(torch.zeros(shape.num_frames - 1, *p.shape))
             for p in self.anchor.parameters()
         )
+        self._known: tuple[int, list[Tensor]] = 0, []
+        """How many steps are summed up, and their sums."""
+
+    def check_rendering(self) -> None:
+        """Its anchor's, as which frame it is does not matter."""
+        self.anchor.check_rendering()
+
+    def _sums(self, t: int) -> list[Tensor]:
+        """Sum of the first `t` steps of every tensor, float64.
+
+        Where nothing changes any more, frames in order add their own step only.
+        """
+        if any(steps.requires_grad for steps in self.step):
+            return [steps[:t].double().sum(dim=0) for steps in self.step]
+        known, sums = self._known
+        if known > t or not sums:
+            known, sums = (
+                0,
+                [steps.new_zeros(steps.shape[1:], dtype=torch.float64) for steps in self.step],
+            )
+        sums = [
+            total + steps[known:t].double().sum(dim=0)
+            for total, steps in zip(sums, self.step, strict=True)
+        ]
+        self._known = t, sums
+        return sums
+
+    def load_values(self, values: Mapping[str, NDArray[np.float16]]) -> None:
+        """Set every parameter; sums of others are forgotten."""
+        self._known = 0, []
+        super().load_values(values)
 
     def weights(self, t: int) -> dict[str, Tensor]:
         """theta_t, float32, by the base's names."""
         if t == 0:
             return dict(self.anchor.named_parameters())
         states = {}
-        for (name, theta_0), steps in zip(self.anchor.named_parameters(), self.step, strict=True):
-            total = steps[:t].double().sum(dim=0)
+        for (name, theta_0), total in zip(
+            self.anchor.named_parameters(), self._sums(t), strict=True
+        ):
             if self.config.domain == "dct":
                 # A layer's block: both channel axes, apart for every element of the kernels.
                 total = inverse_cosine_transform(total, range(min(total.ndim, 2)))
