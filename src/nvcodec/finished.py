@@ -12,13 +12,10 @@ from nvcodec.encode_plan import EncodePlan
 from nvcodec.errors import BitstreamError, OutputError
 from nvcodec.job import OVERWRITE, STATE_NAME, job_folder
 from nvcodec.job_folder import JobFolder
-from nvcodec.metrics.quality import QualityMeter, constant_picture
+from nvcodec.metrics.quality import NEAR_DB, QualityMeter, flat_psnr_db
 from nvcodec.segment_decoder import SegmentDecoder, select_device
 from nvcodec.tally import Tally
 from nvcodec.video.info import Planes
-
-NEAR_DB = 40.0
-"""A file this near is of its source, also where that is almost constant."""
 
 
 def is_complete(path: Path, plan: EncodePlan) -> bool:
@@ -55,13 +52,11 @@ def measure(
             if coded is None or coded.num_frames != len(planes):
                 raise other
             decoder = SegmentDecoder(reader.head, coded, device, limits=plan.options.limits)
-            meter, flat = QualityMeter(plan.info), QualityMeter(plan.info)
-            constant = constant_picture(planes)
+            meter = QualityMeter(plan.info)
             for t, frame in enumerate(planes):
                 meter.add(frame, decoder.planes(t, plan.info))
-                flat.add(frame, constant)
-            if meter.quality().psnr_rgb_db < min(flat.quality().psnr_rgb_db, NEAR_DB):
-                raise other  # a picture without content is nearer
+            if meter.quality().psnr_rgb_db < min(flat_psnr_db(planes, plan.info), NEAR_DB):
+                raise other
             measured = {"digest": coded.digest.hex(), "fit_s": 0.0, "spent_s": 0.0}
             tally.recall({**measured, "quality": meter.state()}, len(planes))
         if next(stored, None) is not None:

@@ -4,6 +4,7 @@
     OUT.nvc.job/job.json         output, settings, for every finished segment a digest of its input
                                  and what was measured; and the files below that this job wrote
     OUT.nvc.job/segment-N.ckpt   checkpoint of the segment at work; `.ckpt.1` is the one before it
+                                 (a second try has `segment-N-again`)
     OUT.nvc.job/segment-N.npz    values of the last finished segment, for a warm start of the next
 
 All are sealed (`state_files`). Loads no torch, so that the command line can refuse an output before
@@ -31,13 +32,13 @@ from nvcodec.container.writer import NvcWriter
 from nvcodec.disk import lock
 from nvcodec.encode_plan import EncodePlan, remark_of
 from nvcodec.errors import BitstreamError, NvcError, OutputError, ResumeError
-from nvcodec.fitting.checkpoints import CheckpointStore, checkpoint_names
+from nvcodec.fitting.checkpoints import SECOND, CheckpointStore, checkpoint_names
 from nvcodec.job_folder import JobFolder
 from nvcodec.state_files import read_state, write_state
 from nvcodec.video.info import Planes
 
 STATE_NAME = "job.json"
-SEGMENT_FILE = re.compile(r"segment-\d+\.(ckpt|ckpt\.1|npz)(\.tmp)?")
+SEGMENT_FILE = re.compile(r"segment-\d+(-again)?\.(ckpt|ckpt\.1|npz)(\.tmp)?")
 MAX_CHANGES_NAMED = 5
 OVERWRITE = "{overwrite} overwrites it"
 RESTART = "{restart} throws the stored job away"
@@ -175,9 +176,9 @@ class Job:
 
     def checkpoints(self, number: int, input_digest: str) -> CheckpointStore:
         """Where the fitting of segment `number` keeps its state."""
-        self._claim(*checkpoint_names(f"segment-{number}"))
-        digest = self.digest(input_digest, number)
-        return CheckpointStore(self.folder, f"segment-{number}", digest)
+        name = f"segment-{number}"
+        self._claim(*checkpoint_names(name), *checkpoint_names(name + SECOND))
+        return CheckpointStore(self.folder, name, self.digest(input_digest, number))
 
     def _claim(self, *names: str) -> None:
         """Note names that this job writes, before it does.
@@ -230,7 +231,9 @@ class Job:
         self._state.segments[number:] = [_StoredSegment(input=input_digest, **measured)]
         self._store()
         yield
-        self.checkpoints(number, input_digest).clear()
+        store = self.checkpoints(number, input_digest)
+        store.clear()
+        store.of_second_try().clear()
 
     def keep_values(self, number: int, values: Mapping[str, NDArray[Any]]) -> None:
         """Keep the values of segment `number` instead of those before, for the next to begin with.

@@ -9,8 +9,9 @@ knows the order of tasks, and which of them begins with the values of an earlier
 """
 
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from nvcodec.container.header import Head, Limits
 from nvcodec.encode_plan import stop_if
 from nvcodec.fitting.checkpoints import CheckpointStore
 from nvcodec.fitting.record import FitRecord
-from nvcodec.metrics.quality import QualityMeter
+from nvcodec.metrics.quality import LOSSLESS_DB, NEAR_DB, QualityMeter, flat_psnr_db
 from nvcodec.presets import Preset
 from nvcodec.representations import build
 from nvcodec.samples import VideoShape
@@ -102,6 +103,9 @@ def do(
 ) -> SegmentResult:
     """Fit, code, decode again and measure one segment; the same task gives the same bytes.
 
+    A picture that stays nearly without content is said, and fitted once more from another seed; the
+    better of the two counts.
+
     Args:
         task: what to do.
         planes: the frames of the segment.
@@ -112,6 +116,66 @@ def do(
     Raises:
         NvcError: as `encode_segment`; InterruptedEncodeError: stopped, the state is in the store.
     """
+    first = _try(task, planes, values, should_stop, tell)
+    why = _flatness(task, first, planes)
+    if why is None:
+        return first
+    num_steps = sum(stage.epochs for stage in task.preset.stages) * task.segment.num_frames
+    if task.time_limit_s is not None or num_steps < MIN_STEPS:
+        warnings.warn(why, FlatWarning, stacklevel=2)
+        return first
+    warnings.warn(f"{why}; it is tried again", FlatWarning, stacklevel=2)
+    again = replace(
+        task,
+        seed=(task.seed + SECOND_SEED) % (1 << 63),
+        store=None if task.store is None else task.store.of_second_try(),
+    )
+    second = _try(again, planes, values, should_stop, tell)
+    return replace(
+        max(first, second, key=lambda result: _psnr_db(task, result)),
+        fit_s=first.fit_s + second.fit_s,
+        before_s=first.before_s + second.before_s,
+        spent_s=first.spent_s + second.spent_s,
+    )
+
+
+MIN_STEPS = 500
+"""Frames seen by a fitting that could have left a flat picture behind."""
+SECOND_SEED = 1 << 32
+MIN_GAIN_DB = 5.0
+"""How much nearer to its source than a constant picture a fitted one has to be."""
+
+
+class FlatWarning(UserWarning):
+    """A segment's picture has hardly any content."""
+
+
+def _psnr_db(task: SegmentTask, result: SegmentResult) -> float:
+    meter = QualityMeter(task.info)
+    meter.restore(result.quality)
+    return meter.quality().psnr_rgb_db
+
+
+def _flatness(task: SegmentTask, result: SegmentResult, planes: Sequence[Planes]) -> str | None:
+    """What to say where the picture is hardly nearer to its source than a constant one."""
+    if not task.verify:
+        return None
+    flat_db, psnr_db = flat_psnr_db(planes, task.info), _psnr_db(task, result)
+    if flat_db == LOSSLESS_DB or psnr_db >= min(flat_db + MIN_GAIN_DB, NEAR_DB):
+        return None
+    return (
+        f"segment {task.number}: {psnr_db:.1f} dB, where a picture without content has "
+        f"{flat_db:.1f} dB"
+    )
+
+
+def _try(
+    task: SegmentTask,
+    planes: Sequence[Planes],
+    values: Values | None,
+    should_stop: Callable[[], bool],
+    tell: Callable[[FitRecord], None],
+) -> SegmentResult:
     started = time.monotonic()
     encoded = encode_segment(
         samples_of(task, planes),

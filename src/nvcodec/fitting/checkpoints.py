@@ -15,8 +15,11 @@ FORMAT = 4
 RESTART = "{restart} throws the stored job away"
 
 
+SECOND = "-again"
+
+
 def checkpoint_names(name: str) -> tuple[str, str]:
-    """Files of a segment's checkpoints: the newest, and the one before it."""
+    """Files of a fitting's checkpoints: the newest, and the one before it."""
     return f"{name}.ckpt", f"{name}.ckpt.1"
 
 
@@ -28,8 +31,12 @@ class CheckpointStore:
     """
 
     def __init__(self, folder: Path, name: str, digest: str) -> None:
+        self.folder, self.name, self.digest = folder, name, digest
         self.path, self.previous = (folder / file for file in checkpoint_names(name))
-        self.digest = digest
+
+    def of_second_try(self) -> "CheckpointStore":
+        """Where a second fitting of the same segment keeps its state."""
+        return CheckpointStore(self.folder, f"{self.name}{SECOND}", self.digest)
 
     @property
     def exists(self) -> bool:

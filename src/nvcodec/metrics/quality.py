@@ -15,6 +15,8 @@ from nvcodec.samples import Chroma, max_sample
 from nvcodec.video.color import planes_to_rgb
 from nvcodec.video.info import Pixels, Planes, VideoInfo, widened
 
+NEAR_DB = 40.0
+"""So near, a picture is that of its source, also where this is almost constant."""
 MS_SSIM_WINDOW = 11
 MIN_MS_SSIM_SIDE = (MS_SSIM_WINDOW - 1) * 2**4 + 1
 """Five scales of an 11x11 window need a side of more than 160."""
@@ -48,12 +50,18 @@ def mean_squared_error(a: Pixels, b: Pixels) -> float:
     return float(np.mean(difference * difference))
 
 
-def constant_picture(frames: Sequence[Planes]) -> Planes:
-    """The picture without content that is nearest to all frames: each plane at its mean."""
-    return tuple(
+def flat_psnr_db(frames: Sequence[Planes], info: VideoInfo) -> float:
+    """Mean PSNR-RGB of the picture without content nearest to all frames: each plane at its mean.
+
+    A video that is fitted worse has not been fitted.
+    """
+    flat = tuple(
         np.full_like(planes[0], round(float(np.mean([plane.mean() for plane in planes]))))
         for planes in zip(*frames, strict=True)
     )
+    picture = planes_to_rgb(flat, info)
+    errors = [mean_squared_error(planes_to_rgb(frame, info), picture) for frame in frames]
+    return float(np.mean([psnr_db(error, info.depth) for error in errors]))
 
 
 def ms_ssim(a: Pixels, b: Pixels, depth: int = 8) -> float:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from nvcodec.representations import noise
 from nvcodec.representations.config import RepresentationConfig
 from nvcodec.representations.configs.coin_mlp import CoinMlpConfig
+from nvcodec.representations.heads import sigmoid
 from nvcodec.representations.representation import Patches, Representation
 from nvcodec.samples import VideoShape
 
@@ -61,8 +62,7 @@ class CoinMlp(Representation[CoinMlpConfig]):
                 x = layer(x)
                 is_sine = self.config.activation == "sine"
                 x = torch.sin(self.config.omega * x) if is_sine else torch.relu(x)
-            pixels: Tensor = torch.sigmoid(last(x))
-        return pixels
+            return sigmoid(last(x))
 
     def _inputs(self, patches: Patches) -> Tensor:
         """What the first layer sees, (N, h, w, num_inputs)."""

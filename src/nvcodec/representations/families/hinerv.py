@@ -27,6 +27,7 @@ from nvcodec.representations.coordinates import (
     is_inside,
     padded_range,
 )
+from nvcodec.representations.heads import sigmoid
 from nvcodec.representations.representation import Patches, Representation
 from nvcodec.samples import VideoShape
 
@@ -223,7 +224,7 @@ class Hinerv(Representation[HinervConfig]):
             if patches.size is None
             else self._patches(patches, patches.size)
         )
-        return torch.sigmoid(self.head(x).float())
+        return sigmoid(self.head(x).float())
 
     def _frames(self, t: Tensor) -> Tensor:
         num_frames = self.shape.num_frames

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from nvcodec.representations import noise
 from nvcodec.representations.config import RepresentationConfig
 from nvcodec.representations.configs.image_cnn import ImageCnnConfig, ScalePlan
+from nvcodec.representations.heads import sigmoid
 from nvcodec.representations.representation import Patches, Representation
 from nvcodec.samples import VideoShape
 
@@ -79,7 +80,7 @@ class ImageCnn(Representation[ImageCnnConfig]):
             x = scale.down(x)
         for scale in reversed(scales):
             x = scale.up(x, across.pop())
-        pixels: Tensor = torch.sigmoid(self.head(x).float())
+        pixels = sigmoid(self.head(x).float())
         return pixels.permute(0, 2, 3, 1)
 
     def _noise(self, t: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ from nvcodec.representations.configs.nerv import (
     transposed_kernel,
 )
 from nvcodec.representations.coordinates import is_inside, padded_range
+from nvcodec.representations.heads import half_tanh, sigmoid
 from nvcodec.representations.representation import Patches, Representation
 from nvcodec.samples import VideoShape
 
@@ -140,7 +141,7 @@ class Nerv(Representation[NervConfig]):
         else:
             x = self._patches(x, patches, patches.size)
         x = self.head(x).float().permute(0, 2, 3, 1)
-        return torch.sigmoid(x) if self.config.output == "sigmoid" else (torch.tanh(x) + 1) / 2
+        return sigmoid(x) if self.config.output == "sigmoid" else half_tanh(x)
 
     def _embedding(self, t: Tensor) -> Tensor:
         """Input of the stem for frames `t`; positions are (t + 1) / T, in (0, 1] (section 3.1)."""
