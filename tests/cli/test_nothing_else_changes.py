@@ -82,6 +82,7 @@ def test_encode(call, clip, tmp_path, monkeypatch, words, name):
     check(tmp_path, before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_decode_and_encode_that_are_stopped(encoded, clip, tmp_path, number):
     here = fill(tmp_path)

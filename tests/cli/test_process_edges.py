@@ -132,6 +132,7 @@ def test_an_ignored_signal_stays_ignored():
         signal.signal(signal.SIGHUP, before)
 
 
+@pytest.mark.slow
 def test_the_end_of_a_terminal_saves(tmp_path):
     clip = write_y4m(tmp_path / "clip.y4m")
     target = tmp_path / "x.nvc"
@@ -148,6 +149,7 @@ def test_the_end_of_a_terminal_saves(tmp_path):
     assert (tmp_path / "x.nvc.job" / "segment-0.ckpt").exists()
 
 
+@pytest.mark.slow
 def test_a_signal_ends_a_command_that_waits_to_open(tmp_path):
     os.mkfifo(tmp_path / "a.y4m")
     words = ("encode", tmp_path / "a.y4m", "-o", tmp_path / "x.nvc", "-p", TINY)

@@ -68,6 +68,7 @@ def noise():
     return [(generator.integers(0, 256, (32, 48), np.uint8), GRAY, GRAY) for _ in range(4)]
 
 
+@pytest.mark.slow
 def test_a_flat_picture_is_said_and_tried_again(tmp_path):
     clip = write(tmp_path / "a.y4m", noise())
     loaded = load_preset(TINY, [], 130)
