@@ -35,7 +35,7 @@ __all__ = ["__version__", "decode", "encode", "info", "open"]
 def encode(
     source: "str | Path | BinaryIO | Sequence[str | Path]",
     target: "str | Path | BinaryIO",
-    preset: "str | Preset" = "hinerv-mini",
+    preset: "str | Path | Preset" = "hinerv-mini",
     *,
     overrides: Sequence[str] = (),
     epochs: int | None = None,
@@ -96,8 +96,10 @@ def encode(
     from nvcodec.presets import load_preset
     from nvcodec.samples import Samples
 
-    if isinstance(preset, str):
-        preset = load_preset(preset, overrides, epochs, lmbda)
+    _check_source(source)
+    _check_types(frames, scale)
+    if isinstance(preset, str | Path):
+        preset = load_preset(str(preset), overrides, epochs, lmbda)
     elif overrides or epochs is not None or lmbda is not None:
         raise TypeError("overrides, epochs and lmbda go with a preset's name, not a loaded one")
     options = EncodeOptions(
@@ -139,6 +141,9 @@ def open(
     from nvcodec.container.header import DEFAULT_LIMITS
     from nvcodec.decoder import Decoder
 
+    if isinstance(path, bytes | bytearray | memoryview):
+        raise TypeError("path: bytes; wrap them: io.BytesIO(...)")
+    _check_types(frames)
     return Decoder(
         path, frames=frames, device=device, precision=precision, limits=limits or DEFAULT_LIMITS,
         keep_going=keep_going, clip=clip,
@@ -157,18 +162,41 @@ def decode(
 ) -> "Iterator[Pixels]":
     """The frames of a `.nvc` file, in order; arguments are those of `open`.
 
-    Yields:
-        Pixels for looking at, whatever samples were fitted: uint8 (H, W, 3), full-range RGB; or
-        (H, W, 1), full-range grey, for a grey video. `Decoder.planes` gives the source's samples.
+    Returns:
+        An iterator; the file is opened at once. Pixels are for looking at, whatever samples were
+        fitted: uint8 (H, W, 3), full-range RGB; or (H, W, 1), full-range grey, for a grey video.
+        `Decoder.planes` gives the source's samples.
 
     Raises:
         BitstreamError: damage, after the frames before it.
     """
-    with open(
+    decoder = open(
         path, frames=frames, device=device, precision=precision, limits=limits,
         keep_going=keep_going, clip=clip,
-    ) as decoder:  # fmt: skip
-        yield from decoder
+    )  # fmt: skip
+
+    def pixels() -> "Iterator[Pixels]":
+        with decoder:
+            yield from decoder
+
+    return pixels()
+
+
+def _check_source(source: object) -> None:
+    """Say in one line what is no source."""
+    is_several = isinstance(source, Sequence) and not isinstance(source, bytes)
+    if not (is_several or isinstance(source, Path) or hasattr(source, "read")):
+        raise TypeError(
+            f"source: {type(source).__name__}; allowed are a path, a binary stream, or paths"
+        )
+
+
+def _check_types(frames: object, scale: object = None) -> None:
+    """Say in one line what would fail deep inside."""
+    if not (frames is None or isinstance(frames, slice)):
+        raise TypeError(f"frames: {frames!r}; allowed is slice(start, stop)")
+    if not (scale is None or (isinstance(scale, tuple) and len(scale) == 2)):
+        raise TypeError(f"scale: {scale!r}; allowed is (width, height)")
 
 
 def info(path: str | Path) -> "Inspection":

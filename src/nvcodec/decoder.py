@@ -6,11 +6,12 @@ Nothing of `fitting` is reachable from here: a decoder that cannot see the train
 a training option.
 """
 
+import operator
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, Self, overload
 
 from nvcodec.container.chunk_payloads import CodedSegment
 from nvcodec.container.header import DEFAULT_LIMITS, Limits
@@ -131,12 +132,19 @@ class Decoder:
         index = self.reader.index
         return index[-1].first_frame + index[-1].num_frames if index else 0
 
-    def __getitem__(self, t: int) -> Pixels:
+    @overload
+    def __getitem__(self, t: int) -> Pixels: ...
+    @overload
+    def __getitem__(self, t: slice) -> list[Pixels]: ...
+    def __getitem__(self, t: int | slice) -> Pixels | list[Pixels]:
         """Frame `t` of the file, or of the clip chosen, as pixels; the file must be seekable.
 
         Returns:
-            uint8 (H, W, 3) RGB, or (H, W, 1) for a grey video.
+            uint8 (H, W, 3) RGB, or (H, W, 1) for a grey video; a list of them for a slice.
         """
+        if isinstance(t, slice):
+            return [self[i] for i in range(*t.indices(len(self)))]
+        t = operator.index(t)
         asked, t = t, t + len(self) if t < 0 else t
         if self._clip is not None:
             t = t + self._clip.start if 0 <= t < len(self) else -1

@@ -104,11 +104,14 @@ def _compare(decoder: "Decoder", video: "VideoReader", against: str, line: LiveL
     """
     from nvcodec.errors import VerificationError
     from nvcodec.metrics.quality import QualityMeter
+    from nvcodec.samples import Chroma
+    from nvcodec.video.color import as_rgb_planes, rgb_info
 
     ours, theirs = decoder.info, video.info
     mine = (ours.width, ours.height, ours.chroma.value)
     other = (theirs.width, theirs.height, theirs.chroma.value)
-    if mine != other:
+    as_rgb = mine[:2] == other[:2] and Chroma.GRAY not in (ours.chroma, theirs.chroma)
+    if mine != other and not as_rgb:
         raise VerificationError(
             f"{against}: {other[0]}x{other[1]} {other[2]}, the file has "
             f"{mine[0]}x{mine[1]} {mine[2]}"
@@ -117,7 +120,9 @@ def _compare(decoder: "Decoder", video: "VideoReader", against: str, line: LiveL
     expected = len(decoder) if decoder.reader.is_seekable else ours.num_frames
     if None not in (theirs.num_frames, expected) and theirs.num_frames != expected:
         raise VerificationError(f"{against}: {theirs.num_frames} frames, the file has {expected}")
-    meter = QualityMeter(theirs)
+    # Pictures and the planes made of them are compared as RGB.
+    is_mixed = mine != other
+    meter = QualityMeter(rgb_info(theirs) if is_mixed else theirs)
     references = iter(video)
     for planes in decoder.planes():
         reference = next(references, None)
@@ -125,6 +130,8 @@ def _compare(decoder: "Decoder", video: "VideoReader", against: str, line: LiveL
             raise VerificationError(
                 f"{against}: {meter.num_frames} frames, the file has {expected or 'more'}"
             )
+        if is_mixed:
+            reference, planes = as_rgb_planes(reference, theirs), as_rgb_planes(planes, ours)
         meter.add(reference, planes)
         seen, total = meter.num_frames, expected or meter.num_frames
         line.update("compare", seen / total, f"frame {seen}/{expected or '?'}")
