@@ -19,21 +19,48 @@ def part(path, start, size="64x48", tags="range=tv", *encoder):
     """Frames from `start` on, each of one luma."""
     luma = f"geq=lum='{20 + 10 * start}+10*N':cb=128:cr=128"
     source = f"color=black:s={size}:r=25:d={HALF / 25},format=yuv420p,{luma},setparams={tags}"
-    words = encoder or ("-c:v", "libx264", "-qp", "0", "-g", "1")
-    command = [ffmpeg_path(), "-v", "error", "-y", "-f", "lavfi", "-i", source, *words, str(path)]
+    command = [ffmpeg_path(), "-v", "error", "-y", "-f", "lavfi", "-i", source, *encoder, str(path)]
     subprocess.run(command, check=True)
     return path.read_bytes()
 
 
 BT709 = "range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
 BT601 = "range=tv:colorspace=smpte170m:color_primaries=smpte170m:color_trc=smpte170m"
-INTERLACED = ("-c:v", "libx264", "-qp", "0", "-g", "1", "-flags", "+ildct+ilme")
+X264 = ("-c:v", "libx264", "-qp", "0", "-g", "1")
+INTERLACED = (*X264, "-flags", "+ildct+ilme")
+TFF, BFF = "range=tv:field_mode=tff", "range=tv:field_mode=bff"
+FIRST = {
+    "matrix": BT709,
+    "range": BT709,
+    "primaries": BT709,
+    "transfer": BT709,
+    "hd": BT709,
+    "tagged": BT601,
+    "full": BT601,
+}
 SECOND = {
-    "same": ("64x48", "range=tv"),
-    "size": ("96x72", "range=tv"),
-    "matrix": ("64x48", BT601),
-    "range": ("64x48", BT709.replace("range=tv", "range=pc")),
-    "scan": ("64x48", "range=tv:field_mode=tff", *INTERLACED),
+    "same": ("64x48", "range=tv", *X264),
+    "size": ("96x72", "range=tv", *X264),
+    "matrix": ("64x48", BT601, *X264),
+    "range": ("64x48", BT709.replace("range=tv", "range=pc"), *X264),
+    "scan": ("64x48", TFF, *INTERLACED),
+}
+MORE = {
+    "wider": ("96x48", "range=tv", *X264),
+    "higher": ("64x96", "range=tv", *X264),
+    "smaller": ("32x24", "range=tv", *X264),
+    "turned": ("48x64", "range=tv", *X264),
+    "square": ("64x64", "range=tv", *X264),
+    "much larger": ("192x144", "range=tv", *X264),
+    "bottom first": ("64x48", BFF, *INTERLACED),
+    "larger interlaced": ("96x72", TFF, *INTERLACED),
+    "primaries": ("64x48", BT709.replace("primaries=bt709", "primaries=bt470bg"), *X264),
+    "transfer": ("64x48", BT709.replace("trc=bt709", "trc=smpte170m"), *X264),
+    "hd": ("96x72", BT601, *X264),
+    "tagged": ("64x48", BT709, *X264),
+    "full": ("64x48", BT601.replace("range=tv", "range=pc"), *X264),
+    "full and larger": ("96x72", "range=pc", *X264),
+    "tagged and smaller": ("32x24", BT601, *X264),
 }
 
 
@@ -41,11 +68,11 @@ SECOND = {
 def sources(tmp_path_factory):
     folder = tmp_path_factory.mktemp("changes")
     found = {}
-    for name, (size, tags, *encoder) in SECOND.items():
-        first = BT709 if name in ("matrix", "range") else "range=tv"
+    for name, (size, tags, *encoder) in (SECOND | MORE).items():
+        first = FIRST.get(name, "range=tv")
         path = folder / f"{name}.ts"
         path.write_bytes(
-            part(folder / "1.ts", 0, "64x48", first)
+            part(folder / "1.ts", 0, "64x48", first, *X264)
             + part(folder / "2.ts", HALF, size, tags, *encoder)
         )
         found[name] = path
@@ -74,6 +101,15 @@ def test_a_range_over_the_change_is_refused_with_its_number(sources, name):
         number = HALF if frames is None or frames.start < HALF else frames.start
         with pytest.raises(UnsupportedVideoError, match=f"frame {number} (is|has)"):
             lumas(sources[name], frames=frames)
+
+
+@pytest.mark.parametrize("name", list(MORE))
+def test_every_change_is_seen(sources, name):
+    """Twenty sources in all: a range before it is right, one over it is refused."""
+    for frames in (slice(0, HALF), slice(3, 5)):
+        assert lumas(sources[name], frames=frames) == list(range(frames.start, frames.stop))
+    with pytest.raises(UnsupportedVideoError, match=f"frame {HALF} (is|has)"):
+        lumas(sources[name], frames=slice(2, 9))
 
 
 def test_sizes_that_change_can_be_scaled_to_one(sources):

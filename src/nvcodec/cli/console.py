@@ -3,6 +3,7 @@
 import errno
 import json
 import math
+import os
 import shlex
 import sys
 import time
@@ -128,7 +129,7 @@ class LiveLine:
 
     def __enter__(self) -> "LiveLine":
         self._started = time.monotonic()
-        if not self.quiet and sys.stderr.isatty():
+        if not self.quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn
 

@@ -32,7 +32,12 @@ Output = Annotated[
 ]
 PresetName = Annotated[
     str,
-    typer.Option("-p", "--preset", help="Name of a preset, or a TOML file; see `nvc presets`."),
+    typer.Option(
+        "-p",
+        "--preset",
+        help="Name of a preset, or a TOML file; see `nvc presets`.",
+        autocompletion=options.preset_names,
+    ),
 ]
 Changes = Annotated[
     list[str] | None,

@@ -143,6 +143,13 @@ def changed_limits(changes: list[str] | None) -> "Limits":
     return limits
 
 
+def preset_names() -> list[str]:
+    """What a shell may complete."""
+    from nvcodec import presets
+
+    return presets.preset_names()
+
+
 def check_sources(sources: Sequence[str], target: Path | None = None) -> None:
     """`check_source` of each."""
     for source in sources:
