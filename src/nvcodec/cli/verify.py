@@ -110,8 +110,10 @@ def _compare(decoder: "Decoder", video: "VideoReader", against: str, line: LiveL
     ours, theirs = decoder.info, video.info
     mine = (ours.width, ours.height, ours.chroma.value)
     other = (theirs.width, theirs.height, theirs.chroma.value)
-    as_rgb = mine[:2] == other[:2] and Chroma.GRAY not in (ours.chroma, theirs.chroma)
-    if mine != other and not as_rgb:
+    # Pictures and the planes that they were made into are compared as RGB.
+    kinds = {ours.chroma, theirs.chroma}
+    is_mixed = mine != other
+    if is_mixed and (mine[:2] != other[:2] or Chroma.RGB not in kinds or Chroma.GRAY in kinds):
         raise VerificationError(
             f"{against}: {other[0]}x{other[1]} {other[2]}, the file has "
             f"{mine[0]}x{mine[1]} {mine[2]}"
@@ -120,8 +122,6 @@ def _compare(decoder: "Decoder", video: "VideoReader", against: str, line: LiveL
     expected = len(decoder) if decoder.reader.is_seekable else ours.num_frames
     if None not in (theirs.num_frames, expected) and theirs.num_frames != expected:
         raise VerificationError(f"{against}: {theirs.num_frames} frames, the file has {expected}")
-    # Pictures and the planes made of them are compared as RGB.
-    is_mixed = mine != other
     meter = QualityMeter(rgb_info(theirs) if is_mixed else theirs)
     references = iter(video)
     for planes in decoder.planes():
