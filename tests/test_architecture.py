@@ -60,7 +60,7 @@ ALLOWED["tally"] = FORMAT | {
     "metrics", "encode_plan", "encode_types", "segment_work", "time_budget",
 }  # fmt: skip
 ALLOWED["finished"] = FORMAT | {
-    "metrics", "encode_plan", "job", "job_folder", "segment_decoder", "tally",
+    "metrics", "encode_plan", "job", "job_folder", "segment_decoder", "segment_work", "tally",
 }  # fmt: skip
 ALLOWED["encoder"] = FORMAT | {
     "fitting", "presets", "expectation", "encode_types", "encode_plan", "job", "outputs", "tally",

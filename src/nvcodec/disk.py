@@ -86,6 +86,13 @@ def open_new(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, _NEW, 0o666), "w+b", buffering=0)
 
 
+def write_all(file: BinaryIO, content: bytes) -> None:
+    """Write to a file that is unbuffered, and so may take less at a time."""
+    view = memoryview(content)
+    while view:
+        view = view[file.write(view) :]
+
+
 def replace_file(path: Path, content: bytes, before: Path | None = None) -> None:
     """Give `path` a new content at once and for good, in a folder that is ours.
 
@@ -100,9 +107,7 @@ def replace_file(path: Path, content: bytes, before: Path | None = None) -> None
     part = path.with_name(path.name + ".tmp")
     part.unlink(missing_ok=True)  # left by a process that was killed; a link goes, not its target
     with open_new(part) as file:
-        view = memoryview(content)
-        while view:
-            view = view[file.write(view) :]
+        write_all(file, content)
         os.fsync(file.fileno())
     if before is not None and path.exists():
         path.replace(before)

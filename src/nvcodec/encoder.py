@@ -19,7 +19,7 @@ from nvcodec.encode_plan import EncodePlan, frames_of_segments, plan_encoding
 from nvcodec.encode_types import EncodeOptions, EncodeReport, Event, SegmentFitting, SegmentStarted
 from nvcodec.errors import InterruptedEncodeError, NvcError
 from nvcodec.expectation import expect
-from nvcodec.finished import is_complete, measure
+from nvcodec.finished import is_complete, recall
 from nvcodec.fitting.record import FitRecord
 from nvcodec.job import frames_digest, open_job
 from nvcodec.outputs import check_written, free_output, open_writer
@@ -136,7 +136,7 @@ class _Encoding:
         """As `_write_file`, of a file that is complete."""
         assert self.path is not None
         if self.is_there:
-            return measure(self.path, self.plan, self.segments, self.tally)
+            return recall(self.path, self.plan, self.segments, self.tally, self.should_stop)
         for number, planes in enumerate(self.segments):
             self._recall(number, len(planes), frames_digest(planes))
         return self.path.stat().st_size

@@ -3,7 +3,7 @@
 A command that was killed in its very last moment, and one that is given twice, end well so.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from nvcodec.container.reader import NvcReader
@@ -14,6 +14,7 @@ from nvcodec.job import OVERWRITE, STATE_NAME, job_folder
 from nvcodec.job_folder import JobFolder
 from nvcodec.metrics.quality import NEAR_DB, QualityMeter, flat_psnr_db
 from nvcodec.segment_decoder import SegmentDecoder, select_device
+from nvcodec.segment_work import measure
 from nvcodec.tally import Tally
 from nvcodec.video.info import Planes
 
@@ -35,8 +36,12 @@ def is_complete(path: Path, plan: EncodePlan) -> bool:
     return head == expected and num_frames == (head.num_frames or num_frames)
 
 
-def measure(
-    path: Path, plan: EncodePlan, segments: Iterable[Sequence[Planes]], tally: Tally
+def recall(
+    path: Path,
+    plan: EncodePlan,
+    segments: Iterable[Sequence[Planes]],
+    tally: Tally,
+    should_stop: Callable[[], bool],
 ) -> int:
     """Count the file's segments, each compared with the source; gives its size in bytes.
 
@@ -53,9 +58,9 @@ def measure(
                 raise other
             decoder = SegmentDecoder(reader.head, coded, device, limits=plan.options.limits)
             meter = QualityMeter(plan.info)
-            for t, frame in enumerate(planes):
-                meter.add(frame, decoder.planes(t, plan.info))
-            if meter.quality().psnr_rgb_db < min(flat_psnr_db(planes, plan.info), NEAR_DB):
+            measure(decoder, planes, meter, should_stop)
+            psnr_db = meter.quality().psnr_rgb_db
+            if psnr_db < NEAR_DB and psnr_db < flat_psnr_db(planes, plan.info):
                 raise other
             measured = {"digest": coded.digest.hex(), "fit_s": 0.0, "spent_s": 0.0}
             tally.recall({**measured, "quality": meter.state()}, len(planes))

@@ -79,7 +79,7 @@ def _source_stats(source: str | Path | BinaryIO) -> Iterator[os.stat_result]:
         return
     path, files = Path(stream), [Path(stream)]
     if path.is_dir():
-        files = [entry for entry in path.iterdir() if entry.suffix.lower() in images.DECODERS]
+        files = [entry for entry in path.iterdir() if images.is_picture(entry)]
     elif not path.exists() and images.is_pattern(str(path)) and path.parent.is_dir():
         files = images.matching(path)
     for file in files:

@@ -13,10 +13,7 @@ def to_unit(samples: Tensor, depth: int) -> Tensor:
 
 def from_unit(values: Tensor, depth: int) -> Tensor:
     """What a network gives, in float32 whole numbers of samples' range; not a number becomes 0."""
-    whole = values.float().nan_to_num(0.0).clamp(0, 1)
-    if not whole.requires_grad:
-        return whole.mul_(max_sample(depth)).round_()
-    return (whole * max_sample(depth)).round()
+    return values.float().nan_to_num(0.0).clamp(0, 1).mul_(max_sample(depth)).round_()
 
 
 def to_samples(values: Tensor, depth: int) -> Tensor:

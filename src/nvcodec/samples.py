@@ -7,8 +7,6 @@ standard library.
 from enum import StrEnum
 from typing import NamedTuple
 
-SITINGS = ("left", "center", "topleft", "top", "bottomleft", "bottom")
-"""Where chroma samples lie among those of luma, in FFmpeg's words."""
 DEPTHS = range(8, 17)
 """Bits a sample may have."""
 
@@ -57,6 +55,17 @@ class Chroma(StrEnum):
         v, h = self.subsampling
         chroma = (-(-height // v), -(-width // h))
         return [(height, width)] + [chroma] * (self.num_planes - 1)
+
+
+class Siting(StrEnum):
+    """Where chroma samples lie among those of luma, in FFmpeg's words."""
+
+    LEFT = "left"
+    CENTER = "center"
+    TOPLEFT = "topleft"
+    TOP = "top"
+    BOTTOMLEFT = "bottomleft"
+    BOTTOM = "bottom"
 
 
 class Samples(StrEnum):

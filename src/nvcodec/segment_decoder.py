@@ -75,7 +75,7 @@ class SegmentDecoder:
                 representation.check_rendering()
         except ValueError as error:
             raise MalformedError(f"HEAD, representation: cannot be rendered: {error}") from error
-        representation = representation.to_empty(device=device).requires_grad_(False).eval()
+        representation = representation.to_empty(device=device).eval()
         representation.load_values(own)
         self.representation = representation
         self.device = device

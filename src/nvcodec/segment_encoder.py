@@ -5,7 +5,8 @@
 Keeps no state: frames, preset and seed give the bytes. Files and jobs are `encoder`'s.
 """
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -73,13 +74,8 @@ def start_fitting(
         PresetError: the preset does not fit the video's size.
     """
     device, shape = device or torch.device("cpu"), VideoShape(*pixels.shape)
-    try:
-        with float32(), torch.device("meta"):
-            build(preset.representation, shape).check_rendering()
-    except ValueError as error:
-        raise PresetError(
-            f"preset {preset.name} for {shape.width}x{shape.height}: {error}"
-        ) from error
+    with _naming(preset, shape), float32(), torch.device("meta"):
+        build(preset.representation, shape).check_rendering()
     with float32(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         representation = build(preset.representation, shape)
@@ -88,7 +84,7 @@ def start_fitting(
             values = (initial_values or {}).get(name)
             if values is not None and values.shape == parameter.shape:
                 parameter.copy_(torch.from_numpy(values))
-    try:
+    with _naming(preset, shape):
         return Fitting(
             representation.to(device),
             torch.from_numpy(pixels).to(device),
@@ -103,9 +99,16 @@ def start_fitting(
             evaluation=evaluation,
             make_optimizers=make_optimizers,
         )
+
+
+@contextlib.contextmanager
+def _naming(preset: Preset, shape: VideoShape) -> Iterator[None]:
+    """Says which preset does not suit which size."""
+    try:
+        yield
     except ValueError as error:
         raise PresetError(
-            f"preset {preset.name} for {pixels.shape[2]}x{pixels.shape[1]}: {error}"
+            f"preset {preset.name} for {shape.width}x{shape.height}: {error}"
         ) from error
 
 

@@ -34,8 +34,17 @@ from nvcodec.time_budget import measure_overhead_s
 from nvcodec.video.conversion import from_planes
 from nvcodec.video.info import Pixels, Planes, VideoInfo
 
+MIN_STEPS = 500
+"""Frames seen by a fitting that could have left a flat picture behind."""
+SECOND_SEED = 1 << 32
+MIN_GAIN_DB = 5.0
+"""How much nearer to its source than a constant picture a fitted one has to be."""
 Values = Mapping[str, NDArray[np.float16]]
 """Parameters of a segment as a decoder will have them."""
+
+
+class FlatWarning(UserWarning):
+    """A segment's picture has hardly any content."""
 
 
 @dataclass(frozen=True)
@@ -139,17 +148,6 @@ def do(
     )
 
 
-MIN_STEPS = 500
-"""Frames seen by a fitting that could have left a flat picture behind."""
-SECOND_SEED = 1 << 32
-MIN_GAIN_DB = 5.0
-"""How much nearer to its source than a constant picture a fitted one has to be."""
-
-
-class FlatWarning(UserWarning):
-    """A segment's picture has hardly any content."""
-
-
 def _psnr_db(task: SegmentTask, result: SegmentResult) -> float:
     meter = QualityMeter(task.info)
     meter.restore(result.quality)
@@ -160,8 +158,11 @@ def _flatness(task: SegmentTask, result: SegmentResult, planes: Sequence[Planes]
     """What to say where the picture is hardly nearer to its source than a constant one."""
     if not task.verify:
         return None
-    flat_db, psnr_db = flat_psnr_db(planes, task.info), _psnr_db(task, result)
-    if flat_db == LOSSLESS_DB or psnr_db >= min(flat_db + MIN_GAIN_DB, NEAR_DB):
+    psnr_db = _psnr_db(task, result)
+    if psnr_db >= NEAR_DB:
+        return None
+    flat_db = flat_psnr_db(planes, task.info)
+    if flat_db == LOSSLESS_DB or psnr_db >= flat_db + MIN_GAIN_DB:
         return None
     return (
         f"segment {task.number}: {psnr_db:.1f} dB, where a picture without content has "
@@ -198,7 +199,9 @@ def _try(
     )
     meter, decode_s = QualityMeter(task.info), 0.0
     if task.verify:
-        decode_s = _measure(task, coded, planes, meter, should_stop)
+        opened = time.monotonic()
+        decoder = SegmentDecoder(task.head, coded, select_device(task.device), limits=task.limits)
+        decode_s = time.monotonic() - opened + measure(decoder, planes, meter, should_stop)
     return SegmentResult(
         coded=coded,
         values=encoded.values,
@@ -228,19 +231,17 @@ def _fitting_s(task: SegmentTask, frame: Planes) -> float | None:
     return task.time_limit_s - overhead_s
 
 
-def _measure(
-    task: SegmentTask,
-    coded: CodedSegment,
+def measure(
+    decoder: SegmentDecoder,
     planes: Sequence[Planes],
     meter: QualityMeter,
     should_stop: Callable[[], bool],
 ) -> float:
-    """Decode the segment's bytes and compare every frame; gives the seconds of decoding."""
+    """Compare every frame of a segment with its source; gives the seconds of decoding."""
     decode_s, started = 0.0, time.monotonic()
-    decoder = SegmentDecoder(task.head, coded, select_device(task.device), limits=task.limits)
     for t, reference in enumerate(planes):
         stop_if(should_stop)
-        decoded = decoder.planes(t, task.info)
+        decoded = decoder.planes(t, meter.info)
         decode_s += time.monotonic() - started
         meter.add(reference, decoded)
         started = time.monotonic()

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from nvcodec.disk import replace_file
 
-_WORD = b"nvcodec-state"
-_MAX_LINE = 80
+_MAX_SEAL = 80
 
 
 class TornError(ValueError):
@@ -24,8 +23,7 @@ def write_state(path: Path, content: bytes, before: Path | None = None) -> None:
     Raises:
         OSError: it cannot be written; the one before is still there.
     """
-    line = f"{_hash(content)} {len(content)}\n".encode()
-    replace_file(path, b" ".join((_WORD, line)) + content, before)
+    replace_file(path, _seal(content) + b"\n" + content, before)
 
 
 def read_state(path: Path) -> bytes:
@@ -38,12 +36,14 @@ def read_state(path: Path) -> bytes:
     if path.is_symlink() or not path.is_file():
         raise TornError(f"{path}: is no file of ours")
     data = path.read_bytes()
-    line, _, content = data[:_MAX_LINE].partition(b"\n")
-    content = data[len(line) + 1 :]
-    if line != b" ".join((_WORD, f"{_hash(content)} {len(content)}".encode())):
+    seal = data[:_MAX_SEAL].partition(b"\n")[0]
+    content = data[len(seal) + 1 :]
+    if seal != _seal(content):
         raise TornError(f"{path}: is cut off or damaged")
     return content
 
 
-def _hash(content: bytes) -> str:
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
+def _seal(content: bytes) -> bytes:
+    """The first line of a file."""
+    digest = hashlib.blake2b(content, digest_size=16).hexdigest()
+    return f"nvcodec-state {digest} {len(content)}".encode()

@@ -31,7 +31,7 @@ def draw_all(
     Raises:
         ToolMissingError: matplotlib is not installed.
     """
-    pyplot, ticker = _matplotlib()
+    pyplot, ticker = load_matplotlib()
     written: list[Path] = []
     names = colors(curves)
     for sequence in dict.fromkeys(curve.sequence for curve in measured):
@@ -68,17 +68,12 @@ def _draw(axes: Any, curve: Curve, metric: str, color: str) -> None:
         axes.scatter(*zip(*rest, strict=True), **style)
 
 
-def check_installed() -> None:
-    """See that there will be plots, before anything is measured for them.
+def load_matplotlib() -> tuple[Any, Any]:
+    """Its modules `pyplot` and `ticker`, which are not needed before.
 
     Raises:
-        ToolMissingError: matplotlib is not installed.
+        ToolMissingError: it is not installed.
     """
-    _matplotlib()
-
-
-def _matplotlib() -> tuple[Any, Any]:
-    """Its modules `pyplot` and `ticker`."""
     try:
         import matplotlib as mpl
     except ImportError as error:

@@ -68,8 +68,8 @@ def check_tools() -> None:
     Raises:
         ToolMissingError: matplotlib or bjontegaard is not installed.
     """
-    rd_plot.check_installed()
-    bdrate.check_installed()
+    rd_plot.load_matplotlib()
+    bdrate.load_package()
 
 
 def write_report(

@@ -21,8 +21,8 @@ EXIT_CODES = (
     "Exit codes: 0 done · 1 internal error, or fitting failed · 2 usage, preset, or changed "
     "settings of a stored job · 3 input missing or unsupported · 4 output exists, cannot be "
     "written, or disk full · 5 file corrupt · 6 file truncated or unfinished · 7 out of memory · "
-    "8 verification failed · 9 file needs a newer nvc · 10 a limit exceeded · 130 interrupted · "
-    "143 terminated"
+    "8 verification failed · 9 file needs a newer nvc · 10 a limit exceeded · 129 terminal "
+    "closed · 130 interrupted · 143 terminated"
 )
 
 UsageError: Any = typer.BadParameter.__mro__[1]

@@ -124,12 +124,13 @@ def encode(
     }
     if max_time is not None and epochs is not None:
         raise typer.BadParameter("--max-time and --epochs: only one of them")
-    options.check_sources(sources)
+    for source in sources:
+        options.check_source(source)
     from nvcodec.presets import load_preset
 
     loaded = load_preset(preset, set_ or [], epochs, lmbda)  # what is wrong is said without torch
     path = options.check_target(output, overwrite, made_by=None if restart else loaded.name)
-    options.check_sources(sources, path)
+    options.check_apart(sources, path)
     from nvcodec.encode_types import EncodeOptions
 
     chosen = EncodeOptions(

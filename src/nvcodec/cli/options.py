@@ -150,18 +150,11 @@ def preset_names() -> list[str]:
     return presets.preset_names()
 
 
-def check_sources(sources: Sequence[str], target: Path | None = None) -> None:
-    """`check_source` of each."""
-    for source in sources:
-        check_source(source, target)
-
-
-def check_source(source: str, target: Path | None = None) -> None:
+def check_source(source: str) -> None:
     """Refuse what cannot be an input, before anything is imported for it.
 
     Raises:
         VideoError: there is no such file.
-        OutputError: it is the target too.
     """
     from nvcodec.errors import VideoError
 
@@ -176,10 +169,20 @@ def check_source(source: str, target: Path | None = None) -> None:
         except (OSError, ValueError) as error:
             detail = error.strerror if isinstance(error, OSError) else error
             raise VideoError(f"{source}: cannot be read: {detail}") from error
-    if target is not None:
-        from nvcodec.outputs import check_apart
 
-        check_apart(source, target)
+
+def check_apart(sources: Sequence[str], target: Path | None) -> None:
+    """Refuse a target that is one of its sources.
+
+    Raises:
+        OutputError: it is.
+    """
+    if target is None:
+        return
+    from nvcodec import outputs
+
+    for source in sources:
+        outputs.check_apart(source, target)
 
 
 def check_target(target: str, overwrite: bool, *, made_by: str | None = None) -> Path | None:

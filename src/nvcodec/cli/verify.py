@@ -105,7 +105,7 @@ def _compare(decoder: "Decoder", video: "VideoReader", against: str, line: LiveL
     from nvcodec.errors import VerificationError
     from nvcodec.metrics.quality import QualityMeter
     from nvcodec.samples import Chroma
-    from nvcodec.video.color import as_rgb_planes, rgb_info
+    from nvcodec.video.color import picture_info, picture_planes
 
     ours, theirs = decoder.info, video.info
     mine = (ours.width, ours.height, ours.chroma.value)
@@ -122,7 +122,7 @@ def _compare(decoder: "Decoder", video: "VideoReader", against: str, line: LiveL
     expected = len(decoder) if decoder.reader.is_seekable else ours.num_frames
     if None not in (theirs.num_frames, expected) and theirs.num_frames != expected:
         raise VerificationError(f"{against}: {theirs.num_frames} frames, the file has {expected}")
-    meter = QualityMeter(rgb_info(theirs) if is_mixed else theirs)
+    meter = QualityMeter(picture_info(theirs) if is_mixed else theirs)
     references = iter(video)
     for planes in decoder.planes():
         reference = next(references, None)
@@ -131,7 +131,8 @@ def _compare(decoder: "Decoder", video: "VideoReader", against: str, line: LiveL
                 f"{against}: {meter.num_frames} frames, the file has {expected or 'more'}"
             )
         if is_mixed:
-            reference, planes = as_rgb_planes(reference, theirs), as_rgb_planes(planes, ours)
+            reference = picture_planes(reference, theirs)
+            planes = picture_planes(planes, ours)
         meter.add(reference, planes)
         seen, total = meter.num_frames, expected or meter.num_frames
         line.update("compare", seen / total, f"frame {seen}/{expected or '?'}")

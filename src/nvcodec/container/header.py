@@ -18,7 +18,7 @@ from pydantic import Field, JsonValue, StringConstraints, ValidationError, model
 
 from nvcodec.config import Config
 from nvcodec.errors import LimitError, MalformedError, UnsupportedVersionError
-from nvcodec.samples import Chroma, Samples
+from nvcodec.samples import Chroma, Samples, Siting
 
 if TYPE_CHECKING:
     from nvcodec.video.info import VideoInfo
@@ -118,7 +118,7 @@ class Head(Config):
     primaries: _Cicp = 2
     transfer: _Cicp = 2
     matrix: _Cicp = 2
-    siting: Literal["left", "center", "topleft", "top", "bottomleft", "bottom"] | None = None
+    siting: Siting | None = None
     """Where chroma samples lie; absent where nobody said."""
     sample_aspect_ratio: tuple[_U32, _U32] = (1, 1)
     frame_rate: tuple[_U32, _U32] = (25, 1)

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from nvcodec.container.chunk_payloads import DIGEST_SIZE
 from nvcodec.container.unfinished import open_part, part_path
-from nvcodec.disk import is_at, lock, open_new, sync_folder
+from nvcodec.disk import is_at, lock, open_new, sync_folder, write_all
 from nvcodec.errors import OutputError
 
 _BLOCK_SIZE = 1 << 20
@@ -93,9 +93,7 @@ class Sink:
         if not self.is_open:
             raise OutputError(f"{self.name}: cannot write {what}, it is closed")
         try:
-            view = memoryview(data)
-            while view:
-                view = view[self.file.write(view) :]
+            write_all(self.file, data)
             self.file.flush()
             if self.path is not None:
                 os.fsync(self.file.fileno())

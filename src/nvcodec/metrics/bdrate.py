@@ -58,7 +58,7 @@ def delta(anchor: Curve, test: Curve, method: Method = "akima") -> Delta | str:
     arguments = rate_a, quality_a, rate_t, quality_t
     options = {"method": method, "require_matching_points": False, "min_overlap": 0}
     share_rates = min(max(rate_a), max(rate_t)) > max(min(rate_a), min(rate_t))
-    package = _package()
+    package = load_package()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         percent = float(package.bd_rate(*arguments, **options))
@@ -66,16 +66,12 @@ def delta(anchor: Curve, test: Curve, method: Method = "akima") -> Delta | str:
     return Delta(percent, quality, (low, high), (high - low) / (max(highs) - min(lows)))
 
 
-def check_installed() -> None:
-    """See that there will be BD-rates, before anything is measured for them.
+def load_package() -> Any:
+    """The package, which is not needed before.
 
     Raises:
-        ToolMissingError: the package is not installed.
+        ToolMissingError: it is not installed.
     """
-    _package()
-
-
-def _package() -> Any:
     try:
         import bjontegaard
     except ImportError as error:

@@ -218,17 +218,19 @@ def rgb_to_planes(rgb: Pixels, info: VideoInfo) -> Planes:
     return tuple(planes)
 
 
-def rgb_info(info: VideoInfo) -> VideoInfo:
-    """How the same video is described as RGB."""
-    return replace(info, chroma=Chroma.RGB, color=replace(info.color, range="full", matrix=0))
+def picture_info(info: VideoInfo) -> VideoInfo:
+    """How the same video is described as pictures: in full range, RGB or grey."""
+    is_gray = info.chroma is Chroma.GRAY
+    color = replace(info.color, range="full", matrix=UNSPECIFIED if is_gray else 0)
+    return replace(info, chroma=Chroma.GRAY if is_gray else Chroma.RGB, color=color)
 
 
-def as_rgb_planes(planes: Planes, info: VideoInfo) -> Planes:
-    """Planes of a colour frame as `rgb_info(info)` describes them."""
+def picture_planes(planes: Planes, info: VideoInfo) -> Planes:
+    """Planes of a frame as `picture_info(info)` describes them."""
     if info.chroma is Chroma.RGB:
         return planes
     pixels = planes_to_rgb(planes, info)
-    return tuple(np.ascontiguousarray(pixels[:, :, c]) for c in range(3))
+    return tuple(np.ascontiguousarray(pixels[:, :, c]) for c in range(pixels.shape[2]))
 
 
 BT709, BT601 = 1, 6

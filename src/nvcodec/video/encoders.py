@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import ffmpeg
-import numpy as np
 
 from nvcodec.errors import OutputError, UnsupportedVideoError
 from nvcodec.processes import Child, ffmpeg_path
 from nvcodec.samples import Chroma
 from nvcodec.video import cicp
 from nvcodec.video.color import (
-    planes_to_rgb,
+    picture_info,
+    picture_planes,
     planes_to_yuv444,
     yuv444_to_planes,
     yuv_info_of_rgb,
@@ -230,12 +230,11 @@ def _tag_options(info: VideoInfo) -> dict[str, Any]:
     if info.siting is not None and info.chroma is not Chroma.RGB:
         options["chroma_sample_location"] = info.siting
     aspect = info.sample_aspect_ratio
-    options["vf"] = (
-        f"setparams={':'.join(filters)},setsar={aspect.numerator}/{aspect.denominator}:max={MAX_ASPECT}"
-    )
+    shape = f"setsar={aspect.numerator}/{aspect.denominator}:max={MAX_ASPECT}"
+    options["vf"] = f"setparams={':'.join(filters)},{shape}"
     if info.chroma is Chroma.RGB:
         options.pop("color_range")
-        options["vf"] = f"setsar={aspect.numerator}/{aspect.denominator}:max={MAX_ASPECT}"
+        options["vf"] = shape
     return options
 
 
@@ -243,18 +242,10 @@ def png_sink(
     info: VideoInfo, pattern: Path, where: str
 ) -> tuple[FfmpegSink, VideoInfo, Conversion]:
     """Sink for numbered PNG files, RGB or grey, the first with number 1."""
-    is_gray = info.chroma is Chroma.GRAY
-    color = replace(info.color, range="full", matrix=UNSPECIFIED if is_gray else 0)
-    stored = replace(info, chroma=Chroma.GRAY if is_gray else Chroma.RGB, color=color)
-
-    def convert(planes: Planes) -> Planes:
-        if info.chroma is Chroma.RGB:
-            return planes
-        pixels = planes_to_rgb(planes, info)
-        return tuple(np.ascontiguousarray(pixels[:, :, c]) for c in range(pixels.shape[2]))
-
+    stored, is_gray = picture_info(info), info.chroma is Chroma.GRAY
     path = f"{str(pattern.parent).replace('%', '%%')}/{pattern.name}"
     outputs = {"format": "image2", "vcodec": "png", "pix_fmt": "gray" if is_gray else "rgb24"}
     if is_gray:
         outputs["vf"] = "setparams=range=pc"
-    return FfmpegSink(stored, outputs, path, where), stored, convert
+    sink = FfmpegSink(stored, outputs, path, where)
+    return sink, stored, lambda planes: picture_planes(planes, info)

@@ -9,7 +9,7 @@ import warnings
 from fractions import Fraction
 
 from nvcodec.errors import UnsupportedVideoError
-from nvcodec.samples import SITINGS, Chroma
+from nvcodec.samples import Chroma, Siting
 from nvcodec.video import cicp
 from nvcodec.video.info import UNSPECIFIED, ColorTags, VideoInfo, VideoWarning
 from nvcodec.video.planar import FrameLayout, check_size
@@ -189,8 +189,10 @@ class Report:
             sar = Fraction(self.frame["sar"]) or sar
         if self.rate is None:
             warnings.warn(f"{where}: no frame rate, taken as 25", VideoWarning, stacklevel=2)
-        given = self.given["siting"] if self.given is not None else None
-        siting = given if given in SITINGS and chroma in (Chroma.YUV420, Chroma.YUV422) else None
+        siting = None
+        if self.given is not None and chroma in (Chroma.YUV420, Chroma.YUV422):
+            with contextlib.suppress(ValueError):  # not stated
+                siting = Siting(self.given["siting"])
         rate = self.rate or Fraction(25)
         info = VideoInfo(width, height, chroma, rate, sar, color, siting=siting)
         is_packed = chroma is Chroma.RGB

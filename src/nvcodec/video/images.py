@@ -25,7 +25,7 @@ def is_picture(path: Path) -> bool:
 def is_pattern(name: str) -> bool:
     """Whether the last part of a path is a printf pattern of pictures, such as `%05d.png`."""
     path = Path(name)
-    return path.suffix.lower() in DECODERS and len(FIELD.findall(path.name)) == 1
+    return is_picture(path) and len(FIELD.findall(path.name)) == 1
 
 
 def matching(pattern: Path) -> list[Path]:
@@ -46,9 +46,7 @@ def pictures_in(folder: Path) -> list[Path]:
         VideoError: There are none, or of more than one kind.
     """
     found = [
-        path
-        for path in _entries(folder)
-        if path.suffix.lower() in DECODERS and not path.name.startswith(".")
+        path for path in _entries(folder) if is_picture(path) and not path.name.startswith(".")
     ]
     return checked(sorted(found, key=_natural_key), str(folder))
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nvcodec.samples import DEPTHS, Chroma, max_sample
+from nvcodec.samples import DEPTHS, Chroma, Siting, max_sample
 
 Plane = NDArray[np.unsignedinteger[Any]]
 """Samples of one plane, (H_plane, W_plane), of the type that `sample_type` names."""
@@ -58,8 +58,8 @@ class VideoInfo:
     """None when only reading to the end can tell."""
     depth: int = 8
     """Bits a sample, one of `DEPTHS`."""
-    siting: str | None = None
-    """Where chroma samples lie, one of `SITINGS`; None where nobody said."""
+    siting: Siting | None = None
+    """Where chroma samples lie; None where nobody said."""
 
     def __post_init__(self) -> None:
         if self.depth not in DEPTHS:

@@ -186,7 +186,7 @@ class _Opening:
         return info, iter(through)
 
 
-Source = str | Path | BinaryIO | Sequence[Path]
+Source = str | Path | BinaryIO | list[Path]
 
 
 def open_video(
@@ -241,8 +241,8 @@ def _dispatch(
         raw = replace(raw, frame_rate=frame_rate)
     if source == "-":
         return _from_stream(opening, sys.stdin.buffer, scale, raw)
-    if isinstance(source, Sequence) and not isinstance(source, str):
-        return opening.from_images(images.checked(list(source), opening.where), frame_rate, scale)
+    if isinstance(source, list):
+        return opening.from_images(images.checked(source, opening.where), frame_rate, scale)
     if not isinstance(source, str | os.PathLike):
         return _from_stream(opening, source, scale, raw)
     path = Path(source)
@@ -322,7 +322,7 @@ class _Rejoined(io.RawIOBase):
 def _name(source: Source) -> str:
     if source == "-":
         return "standard input"
-    if isinstance(source, Sequence) and not isinstance(source, str):
+    if isinstance(source, list):
         return f"{source[0]} and {len(source) - 1} more"
     is_path = isinstance(source, str | os.PathLike)
     return str(source if is_path else getattr(source, "name", "stream"))

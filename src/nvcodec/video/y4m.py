@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import IO, Literal
 
 from nvcodec.errors import UnsupportedVideoError, VideoError
-from nvcodec.samples import Chroma
+from nvcodec.samples import Chroma, Siting
 from nvcodec.video.info import ColorTags, Planes, VideoInfo, VideoWarning
 from nvcodec.video.planar import FrameLayout, check_size, plane_chunks, warn_depth
 
@@ -32,8 +32,8 @@ CHROMA_WORDS = {
     Chroma.YUV444: b"444",
 }
 CHROMA_PATTERN = re.compile(r"(420|422|444|mono)(jpeg|paldv|mpeg2)?(?:p?(\d{1,2}))?")
-SITINGS = {"jpeg": "center", "paldv": "topleft", "mpeg2": "left"}
-"""Where chroma samples lie, by the end of the word for 4:2:0."""
+SITINGS = {"jpeg": Siting.CENTER, "paldv": Siting.TOPLEFT, "mpeg2": Siting.LEFT}
+"""By the end of the word for 4:2:0."""
 
 
 def is_y4m(first_bytes: bytes) -> bool:
@@ -73,7 +73,7 @@ def _ratio(text: str, where: str) -> Fraction | None:
     return Fraction(a, b) if a and b else None
 
 
-def _chroma(word: str, where: str) -> tuple[Chroma, int, str | None]:
+def _chroma(word: str, where: str) -> tuple[Chroma, int, Siting | None]:
     match = CHROMA_PATTERN.fullmatch(word)
     depth = int(match[3] or 8) if match else 0
     if match is None or not 8 <= depth <= 16:
@@ -214,9 +214,10 @@ def header_bytes(info: VideoInfo) -> bytes:
 
 def _chroma_word(info: VideoInfo) -> bytes:
     """The word for the chroma; 4:2:0 of unknown siting is jpeg's, as ffmpeg writes it too."""
-    endings = {siting: ending for ending, siting in SITINGS.items()}
-    if info.chroma is Chroma.YUV420 and info.siting in endings:
-        return b"420" + endings[info.siting].encode()
+    if info.chroma is Chroma.YUV420:
+        for ending, siting in SITINGS.items():
+            if siting is info.siting:
+                return b"420" + ending.encode()
     return CHROMA_WORDS[info.chroma]
 
 

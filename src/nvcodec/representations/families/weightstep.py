@@ -53,19 +53,13 @@ class Weightstep(Representation[WeightstepConfig]):
 
         Where nothing changes any more, frames in order add their own step only.
         """
-        if any(steps.requires_grad for steps in self.step):
-            return [steps[:t].double().sum(dim=0) for steps in self.step]
-        known, sums = self._known
-        if known > t or not sums:
-            known, sums = (
-                0,
-                [steps.new_zeros(steps.shape[1:], dtype=torch.float64) for steps in self.step],
-            )
-        sums = [
-            total + steps[known:t].double().sum(dim=0)
-            for total, steps in zip(sums, self.step, strict=True)
-        ]
-        self._known = t, sums
+        is_fixed = not any(steps.requires_grad for steps in self.step)
+        known, before = self._known if is_fixed and self._known[0] <= t else (0, [])
+        sums = [steps[known:t].double().sum(dim=0) for steps in self.step]
+        if before:
+            sums = [total + added for total, added in zip(before, sums, strict=True)]
+        if is_fixed:
+            self._known = t, sums
         return sums
 
     def load_values(self, values: Mapping[str, NDArray[np.float16]]) -> None:
