@@ -3,9 +3,11 @@
     counts --HuffmanCode.fit--> lengths --write--> bit stream --read--> lengths
     symbols --encode--> bytes --decode--> symbols
 
-Codes are numbered by (length, symbol), and no longer than 16 bits, so that a decoder looks up the
-next 16 bits. A lone symbol has length 1 and takes no bits at all. Bits run from the most
-significant of the first byte.
+Codes are numbered by (length, symbol): the first is zeros, each next one is one more, with zeros
+appended where it is longer. They are no longer than 16 bits, so that a decoder looks up the next 16
+bits, and complete: no code could be added. Length 0 is a symbol that does not occur. A lone symbol
+has length 1 and takes no bits at all. Bits run from the most significant of the first byte; the
+last one is padded with zeros.
 """
 
 from typing import Any, Self

@@ -114,10 +114,12 @@ def _is_panic(error: BaseException) -> bool:
 class PlainRangeDecoder:
     """The same stream decoded in integers of plain Python, some 500,000 symbols a second at best.
 
-    For tests, and to say exactly what the stream is. State: `low` and `width` of an interval inside
-    [0, 2^64), and `point`, the next 64 bits of the stream. A symbol with cumulative frequency c and
-    frequency f narrows the interval to low + c * (width >> 24), f * (width >> 24); when width falls
-    below 2^32, one word is shifted out.
+    For tests, and to say exactly what the stream is. State: `low` and `width` of an interval, 0 and
+    2^64 - 1 at first, and `point`, the first 64 bits of the stream. With unit = width >> 24, the
+    next symbol is the one whose frequency f and cumulative frequency c (of all symbols before it)
+    have c <= (point - low) // unit < c + f; there is none from 2^24 on. The interval becomes
+    low + c * unit, f * unit. When width is then below 2^32, low and width are shifted left by 32
+    bits, point too, with the next word at its end. All modulo 2^64.
     """
 
     def __init__(self, data: bytes, where: str) -> None:

@@ -53,8 +53,8 @@ absent key means its default, an unknown key is an error.
     sample_aspect_ratio  [numerator, denominator], each 1 .. 2^32 - 1     [1, 1]
     frame_rate           [numerator, denominator], each 1 .. 2^32 - 1     [25, 1]
     num_frames           frames in the file, 0 when unknown at its start  0
-    samples              "rgb", "yuv" (chroma is 420, 422 or 444), "yuv420" (chroma is 420),
-                         "gray" (chroma is gray): the samples that the
+    samples              "rgb" (chroma is not gray), "yuv" (chroma is 420, 422 or 444),
+                         "yuv420" (chroma is 420), "gray" (chroma is gray): the samples that the
                          representation gives, full range in "rgb" and
                          "gray"; "yuv420": at half size, rounded up, four
                          of luma (row by row), U, V                       "rgb"

@@ -137,8 +137,8 @@ class _Escapes:
     """Residuals beyond a table's support, all those of one group together.
 
     With x = 2 (|n| - L - 1) + (1 if n < 0) + 1, in the order of the residuals: the class
-    c = floor(log2 x), 5 equally probable bits each; then the c lower bits of every x, as single
-    bits, from bit 16 of all that have one down to bit 0.
+    c = floor(log2 x) of each, at most 17, one of 32 equally probable symbols; then the c lower bits
+    of every x, one of two symbols each, from bit 16 of all that have one down to bit 0.
     """
 
     @staticmethod

@@ -4,8 +4,8 @@
                               --> psi: location, width, table
 
 Each array costs its location (signed exp-Golomb of order 4), 4 bits for the width d of the signed
-differences from it, and, if d > 0, the cheaper of the tables of `cdf`. Uncoded, every entry takes
-16 bits.
+differences from it, at most 13, and, if d > 0, the cheaper of the tables of `cdf`, of d bits.
+Uncoded, every entry takes 16 bits.
 
 Source: NVRC, section 3.3 (phi is quantized and coded, psi describes it). Differs: integers
 throughout; NVRC keeps a learned step, mean and spread for each array, as floats.

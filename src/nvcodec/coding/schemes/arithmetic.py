@@ -9,13 +9,13 @@ tensors in the order of the specs, and a section without content is left out. Ho
 are follows from the specs and the masks, never from a count in the file. Field by field, for a
 tensor of symbols:
 
-    ENTP  1 bit: has a mask; then 12 bits: probability that an entry is kept
-    MASK  one Bernoulli symbol an entry
+    ENTP  1 bit: has a mask; if so, 12 bits: probability that an entry is kept
+    MASK  one Bernoulli symbol an entry, if there is a mask
     ENTP  5 + m bits: first bin width, as the upper bits of a float16 with m bits of mantissa
     ENTP  if there are several bin widths: 4 bits: width d of the signed differences from the first;
-          if d > 0: a table
+          if d > 0: a table of d bits
     QSCL  if d > 0: the difference for every further bin width
-    ENTP  a table, if any entry is kept
+    ENTP  a table of `bits` bits, if any entry is kept
     SYMB  one symbol for every kept entry
 
 for a tensor of weight steps, whose rows are mostly zero:
@@ -23,14 +23,15 @@ for a tensor of weight steps, whose rows are mostly zero:
     ENTP  1 bit: some entry is not zero; if so:
     ENTP  5 + m bits: bin width; 12 bits: share of changed entries in the first row, in 1/4096
     MASK  row by row, class by class (`coding.change_model`): whether each entry is not zero
-    ENTP  4 bits: width d of the signed symbols, of which positive ones are lowered by one; if
-          d > 0: a table
-    SYMB  if d > 0: those symbols
+    ENTP  4 bits: width d of the signed symbols that are not zero, of which positive ones are
+          lowered by one; if d > 0: a table of d bits
+    SYMB  if d > 0: those symbols, row by row, in a row from first to last
 
 and, after those, for all half floats together, if there are any:
 
-    ENTP  5 bits: commonest exponent field; a table for the signed difference from it
-    RAWF  every difference; then sign and mantissa, 11 bits a value, as equally probable
+    ENTP  5 bits: commonest exponent field; a table of 6 bits for the signed difference from it
+    RAWF  the differences of all values; then of all values sign and mantissa, one of 2^11 equally
+          probable symbols
 """
 
 from collections.abc import Mapping, Sequence

@@ -6,15 +6,17 @@
                                                          ENTP  psi, then phi: all the rest
 
 GRID, LAYR and QSCL are range coder streams; ENTP is a varint, so many bytes of psi (a bit stream:
-what describes the tables of phi), and a range coder stream. All run over the tensors in the order
-of the specs; a section without content is left out. Phi, array by array:
+what describes the tables of phi, those of QSCL too), and a range coder stream. All run over the
+tensors in the order of the specs; a section without content is left out. Phi, array by array, all
+grids first:
 
     for each grid      QSCL its widths; with a context model: ENTP psi exponent + 8 of each layer,
-                       5 bits each, then for each layer its weights, its biases;
+                       5 bits each, then for each layer an array of weights and one of biases;
                        else ENTP sigmas, means
-    for each layer     for widths (QSCL), sigmas, means (ENTP): the rows' vector and the columns',
-                       as far as they have more than one entry
-    of all layers      that have no such vectors, together: widths (QSCL), sigma - width, means
+    for each layer     for widths (QSCL), then sigmas, then means (ENTP): the rows' vector, the
+                       columns', as far as they have more than one entry
+    of all layers      that have no such vectors, together, an array each of their widths (QSCL),
+                       their sigma - width, their means (ENTP)
 
 A grid is a tensor of role "grid" with four axes, none empty; every other tensor is a layer. Coding
 of one array: `side_arrays`. Order of the symbols: `gaussian_runs`. Names, shapes and units of the

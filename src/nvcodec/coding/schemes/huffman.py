@@ -8,7 +8,7 @@ All sections run over the tensors in the order of the specs; one without content
 many symbols there are follows from the specs and the masks, never from a count in the file.
 
     ENTP  a bit stream: 1 bit for every tensor of symbols: has a mask; a code of 8-bit symbols, if
-          there are masks with entries; a code of `bits`-bit symbols, if any entry is kept
+          there are masks with entries; a code of `bits`-bit symbols, from 0, if any entry is kept
     MASK  the masks, each as bits (1: kept) from the most significant of a byte, its last byte
           padded with zeros; these bytes, coded
     QSCL  float16, little-endian: for every tensor its bin widths, then its minima

@@ -1,0 +1,66 @@
+"""The whole way: bytes to integers, samples and planes."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import coin_mlp, hinerv, image_cnn, nerv, weightstep
+from .color import planes, to_integers
+from .container import Segment, read_file
+from .hierarchical import hierarchical
+from .schemes import arithmetic, huffman, raw_fp16
+from .tensors import Tensor, digest
+
+FAMILIES = {
+    "hinerv": hinerv,
+    "nerv": nerv,
+    "coin_mlp": coin_mlp,
+    "image_cnn": image_cnn,
+    "weightstep": weightstep,
+}
+SCHEMES = {
+    "raw_fp16": raw_fp16,
+    "arithmetic": arithmetic,
+    "huffman": huffman,
+    "hierarchical": hierarchical,
+}
+
+
+class Frame(NamedTuple):
+    """One frame: what the network gives, as integers, and the planes of the video."""
+
+    samples: np.ndarray
+    planes: list[np.ndarray]
+
+
+def sample_shape(head: dict[str, Any], num_frames: int) -> tuple[int, int, int, int]:
+    """T, H, W, C of a segment's samples."""
+    height, width = head["height"], head["width"]
+    if head["samples"] == "yuv420":
+        return num_frames, -(-height // 2), -(-width // 2), 6
+    return num_frames, height, width, 1 if head["samples"] == "gray" else 3
+
+
+def read_tensors(head: dict[str, Any], segment: Segment) -> tuple[bytes, dict[str, Tensor]]:
+    """Digest of a segment's integers, and its tensors by name."""
+    shape = sample_shape(head, segment.num_frames)
+    specs = FAMILIES[head["representation"]["kind"]].tensors(head["representation"], shape)
+    found = SCHEMES[head["scheme"]["kind"]](specs, segment.sections, head["scheme"])
+    return digest(specs, found), {s.name: f for s, f in zip(specs, found, strict=True)}
+
+
+def decode(data: bytes) -> Iterator[Frame]:
+    """The frames of a file in order."""
+    file = read_file(data)
+    for segment in file.segments:
+        found, tensors = read_tensors(file.head, segment)
+        if found != segment.digest:
+            raise ValueError("the integers do not have the digest that the file states")
+        values = {name: tensor.values.astype(np.float32) for name, tensor in tensors.items()}
+        shape = sample_shape(file.head, segment.num_frames)
+        representation = file.head["representation"]
+        for t in range(segment.num_frames):
+            x = FAMILIES[representation["kind"]].render(representation, shape, values, t)
+            samples = to_integers(x[: shape[1], : shape[2]], file.head["bit_depth"])
+            yield Frame(samples, planes(samples, file.head))
