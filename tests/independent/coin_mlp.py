@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from .layers import linear, sigmoid
-from .noise import normal
-from .tensors import Spec, layer
+from independent.layers import linear, sigmoid
+from independent.noise import normal
+from independent.tensors import Spec, layer
 
 DEFAULTS = {"axes": "tyx", "activation": "sine", "omega": 30.0, "features": 0, "seed": 0}
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .streams import ByteReader, check
+from independent.streams import ByteReader, check
 
 PAGE = Path(__file__).parents[2] / "docs" / "format.md"
 DEFAULTS = {
@@ -20,6 +20,7 @@ DEFAULTS = {
     "sample_aspect_ratio": [1, 1],
     "frame_rate": [25, 1],
     "num_frames": 0,
+    "siting": None,
     "samples": "rgb",
     "remark": "",
 }

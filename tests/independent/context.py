@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from .gaussian import decode_residuals
-from .streams import RangeDecoder
+from independent.gaussian import decode_residuals
+from independent.streams import RangeDecoder
 
 
 def rshift(x: Any, n: int) -> Any:

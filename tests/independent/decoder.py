@@ -5,12 +5,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import coin_mlp, hinerv, image_cnn, nerv, weightstep
-from .color import planes, to_integers
-from .container import Segment, read_file
-from .hierarchical import hierarchical
-from .schemes import arithmetic, huffman, raw_fp16
-from .tensors import Tensor, digest
+from independent import coin_mlp, hinerv, image_cnn, nerv, weightstep
+from independent.color import planes, to_integers
+from independent.container import Segment, read_file
+from independent.hierarchical import hierarchical
+from independent.schemes import arithmetic, huffman, raw_fp16
+from independent.tensors import Tensor, digest
 
 FAMILIES = {
     "hinerv": hinerv,

@@ -5,8 +5,8 @@ from math import isqrt
 
 import numpy as np
 
-from .streams import RangeDecoder
-from .tables import cumulative, equal, negative_exp2, normalize
+from independent.streams import RangeDecoder
+from independent.tables import cumulative, equal, negative_exp2, normalize
 
 LOG2_E = 0x171547652B82FE17  # floor(2^60 log2 e)
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from .context import ContextGrid, Network, decode_grids
-from .gaussian import decode_residuals
-from .schemes import Sections, own, signed_symbols
-from .streams import BitReader, ByteReader, RangeDecoder
-from .tables import equal, read_table
-from .tensors import Spec, Tensor, half, widths_from_log2
+from independent.context import ContextGrid, Network, decode_grids
+from independent.gaussian import decode_residuals
+from independent.schemes import Sections, own, signed_symbols
+from independent.streams import BitReader, ByteReader, RangeDecoder
+from independent.tables import equal, read_table
+from independent.tensors import Spec, Tensor, half, widths_from_log2
 
 DEFAULTS = {
     "share": 128,

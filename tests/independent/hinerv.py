@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from .layers import (
+from independent.layers import (
     convolution,
     depthwise,
     enlarge,
@@ -15,7 +15,7 @@ from .layers import (
     pointwise,
     sigmoid,
 )
-from .tensors import Spec, layer
+from independent.tensors import Spec, layer
 
 DEFAULTS = {
     "depths": [3, 3, 3, 1],

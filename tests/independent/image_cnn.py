@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from .layers import convolution, enlarge, gelu, sigmoid
-from .noise import uniform
-from .tensors import Spec, layer
+from independent.layers import convolution, enlarge, gelu, sigmoid
+from independent.noise import uniform
+from independent.tensors import Spec, layer
 
 DEFAULTS = {"scales": 4, "noise_channels": 8, "skip_channels": 4, "kernel_size": 3, "seed": 0}
 

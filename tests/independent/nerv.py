@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from .layers import convolution, enlarge, gelu, linear, sigmoid
-from .tensors import Spec, layer
+from independent.layers import convolution, enlarge, gelu, linear, sigmoid
+from independent.tensors import Spec, layer
 
 DEFAULTS = {
     "embedding": "positional",

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from .streams import BitReader, ByteReader, RangeDecoder, check
-from .tables import bernoulli, equal, read_table
-from .tensors import Spec, Tensor, half, packed
+from independent.streams import BitReader, ByteReader, RangeDecoder, check
+from independent.tables import bernoulli, equal, read_table
+from independent.tensors import Spec, Tensor, half, packed
 
 Sections = dict[str, bytes]
 

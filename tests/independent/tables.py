@@ -4,7 +4,7 @@ from functools import cache
 from itertools import accumulate
 from math import isqrt
 
-from .streams import BitReader, check
+from independent.streams import BitReader, check
 
 ONE = 65536  # logarithms count in 1/65536
 TOTAL = 2**24

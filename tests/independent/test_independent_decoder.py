@@ -17,12 +17,14 @@ import torch
 
 import nvcodec
 from codec_helpers import TESTS, moving_frames, video_info, write_video
+from independent import container, hierarchical
 from independent.container import dictionary, read_file
 from independent.decoder import FAMILIES, SCHEMES, decode, read_tensors
 from independent.gaussian import gaussian_table
 from independent.streams import BitReader
 from independent.tables import bernoulli, cumulative, parametric, read_table
 from independent.tensors import WIDTHS, Spec, digest
+from nvcodec import registry
 from nvcodec.coding import cdf
 from nvcodec.coding.bits import BitWriter
 from nvcodec.coding.hierarchical import gaussian, lattice
@@ -66,7 +68,27 @@ def test_it_knows_nothing_of_the_package():
             if isinstance(node, ast.Import):
                 assert {name.name.split(".")[0] for name in node.names} <= allowed, path.name
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
-                assert node.module.split(".")[0] in allowed, path.name
+                assert node.module.split(".")[0] in {*allowed, "independent"}, path.name
+
+
+def test_defaults():
+    """What HEAD may leave out; the settings of each kind are those that its module reads."""
+    fields = {
+        name: Head.model_fields[name] for name in Head.model_fields if not name.endswith("_version")
+    }
+    assert fields.keys() == container.DEFAULTS.keys() | container.REQUIRED
+    head = Head(width=1, height=1, representation={"kind": "a"}, scheme={"kind": "a"})
+    stated = head.model_dump(mode="json")
+    assert {name: stated[name] for name in container.DEFAULTS} == container.DEFAULTS
+    for kind in registry.names("nvcodec.representations.families"):
+        check_defaults(getattr(FAMILIES[kind], "DEFAULTS", {}), type(load_config(SMALLEST[kind])))
+    check_defaults(hierarchical.DEFAULTS, load_scheme({"kind": "hierarchical"}).Config)
+
+
+def check_defaults(defaults, config) -> None:
+    for name, value in defaults.items():
+        found = config.model_fields[name].default
+        assert (list(found) if isinstance(found, tuple) else found) == value, name
 
 
 @pytest.mark.parametrize("path", sorted((TESTS / "golden").glob("*.nvc")), ids=lambda p: p.stem)
@@ -113,6 +135,7 @@ CNN = {"kind": "image_cnn", "channels": 6, "scales": 2}
 FRAME = {**COIN, "axes": "yx"}
 STEPS = {"kind": "weightstep", "base": FRAME, "domain": "dct"}
 
+SMALLEST = {family["kind"]: family for family in (HINERV, NERV, COIN, CNN, STEPS)}
 REPRESENTATIONS = [
     HINERV,
     {**HINERV, "grid_halving": "thw", "grid_levels": 3, "stem_kernel_size": 5},
@@ -206,7 +229,7 @@ def test_representations(representation):
 
 
 @pytest.mark.parametrize("scheme", ["arithmetic", "huffman", "hierarchical"])
-@pytest.mark.parametrize("family", [HINERV, NERV, COIN, CNN, STEPS], ids=lambda r: r["kind"])
+@pytest.mark.parametrize("family", SMALLEST.values(), ids=SMALLEST)
 def test_families_under_schemes(family, scheme):
     settings = {"kind": scheme}
     if scheme == "hierarchical":

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from . import coin_mlp, image_cnn
-from .tensors import Spec
+from independent import coin_mlp, image_cnn
+from independent.tensors import Spec
 
 BASES = {"coin_mlp": coin_mlp, "image_cnn": image_cnn}
 

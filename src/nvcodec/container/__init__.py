@@ -53,6 +53,9 @@ absent key means its default, an unknown key is an error.
     sample_aspect_ratio  [numerator, denominator], each 1 .. 2^32 - 1     [1, 1]
     frame_rate           [numerator, denominator], each 1 .. 2^32 - 1     [25, 1]
     num_frames           frames in the file, 0 when unknown at its start  0
+    siting               "left", "center", "topleft", "top",
+                         "bottomleft", "bottom": where the source says that
+                         chroma samples lie; changes no sample            nobody said
     samples              "rgb" (chroma is not gray), "yuv" (chroma is 420, 422 or 444),
                          "yuv420" (chroma is 420), "gray" (chroma is gray): the samples that the
                          representation gives, full range in "rgb" and
