@@ -13,17 +13,17 @@ from independent.schemes import arithmetic, huffman, raw_fp16
 from independent.tensors import Tensor, digest
 
 FAMILIES = {
-    "hinerv": hinerv,
-    "nerv": nerv,
     "coin_mlp": coin_mlp,
+    "hinerv": hinerv,
     "image_cnn": image_cnn,
+    "nerv": nerv,
     "weightstep": weightstep,
 }
 SCHEMES = {
-    "raw_fp16": raw_fp16,
     "arithmetic": arithmetic,
-    "huffman": huffman,
     "hierarchical": hierarchical,
+    "huffman": huffman,
+    "raw_fp16": raw_fp16,
 }
 
 

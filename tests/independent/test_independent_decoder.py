@@ -80,8 +80,10 @@ def test_defaults():
     head = Head(width=1, height=1, representation={"kind": "a"}, scheme={"kind": "a"})
     stated = head.model_dump(mode="json")
     assert {name: stated[name] for name in container.DEFAULTS} == container.DEFAULTS
-    for kind in registry.names("nvcodec.representations.families"):
-        check_defaults(getattr(FAMILIES[kind], "DEFAULTS", {}), type(load_config(SMALLEST[kind])))
+    assert list(FAMILIES) == registry.names("nvcodec.representations.families")
+    assert list(SCHEMES) == registry.names("nvcodec.coding.schemes")
+    for kind, family in FAMILIES.items():
+        check_defaults(getattr(family, "DEFAULTS", {}), type(load_config(SMALLEST[kind])))
     check_defaults(hierarchical.DEFAULTS, load_scheme({"kind": "hierarchical"}).Config)
 
 

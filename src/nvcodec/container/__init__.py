@@ -40,9 +40,10 @@ shortest form, at most 9 bytes.
                   its window begins filled with `DICTIONARY` of `header.py`
 
 These four fields keep their place in all versions. The text is one JSON object (RFC 8259) in UTF-8,
-no duplicate keys, at most 16 levels deep, integers within +-2^53, numbers finite, no lone
-surrogates. The writer sorts keys and puts no spaces, a reader accepts any order and spaces. An
-absent key means its default, an unknown key is an error.
+no duplicate keys, at most 16 levels deep, integers within +-2^53 and without fraction or exponent,
+numbers finite, no lone surrogates. The writer sorts keys and puts no spaces, a reader accepts any
+order and spaces. An absent key means its default, and so does null where that is "absent"; an
+unknown key is an error.
 
     key                  value                                            default
     width, height        1 .. 2^32 - 1                                    required
@@ -55,7 +56,7 @@ absent key means its default, an unknown key is an error.
     num_frames           frames in the file, 0 when unknown at its start  0
     siting               "left", "center", "topleft", "top",
                          "bottomleft", "bottom": where the source says that
-                         chroma samples lie; changes no sample            nobody said
+                         chroma samples lie; changes no sample            absent
     samples              "rgb" (chroma is not gray), "yuv" (chroma is 420, 422 or 444),
                          "yuv420" (chroma is 420), "gray" (chroma is gray): the samples that the
                          representation gives, full range in "rgb" and
