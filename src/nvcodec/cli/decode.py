@@ -63,7 +63,7 @@ def decode(
     path = None
     if not os.path.isdir(output):  # pictures may be added to a folder
         path = options.check_target(output, overwrite)
-    options.check_source(source)
+    options.check_sources([source])
     options.check_apart([source], path)
     from nvcodec.decoder import Decoder
     from nvcodec.video import create_video

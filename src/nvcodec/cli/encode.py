@@ -124,8 +124,7 @@ def encode(
     }
     if max_time is not None and epochs is not None:
         raise typer.BadParameter("--max-time and --epochs: only one of them")
-    for source in sources:
-        options.check_source(source)
+    options.check_sources(sources)
     from nvcodec.presets import load_preset
 
     loaded = load_preset(preset, set_ or [], epochs, lmbda)  # what is wrong is said without torch

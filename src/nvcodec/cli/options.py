@@ -150,12 +150,17 @@ def preset_names() -> list[str]:
     return presets.preset_names()
 
 
-def check_source(source: str) -> None:
+def check_sources(sources: Sequence[str]) -> None:
     """Refuse what cannot be an input, before anything is imported for it.
 
     Raises:
         VideoError: there is no such file.
     """
+    for source in sources:
+        _check_source(source)
+
+
+def _check_source(source: str) -> None:
     from nvcodec.errors import VideoError
 
     if source == "-":

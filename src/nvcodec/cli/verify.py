@@ -38,8 +38,7 @@ def verify(
     """Check every checksum and the hash of all decoded integers; with SRC, measure the quality."""
     limits, wanted = options.changed_limits(limit), options.frame_range(frames)
     size, geometry = options.picture_size(scale), options.raw_geometry(raw)
-    for path in (source, *(against or ())):
-        options.check_source(path)
+    options.check_sources((source, *(against or ())))
     quality = None
     if not against:
         num_segments, num_frames = _check_integers(source, limits)
