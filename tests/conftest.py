@@ -12,6 +12,9 @@ import pytest
 
 from codec_helpers import TINY, Outcome, nvc, write_y4m
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell's background job
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 @pytest.fixture(scope="session")
 def clips():

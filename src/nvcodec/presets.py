@@ -27,6 +27,8 @@ from nvcodec.representations.config import RepresentationConfig
 from nvcodec.samples import Samples
 
 ConfigT = TypeVar("ConfigT", bound=Config)
+MOST_LISTED = 30
+"""Names that an error lists."""
 
 
 def presets_folder() -> Path:
@@ -258,4 +260,6 @@ def _all_configs(base: type[Config]) -> Iterator[type[Config]]:
 
 def _nearest(name: str, known: Sequence[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(sorted(known))}"
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; known: {', '.join(sorted(known))}" if len(known) <= MOST_LISTED else ""

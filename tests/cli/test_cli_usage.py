@@ -1,10 +1,11 @@
 """What the command line refuses, and what it says about itself, without loading torch."""
 
 import json
+import subprocess
 
 import pytest
 
-from codec_helpers import TINY, python
+from codec_helpers import TINY, environment, nvc_command, python, write_y4m
 
 USES_NO_TORCH = """
 import contextlib, io, json, sys
@@ -48,6 +49,7 @@ def outcomes(clip, encoded):
         "bad precision": ["decode", encoded, "-o", "x.y4m", "--precision", "fp8"],
         "bad size": ["presets", "--size", "big"],
         "unknown preset": ["encode", clip, "-o", "x.nvc", "-p", "hinervmini"],
+        "no such preset": ["encode", clip, "-o", "x.nvc", "-p", "qqqq"],
         "bad field": ["encode", clip, "-o", "x.nvc", "-p", TINY, "--set", "scheme.bitz=1"],
         "few epochs": ["encode", clip, "-o", "x.nvc", "-p", TINY, "--epochs", 1],
         "no input": ["encode", "nowhere.y4m", "-o", "x.nvc"],
@@ -145,3 +147,27 @@ def test_presets_are_listed_and_printed(outcomes):
     assert set(mini) == names
     assert mini["parameters"] > 1000
     assert '[representation]\nkind = "hinerv"' in outcomes["one preset"][1]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [([], "nvc: {}: no frame rate, taken as 25\n"), (["-q"], ""), (["--json"], "")],
+)
+def test_what_a_source_lacks_is_said_as_the_command_speaks(tmp_path, words, said):
+    source = tmp_path / "no_rate.y4m"
+    write_y4m(source, 32, 32, num_frames=2)
+    source.write_bytes(source.read_bytes().replace(b" F25:1", b"", 1))
+    command = nvc_command("encode", source, "-o", tmp_path / "out.nvc", "-p", TINY, "--epochs", 3)
+    done = subprocess.run([*command, *words], env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith(said.format(source))
+    if words:
+        assert done.stderr == ""
+    if words == ["--json"]:
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        assert {"event": "warning", "text": f"{source}: no frame rate, taken as 25"} in events
+
+
+def test_no_error_lists_every_preset(outcomes):
+    assert "lists them" in outcomes["no such preset"][2]
+    assert len(outcomes["no such preset"][2]) < 200

@@ -48,7 +48,7 @@ CASES = [
     *(("nerv-tiny", kind, 60) for kind in ("title", "text", "dots")),
     *(("coin-mlp", kind, 100) for kind in ("title", "text", "dots")),
     # Plain networks are slow to learn what is small; white strokes were never learned before.
-    ("weightstep-cnn-single-stage", "text", 120),
+    *(("weightstep-cnn-single-stage", kind, 120) for kind in ("title", "text")),
     *(("weightstep-mlp-single-stage", kind, 150) for kind in ("title", "text")),
     ("nvrc-tiny", "title", 60),
 ]

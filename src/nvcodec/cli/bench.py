@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from nvcodec.cli import options
-from nvcodec.cli.console import LiveLine, command_line, emit, format_time
+from nvcodec.cli.console import LiveLine, command_line, emit, format_time, warn_as
 from nvcodec.cli.process import Stopper, say
 
 if TYPE_CHECKING:
@@ -149,6 +149,7 @@ def run(
 
     Finished points are kept: the same command continues, and more presets or clips can be added.
     """
+    warn_as(json=json, quiet=quiet)
     from nvcodec.bench.experiments import Experiment, read_experiment
     from nvcodec.bench.points import baseline_coders, nvc_coders
     from nvcodec.bench.runner import RunOptions
@@ -169,8 +170,6 @@ def run(
             asked.epochs,
         ),
     ]
-    if not coders:
-        raise typer.BadParameter("neither a preset nor a baseline is given")
     todo = _planned(paths, out, coders, options.frame_range(frames), scale, dataset)
     if dry_run:
         _list(todo, jobs, json)
@@ -219,6 +218,8 @@ def _planned(
     from nvcodec.bench.results import NAME, read_records
     from nvcodec.bench.runner import plan
 
+    if not coders:
+        raise typer.BadParameter("neither a preset nor a baseline is given")
     known = load_dataset(dataset) if dataset else None
     sequences = []
     for one in find_sequences(paths, SequenceOptions(frames, options.picture_size(scale)), known):

@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 from nvcodec import errors
-from nvcodec.cli.process import Signalled, say, silence_stdout
+from nvcodec.cli.process import Signalled, say, show_warnings, silence_stdout
 
 EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
     (errors.PresetError, 2),
@@ -108,6 +108,14 @@ def emit(record: dict[str, Any], to_stderr: bool = False) -> None:
     """One JSON object on a line of its own; what is not finite is null."""
     text = json.dumps(_plain(record), allow_nan=False)
     print(text, file=sys.stderr if to_stderr else sys.stdout, flush=True)
+
+
+def warn_as(*, json: bool, quiet: bool, to_stderr: bool = False) -> None:
+    """Show warnings as a command speaks: an object each with `json`, else not if `quiet`."""
+    if json:
+        show_warnings(lambda text: emit({"event": "warning", "text": text}, to_stderr))
+    elif quiet:
+        show_warnings(lambda text: None)
 
 
 def _plain(value: Any) -> Any:

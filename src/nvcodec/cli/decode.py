@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from nvcodec.cli import options
-from nvcodec.cli.console import LiveLine, emit, format_time
+from nvcodec.cli.console import LiveLine, emit, format_time, warn_as
 from nvcodec.cli.process import say
 
 Precision = Literal["fp16", "bf16", "fp32"]
@@ -59,6 +59,7 @@ def decode(
     quiet: options.Quiet = False,
 ) -> None:
     """Rebuild the video from a .nvc file alone."""
+    warn_as(json=json, quiet=quiet, to_stderr=output == "-")
     wanted, limits = options.frame_range(frames), options.changed_limits(limit)
     path = None
     if not os.path.isdir(output):  # pictures may be added to a folder

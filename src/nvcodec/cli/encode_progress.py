@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Self
 
-from nvcodec.cli.console import LiveLine, emit, format_bytes, format_time
+from nvcodec.cli.console import LiveLine, emit, format_bytes, format_time, warn_as
 from nvcodec.cli.process import say
 from nvcodec.cli.verify import quality_rows
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """Shows the events of an encoding, while it is entered."""
+    """Shows the events and warnings of an encoding, while it is entered."""
 
     def __init__(self, json: bool, *, to_stdout: bool, quiet: bool) -> None:
         self.json, self.to_stdout, self.quiet = json, to_stdout, quiet
@@ -20,6 +20,7 @@ class Progress:
         self.started: SegmentStarted | None = None
 
     def __enter__(self) -> Self:
+        warn_as(json=self.json, quiet=self.quiet, to_stderr=self.to_stdout)
         self.line.__enter__()
         return self
 

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 STOPPING = tuple(
@@ -29,7 +29,7 @@ class Signalled(KeyboardInterrupt):
 def prepare_process() -> None:
     """Whole standard streams, our own warnings as one line, and a clean end on signals."""
     _open_streams()
-    warnings.showwarning = _show_warning
+    show_warnings(lambda text: say(f"nvc: {text}"))
     for number in STOPPING[1:]:
         if signal.getsignal(number) is not signal.SIG_IGN:  # `nohup` wants it ignored
             signal.signal(number, _raise_signalled)
@@ -78,11 +78,16 @@ def _silence(number: int) -> None:
     os.close(opened)
 
 
-def _show_warning(
-    message: Warning | str, category: type[Warning], *_: object, **__: object
-) -> None:
-    if category.__module__.startswith("nvcodec"):
-        say(f"nvc: {message}")
+def show_warnings(show: Callable[[str], None]) -> None:
+    """Give our own warnings, of what a source has and a file has not and the like, to `show`."""
+
+    def show_warning(
+        message: Warning | str, category: type[Warning], *_: object, **__: object
+    ) -> None:
+        if category.__module__.startswith("nvcodec"):
+            show(str(message))
+
+    warnings.showwarning = show_warning
 
 
 def _raise_signalled(number: int, frame: FrameType | None) -> None:

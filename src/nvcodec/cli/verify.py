@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nvcodec.cli import options
-from nvcodec.cli.console import LiveLine, emit
+from nvcodec.cli.console import LiveLine, emit, warn_as
 
 if TYPE_CHECKING:
     from nvcodec.container.header import Limits
@@ -36,6 +36,7 @@ def verify(
     quiet: options.Quiet = False,
 ) -> None:
     """Check every checksum and the hash of all decoded integers; with SRC, measure the quality."""
+    warn_as(json=json, quiet=quiet)
     limits, wanted = options.changed_limits(limit), options.frame_range(frames)
     size, geometry = options.picture_size(scale), options.raw_geometry(raw)
     options.check_sources((source, *(against or ())))

@@ -35,6 +35,10 @@ class Guard:
         """Remember a state as good."""
         self._mean, self._good = mean, copy.deepcopy(state)
 
+    def forget_mean(self) -> None:
+        """What comes next is not to be compared with what was."""
+        self._mean = None
+
     def memory(self) -> dict[str, Any]:
         """All that a later run needs to judge as this one would."""
         return {"good": self._good, "mean": self._mean, "num_recoveries": self.num_recoveries}

@@ -225,6 +225,7 @@ class _StageRun:
         self.taker.begin(number, self.stage, self.optimizers)
         self.step = self.first_step = 0
         self.taker.rate_factor = 1.0
+        self.phase = 0
         if stored is not None:
             self._set(stored)
             self.first_step = self.step
@@ -249,7 +250,12 @@ class _StageRun:
         return self.step % self._look_every == 0
 
     def take_step(self) -> None:
-        """One step, and what it adds to the mean loss."""
+        """One step, and what it adds to the mean loss of its phase."""
+        phase = self.stage.phase(self.progress)
+        if phase != self.phase:
+            self.phase = phase
+            self.guard.forget_mean()
+            self._begin_mean()
         self._last = self.taker.take(self.step, self.progress)
         self.step += 1
         self.fitting.steps_done += 1
@@ -270,7 +276,7 @@ class _StageRun:
     def keep(self) -> None:
         """The state is good: remember it, and begin a new mean."""
         self.guard.keep(self._mean(), self.snapshot())
-        self._total, self._count = torch.zeros_like(self._total), 0
+        self._begin_mean()
 
     def go_back(self) -> None:
         """Go on from the last good state at half the learning rate.
@@ -286,7 +292,7 @@ class _StageRun:
         self.fitting.state.restore(good["state"])
         self._set(good)
         self.taker.rate_factor = factor
-        self._total, self._count = torch.zeros_like(self._total), 0
+        self._begin_mean()
         self.progress = self._progress()
         warnings.warn(
             f"{where}; back to step {self.step} at half the learning rate",
@@ -300,6 +306,7 @@ class _StageRun:
             "stage": self.number,
             "step": self.step,
             "steps_done": self.fitting.steps_done,
+            "phase": self.phase,
             "rate_factor": self.taker.rate_factor,
             "state": self.fitting.state.snapshot(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
@@ -316,9 +323,12 @@ class _StageRun:
     def _set(self, snapshot: Mapping[str, Any]) -> None:
         """Stand where a snapshot was taken, but for the fitted state."""
         self.step, self.fitting.steps_done = snapshot["step"], snapshot["steps_done"]
-        self.taker.rate_factor = snapshot["rate_factor"]
+        self.phase, self.taker.rate_factor = snapshot["phase"], snapshot["rate_factor"]
         for optimizer, state in zip(self.optimizers, snapshot["optimizers"], strict=True):
             optimizer.load_state_dict(state)
+
+    def _begin_mean(self) -> None:
+        self._total, self._count = torch.zeros_like(self._total), 0
 
     def _mean(self) -> float:
         return float(self._total) / self._count

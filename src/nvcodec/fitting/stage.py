@@ -54,6 +54,13 @@ class Stage(abc.ABC, Generic[ConfigT]):
         """How many frames are fitted one after the other; None: all of them, in random order."""
         return 1 if self.config.frames == "first" else None
 
+    def phase(self, progress: float) -> int:
+        """Number of the part of the stage that a step at `progress` is in.
+
+        Where another begins, other values are seen, and the loss may jump without being astray.
+        """
+        return 0
+
     def begin_step(self, state: FitState, progress: float) -> Turn:
         """What a step at `progress` of the stage fits; called before everything else in it."""
         return Turn(0 if self.config.frames == "first" else None, progress)

@@ -58,6 +58,10 @@ class WeightSteps(Stage[WeightStepsConfig]):
         """In two stages, every frame but the anchor's has its turn."""
         return num_frames - 1 if self._in_turn else None
 
+    def phase(self, progress: float) -> int:
+        """0 while gates are sampled, 1 when they are settled and steps are rounded."""
+        return int(progress > 1 - self.config.settle)
+
     def begin_step(self, state: FitState, progress: float) -> Turn:
         """Fix the step of the frame before, when a new frame's turn begins; measure bins."""
         if not self._in_turn:
@@ -128,8 +132,7 @@ class WeightSteps(Stage[WeightStepsConfig]):
 
     def view(self, state: FitState, progress: float, generator: torch.Generator) -> View:
         """The anchor as decoded, and steps under their gates; in the end these as decoded too."""
-        is_settled = progress > 1 - self.config.settle
-        steps = self._steps(state, None if is_settled else generator)
+        steps = self._steps(state, None if self.phase(progress) else generator)
         return View({**self._anchor(state), **steps}, lambda: self._rate(state))
 
     def loss(self, output: Tensor, target: Tensor, samples: Samples, config: LossConfig) -> Tensor:
