@@ -1,6 +1,10 @@
 """The report's page in a real browser: Debian's chromium, driven by playwright."""
 
+import csv
 import importlib
+import itertools
+import json
+import math
 import os
 import shutil
 import subprocess
@@ -98,13 +102,18 @@ def dots(page):
 def test_the_plot_is_drawn_and_its_switches_work(page):
     assert dots(page) == 9  # four of each baseline, one of ours
     assert page.locator("#plot polyline").count() == 3
-    place = "() => document.querySelector('#plot .dot').getAttribute('cx')"
+    place = "() => document.querySelector('#plot .dot').getAttribute('transform')"
     before = page.evaluate(place)
     page.select_option("#scale", "linear")
     assert page.evaluate(place) != before
     page.select_option("#metric", "vmaf")
     assert "VMAF" in page.locator("#plot").text_content()
     assert "VMAF" in page.locator("#anchor").text_content()
+    page.select_option("#metric", "decode_frames_per_s")
+    assert "decoded frames/s" in page.locator("#plot").text_content()
+    assert dots(page) == 9
+    assert "PSNR-RGB" in page.locator("#anchor").text_content()
+    page.select_option("#metric", "vmaf")
     page.select_option("#sequence", "small")
     assert dots(page) == 8
     page.select_option("#metric", "ms_ssim_rgb")
@@ -113,6 +122,47 @@ def test_the_plot_is_drawn_and_its_switches_work(page):
     page.select_option("#sequence", "average")
     assert dots(page) == 8
     assert page.locator("#viewer").is_hidden()  # an average has no picture
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_overlaps_or_sticks_out(page, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    page.wait_for_function(f"document.getElementById('plot').clientWidth <= {width}")
+    page.emulate_media(color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 24, 29)"
+    for metric in ("psnr_rgb_db", "encode_s"):
+        page.select_option("#metric", metric)
+        labels = [label.bounding_box() for label in page.locator("#plot text.x").all()]
+        assert len(labels) >= 2
+        for one, other in itertools.pairwise(labels):
+            assert one["x"] + one["width"] < other["x"]
+        assert labels[0]["height"] >= 11  # readable
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_curves_differ_without_colours_and_points_can_be_taken_away(page):
+    shapes = page.locator("#plot .dot").evaluate_all("dots => dots.map(d => d.getAttribute('d'))")
+    assert len(set(shapes)) == 3
+    with page.expect_download() as table:
+        page.locator("#csv").click()
+    rows = list(csv.reader(table.value.path().read_text(encoding="utf-8").splitlines()))
+    assert rows[0][:3] == ["codec", "point", "bpp"]
+    assert len(rows) == 1 + 9
+    with page.expect_download() as everything:
+        page.locator("#json").click()
+    curves = json.loads(everything.value.path().read_text(encoding="utf-8"))
+    assert {curve["codec"] for curve in curves} == {"x264", "svt-av1", "tiny"}
+
+
+def test_the_first_pair_is_the_nearest_in_rate(page):
+    page.wait_for_function("document.getElementById('imageB').naturalWidth === 320")
+    costs = page.evaluate("data.curves.filter(c => c.sequence === $('sequence').value)"
+                          ".map(c => [c.kind, c.points.map(p => [p.key, p.cost])])")  # fmt: skip
+    ours = [p for kind, points in costs if kind == "nvc" for p in points]
+    theirs = [p for kind, points in costs if kind != "nvc" for p in points]
+    nearest = min(itertools.product(ours, theirs), key=lambda p: abs(math.log(p[0][1] / p[1][1])))
+    shown = [page.locator(f"#{side}").input_value() for side in ("left", "right")]
+    assert shown == [key for key, _ in nearest]
 
 
 def test_a_point_tells_its_facts_and_a_name_hides_its_curve(page):

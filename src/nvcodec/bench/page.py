@@ -31,6 +31,12 @@ FACTS = (
     ("source", "source", "{}"),
 )
 
+SPEEDS = {
+    "decode_frames_per_s": "decoded frames/s",
+    "encode_s": "seconds of encoding",
+}
+"""What is drawn besides qualities."""
+
 
 def html(
     records: Sequence[Record],
@@ -47,6 +53,7 @@ def html(
         "anchor": anchor,
         "axis": {"label": axis.label, "unit": axis.unit, "delta": axis.delta},
         "metrics": METRICS,
+        "speeds": SPEEDS,
         "curves": [
             {
                 "sequence": curve.sequence,
@@ -91,6 +98,7 @@ def _point(point: Point) -> dict[str, Any]:
         "name": point.name,
         "cost": point.cost,
         "quality": point.quality,
+        "speed": {name: record[name] for name in SPEEDS if record.get(name)},
         "facts": facts,
         "key": record.get("key"),
     }
