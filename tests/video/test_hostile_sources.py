@@ -42,6 +42,8 @@ def inputs(port: int, secret: str) -> dict[str, bytes]:
         "file": file, "path": secret, "ftp": f"ftp://127.0.0.1:{port}/a",
         "tls": f"https://127.0.0.1:{port}/a", "sub": f"subfile,,start,0,end,99,,:{secret}",
         "cat": f"concat:{secret}|{secret}", "crypto": f"crypto+{http}/a", "hls": f"hls+{http}/a",
+        "gopher": f"gopher://127.0.0.1:{port}/a", "mms": f"mmst://127.0.0.1:{port}/a",
+        "proxy": f"httpproxy://127.0.0.1:{port}/a", "cache": f"cache:{http}/a",
     }  # fmt: skip
     found = {}
     for name, place in places.items():
@@ -100,7 +102,7 @@ def refused(source):
 
 def check(hostile, choose):
     folder, listener, names = hostile
-    assert len(names) >= 50
+    assert len(names) >= 60
     for name in choose(names):
         content = (folder / name).read_bytes()
         for source in (folder / name, io.BytesIO(content)):
