@@ -103,7 +103,7 @@ def measure_fit(
         "time_limit_s": limit_s,
         "fit_s": fitting.elapsed_s,
         "psnr_db": exact,
-        "psnr_8bit_db": psnr_db(fitting.state.representation, fitting.frames, Samples.RGB),
+        "psnr_8bit_db": psnr_db(fitting.state.representation, fitting.state.frames, Samples.RGB),
         "printed_db": printed_db,
         "difference_db": exact - printed_db,
         "quantized_db_by_s": thinned(trace),
@@ -123,7 +123,7 @@ def first_stage(preset: Preset, epochs: int) -> Preset:
 def exact_psnr_db(fitting: Fitting) -> float:
     """Mean PSNR over frames of unrounded float output: the papers' measure."""
     found = []
-    network, frames = fitting.state.representation, fitting.frames
+    network, frames = fitting.state.representation, fitting.state.frames
     for t in range(len(frames)):
         output = network.render(torch.tensor([t], device=frames.device))[0] * 255
         error = float((output - frames[t].float()).square().mean())

@@ -27,7 +27,7 @@ def test_a_policy_says_how_often_a_fitting_is_measured(monkeypatch):
 
 def test_psnr_is_of_rounded_samples_and_of_the_values_given():
     fitting = make_fitting()
-    network, frames = fitting.state.representation, fitting.frames
+    network, frames = fitting.state.representation, fitting.state.frames
     shown = (network.render(torch.arange(4)).detach() * 255).round()
     of_frames = 10 * torch.log10(255**2 / (shown - frames).square().mean(dim=(1, 2, 3)))
     whole, ends = (float(of_frames[chosen].mean()) for chosen in (slice(None), [0, 3]))

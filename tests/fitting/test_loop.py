@@ -1,6 +1,7 @@
 """The loop: repeatable, stoppable at any step, and honest about failures."""
 
 import shutil
+import time
 import warnings
 
 import pytest
@@ -55,6 +56,14 @@ def test_stopping_and_continuing_changes_nothing(tmp_path, stop_at):
     continued = make_fitting(store=store)
     list(continued.run())
     assert packed(continued) == packed(whole)
+
+
+def test_what_a_stage_prepares_is_part_of_the_time():
+    fitting = make_fitting(stages=STAGES[:1], options={"time_limit_s": 0.1})
+    fitting.stages[0].prepare = lambda state: time.sleep(0.15)
+    list(fitting.run())
+    assert fitting.elapsed_s >= 0.15
+    assert fitting.steps_done == 1
 
 
 def test_a_checkpoint_of_another_job_is_refused(tmp_path):
@@ -128,7 +137,7 @@ def test_what_went_astray_before_a_stop_is_set_back_after_it(tmp_path):
 
     def make() -> Fitting:
         fitting = make_fitting(stages=[{"kind": "fit", "epochs": 50}], store=store)
-        fitting.frames[:] = 128
+        fitting.state.frames[:] = 128
         return fitting
 
     shaken, asked = make(), iter(range(1000))
@@ -150,7 +159,7 @@ def test_what_went_astray_before_a_stop_is_set_back_after_it(tmp_path):
 def test_frames_of_unlike_difficulty_are_no_jump():
     """Black frames cost nothing, the others much; nothing has gone astray."""
     fitting = make_fitting(stages=[{"kind": "fit", "epochs": 60}])
-    fitting.frames[:3] = 0
+    fitting.state.frames[:3] = 0
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         list(fitting.run())

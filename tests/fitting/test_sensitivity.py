@@ -5,7 +5,12 @@ import torch
 from torch.func import functional_call
 
 from nvcodec.coding.schemes import load_scheme
-from nvcodec.fitting.sensitivity import entry_sensitivities, spread_bands, tensor_sensitivities
+from nvcodec.fitting.sensitivity import (
+    entry_sensitivities,
+    fitted_error,
+    spread_bands,
+    tensor_sensitivities,
+)
 from nvcodec.fitting.stages import load_stage
 from nvcodec.fitting.state import FitState
 from nvcodec.representations import build, load_config
@@ -16,6 +21,8 @@ NERV = {
     "kind": "nerv", "embedding_length": 8, "stem_width": 16, "channels": 8, "min_channels": 8,
     "num_blocks": 2, "base_rows": 8,
 }  # fmt: skip
+SHAPE = VideoShape(8, 32, 48, 3)
+FRAMES = torch.zeros(4, 32, 48, 3, dtype=torch.uint8)
 SIREN = {"kind": "coin_mlp", "axes": "yx", "width": 16, "layers": 2}
 
 
@@ -47,6 +54,46 @@ def test_one_entry_by_hand():
     assert seen == pytest.approx(expected, rel=1e-3)
 
 
+def test_frames_from_all_over_a_segment_count():
+    """One that begins in black, where nothing that its weights do can be seen."""
+
+    class Fade(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.gain, self.shape, self.canvas = torch.nn.Parameter(torch.ones(1)), SHAPE, (32, 48)
+
+        def patch_sizes(self):
+            return [1], [48]
+
+        def forward(self, patches):
+            light = self.gain * patches.t / SHAPE.num_frames
+            return light[:, None, None, None].expand(-1, 1, 48, 3)
+
+    fade = Fade()
+    seen = tensor_sensitivities(fade, dict(fade.named_parameters()), Samples.RGB)
+    assert seen["gain"] == pytest.approx((0 + 1 + 4 + 9) / 16 / 4, rel=1e-3)
+
+
+def test_error_of_a_network_as_it_stands():
+    """Bands are all of frames that are as low; padding beyond them does not count."""
+    siren = network(SIREN, height=20)
+    frames = torch.randint(0, 256, (1, 20, 48, 3), dtype=torch.uint8)
+    state = FitState(siren, load_scheme({"kind": "arithmetic"}), frames, Samples.RGB)
+    output = siren(Patches.frames(torch.tensor([0])))[:, :20].detach()
+    expected = float((output - frames / 255).square().mean())
+    assert fitted_error(state) == pytest.approx(expected, rel=1e-5)
+
+
+def test_measuring_changes_nothing():
+    nerv = network({**NERV, "norm": "batch"}, num_frames=4)
+    before = {name: tensor.clone() for name, tensor in nerv.state_dict().items()}
+    state = FitState(nerv, load_scheme({"kind": "arithmetic"}), FRAMES, Samples.RGB)
+    tensor_sensitivities(nerv, state.masked(), Samples.RGB)
+    fitted_error(state)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in nerv.state_dict().items())
+    assert nerv.training
+
+
 @pytest.mark.parametrize("height", [5, 32, 200])
 def test_bands_lie_inside_and_all_over_the_frame(height):
     bands = spread_bands(network(SIREN, height=height), 0)
@@ -66,7 +113,7 @@ def test_pruning_by_sensitivity_changes_the_picture_less():
         nerv = network(NERV, num_frames=4)
         patches = Patches.frames(torch.arange(4))
         before = nerv(patches).detach()
-        state = FitState(nerv, load_scheme({"kind": "huffman"}), 1, Samples.RGB)
+        state = FitState(nerv, load_scheme({"kind": "huffman"}), FRAMES, Samples.RGB)
         table = {"kind": "prune", "epochs": 1, "ratio": 0.4, "ratio_of": "prunable", "score": score}
         load_stage(table).prepare(state)
         names = [spec.name for spec in nerv.specs if spec.is_prunable]

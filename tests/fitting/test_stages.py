@@ -13,6 +13,8 @@ from nvcodec.fitting.stages import load_stage
 from nvcodec.fitting.state import FitState
 from nvcodec.samples import Samples
 
+FRAMES = torch.zeros(1, 2, 2, 3, dtype=torch.uint8)
+
 
 class TwoLayers(torch.nn.Module):
     """Stands in for a representation: a wide layer, a narrow one, and a bias."""
@@ -35,7 +37,7 @@ def test_prune_takes_the_smallest_scores_over_all_tensors():
 
     24 parameters, a quarter of them is 6: 0.025, 0.05, 0.05, 0.075, 0.1, 0.1 go.
     """
-    state = FitState(TwoLayers(), load_scheme({"kind": "arithmetic"}), 1, Samples.RGB)
+    state = FitState(TwoLayers(), load_scheme({"kind": "arithmetic"}), FRAMES, Samples.RGB)
     stage = load_stage({"kind": "prune", "epochs": 0, "ratio": 0.25})
     stage.prepare(state)
     assert state.masks["wide"].flatten().tolist() == [0] * 4 + [1] * 12
@@ -45,7 +47,7 @@ def test_prune_takes_the_smallest_scores_over_all_tensors():
 
 
 def test_prune_without_size_exponent_is_plain_magnitude():
-    state = FitState(TwoLayers(), load_scheme({"kind": "arithmetic"}), 1, Samples.RGB)
+    state = FitState(TwoLayers(), load_scheme({"kind": "arithmetic"}), FRAMES, Samples.RGB)
     load_stage({"kind": "prune", "epochs": 0, "ratio": 0.25, "size_exponent": 0}).prepare(state)
     assert int((1 - state.masks["wide"]).sum()) == 3
     assert int((1 - state.masks["narrow"]).sum()) == 3
@@ -53,7 +55,7 @@ def test_prune_without_size_exponent_is_plain_magnitude():
 
 def test_prune_may_count_what_it_may_take():
     """NeRV, Eq. 3: two fifths of the 20 weights, not of the 24 parameters, by magnitude."""
-    state = FitState(TwoLayers(), load_scheme({"kind": "huffman"}), 1, Samples.RGB)
+    state = FitState(TwoLayers(), load_scheme({"kind": "huffman"}), FRAMES, Samples.RGB)
     table = {"kind": "prune", "epochs": 0, "ratio": 0.4, "size_exponent": 0}
     load_stage({**table, "ratio_of": "prunable"}).prepare(state)
     assert state.masks["wide"].flatten().tolist() == [0] * 4 + [1] * 12  # 0.1 to 0.4
@@ -75,7 +77,9 @@ def test_noise_shows_what_the_scheme_will_store(shape, bits, size):
 
 
 def test_quant_noise_replaces_its_share_and_has_no_straight_through_gradient():
-    state = FitState(TwoLayers(), load_scheme({"kind": "arithmetic", "bits": 3}), 1, Samples.RGB)
+    state = FitState(
+        TwoLayers(), load_scheme({"kind": "arithmetic", "bits": 3}), FRAMES, Samples.RGB
+    )
     stage = load_stage({"kind": "quant_noise", "epochs": 1, "noise_ratio": 0.5})
     values = stage.view(state, 0.0, torch.Generator().manual_seed(0)).values
     wide = state.representation.wide

@@ -43,20 +43,16 @@ class Evaluation:
     coded_bits: Mapping[str, float] = field(default_factory=dict)
 
 
-def evaluate(
-    state: FitState, stage: Stage[Any], frames: Tensor, depth: int, num_frames: int
-) -> Evaluation:
+def evaluate(state: FitState, stage: Stage[Any], num_frames: int) -> Evaluation:
     """Quantize, pack and dequantize what was fitted, and render some frames of it.
 
     Args:
         state: as it stands.
         stage: the one that is running; it knows what it has learned.
-        frames: samples (T, H, W, C) on the device of the state.
-        depth: bits a sample.
         num_frames: how many of them are rendered.
     """
-    scheme, device = state.scheme, frames.device
-    side = stage.side_information(state) if state.learned else {}
+    scheme, frames = state.scheme, state.frames
+    side = stage.side_information(state)
     coded = scheme.quantize(state.parameters(stage.fitted(state), side))
     size_bytes = sum(map(len, scheme.pack(coded).values()))
     estimated: Mapping[str, float] = {}
@@ -64,8 +60,10 @@ def evaluate(
     if state.learned:
         estimated = dict(stage.estimated_bits(state, coded))
         counted = scheme.group_bits(coded)
-    values = {n: torch.from_numpy(v).to(device).float() for n, v in coded.dequantize().items()}
-    quality = psnr_db(state.representation, frames, state.samples, depth, values, num_frames)
+    values = {
+        n: torch.from_numpy(v).to(frames.device).float() for n, v in coded.dequantize().items()
+    }
+    quality = psnr_db(state.representation, frames, state.samples, state.depth, values, num_frames)
     return Evaluation(quality, size_bytes, estimated, counted)
 
 

@@ -82,9 +82,7 @@ class Fitting:
         """
         if config.patch_size is not None:
             representation.check_patch_size(config.patch_size)
-        num_pixels = math.prod(frames.shape[:3]) * samples.pixels_per_position
-        self.state = FitState(representation, scheme, num_pixels, samples)
-        self.frames, self.depth = frames, depth
+        self.state = FitState(representation, scheme, frames, samples, depth)
         self.stages, self.config = stages, config
         self.store, self.policy = store, evaluation or EvaluationPolicy()
         self.batches = Batches(
@@ -124,7 +122,9 @@ class Fitting:
         for number in range(first_stage, len(self.stages)):
             self._stage = self.stages[number]
             if stored is None:
+                clock = Clock(self.elapsed_s)
                 self._stage.prepare(self.state)
+                self.elapsed_s = clock.elapsed_s
             run = _StageRun(self, number, stored)
             stored = None
             yield from self._run_stage(run, should_stop)
@@ -157,7 +157,7 @@ class Fitting:
 
     def parameters(self) -> list[Parameter]:
         """The fitted tensors in coding order, as the scheme takes them."""
-        side = self._stage.side_information(self.state) if self.state.learned else {}
+        side = self._stage.side_information(self.state)
         return self.state.parameters(self._stage.fitted(self.state), side)
 
     def optimizers(self) -> list[torch.optim.Optimizer]:
@@ -184,9 +184,7 @@ class Fitting:
         """Measure; where there is not the memory for a whole frame, go on without."""
         started_s = run.clock.elapsed_s
         try:
-            self.evaluation = evaluate(
-                self.state, self._stage, self.frames, self.depth, self.policy.num_frames
-            )
+            self.evaluation = evaluate(self.state, self._stage, self.policy.num_frames)
             took_s = run.clock.elapsed_s - started_s
             self._evaluation_interval_s = self.policy.next_interval_s(took_s)
         except torch.OutOfMemoryError:
@@ -230,12 +228,12 @@ class _StageRun:
             self._set(stored)
             self.first_step = self.step
         # One frame after the other is as hard as it is; only a mean over all frames can jump.
-        watches_jumps = self.stage.turns(len(fitting.frames)) is None
+        watches_jumps = self.stage.turns(len(fitting.state.frames)) is None
         self.guard = Guard(self.snapshot(), watches_jumps)
         self.clock = Clock(fitting.elapsed_s)
         self.loss = math.nan
         """Of the last step that was looked at."""
-        self._total, self._count = torch.zeros((), device=fitting.frames.device), 0
+        self._total, self._count = torch.zeros((), device=fitting.state.frames.device), 0
         if stored is not None:
             self.guard.remember(stored["guard"])
             self._total, self._count = self._total + stored["loss_total"], stored["loss_count"]

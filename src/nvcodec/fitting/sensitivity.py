@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
+from nvcodec.fitting.batches import Batches
 from nvcodec.fitting.losses import mean_error
+from nvcodec.fitting.state import FitState
 from nvcodec.representations.representation import Patches, Representation
 from nvcodec.samples import Samples
 
@@ -43,21 +45,38 @@ def tensor_sensitivities(
 ) -> dict[str, float]:
     """Squared error that a change of an entry of a tensor makes, by its square: mean over entries.
 
-    From small changes of all its entries at once, up or down at random, in the first frame.
+    From small changes of all its entries at once, up or down at random, in frames from all over.
     """
-    patches = spread_bands(network, 0)
-    before = functional_call(network, dict(values), (patches,))
+    drawn = _bands_from_all_over(network)
+    network.eval()  # batch norms keep their statistics
+    before = [functional_call(network, dict(values), (patches,)) for patches in drawn]
     sensitivities = {}
     for name, tensor in values.items():
         size = SMALL_CHANGE * (float(tensor.square().mean().sqrt()) or 1.0)
         generator = torch.Generator().manual_seed(0)
         total = 0.0
-        for _ in range(NUM_DRAWS):
+        for patches, samples_before in zip(drawn, before, strict=True):
             changed = {**values, name: tensor + size * _signs(tensor, generator)}
             after = functional_call(network, changed, (patches,))
-            total += float(mean_error((after - before).square(), samples))
+            total += float(mean_error((after - samples_before).square(), samples))
         sensitivities[name] = total / (NUM_DRAWS * size**2 * tensor.numel())
+    network.train()
     return sensitivities
+
+
+@torch.no_grad()
+def fitted_error(state: FitState) -> float:
+    """Mean squared error of the network as it stands, in bands of some frames."""
+    network, errors = state.representation, []
+    network.eval()
+    for patches in _bands_from_all_over(network):
+        batches = Batches(state.frames, network.canvas, patches.size, 1, 0, state.depth)
+        target = batches.pixels(patches)
+        output = functional_call(network, state.masked(), (patches,))
+        output = batches.ignore_padding(output, target, patches)
+        errors.append(float(mean_error((output - target).square(), state.samples)))
+    network.train()
+    return sum(errors) / len(errors)
 
 
 def entry_sensitivities(
@@ -82,6 +101,12 @@ def entry_sensitivities(
                 sums[name] += slope.square()
     network.train()
     return sums
+
+
+def _bands_from_all_over(network: Representation) -> list[Patches]:  # type: ignore[type-arg]
+    """A draw each, of frames from the first on."""
+    num_frames = network.shape.num_frames
+    return [spread_bands(network, i * num_frames // NUM_DRAWS) for i in range(NUM_DRAWS)]
 
 
 def _signs(like: Tensor, generator: torch.Generator) -> Tensor:

@@ -1,5 +1,6 @@
 """What stages hand on to each other, and the one place that knows what a checkpoint holds of it."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,15 +22,22 @@ class FitState:
 
     representation: Representation[Any]
     scheme: Scheme[Any]
-    num_pixels: int
-    """Of the video, all frames together; rates are counted per pixel."""
+    frames: Tensor
+    """What is fitted: (T, H, W, C), on the device of the representation."""
     samples: Samples
+    depth: int = 8
+    """Bits a sample."""
     masks: dict[str, Tensor] = field(default_factory=dict)
     """Float tensors of ones and zeros, by parameter name; absent when nothing was pruned."""
     learned: dict[str, Tensor] = field(default_factory=dict)
     """Leaves that are optimised beside the parameters, such as side information of the scheme."""
     kept: dict[str, Tensor | int] = field(default_factory=dict)
     """What a stage has to remember, and no optimizer touches."""
+
+    @property
+    def num_pixels(self) -> int:
+        """Of the video, all frames together; rates are counted per pixel."""
+        return math.prod(self.frames.shape[:3]) * self.samples.pixels_per_position
 
     def masked(self) -> dict[str, Tensor]:
         """Parameters with pruned entries at zero."""
