@@ -19,6 +19,7 @@ ROOT = TESTS.parent
 TINY = str(TESTS / "presets" / "tiny.toml")
 TINY_RAW = str(TESTS / "presets" / "tiny-raw.toml")
 TINY_NERV = str(TESTS / "presets" / "tiny-nerv.toml")
+TINY_ROUND = str(TESTS / "presets" / "tiny-round.toml")
 TINY_NVRC = str(TESTS / "presets" / "tiny-nvrc.toml")
 TIMEOUT_S = 120
 

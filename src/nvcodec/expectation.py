@@ -48,6 +48,6 @@ def expect(preset: Preset, shape: VideoShape, info: VideoInfo) -> Expectation:
     return Expectation(
         num_parameters=num_parameters,
         macs_per_frame=config.macs_per_frame(shape),
-        size_bytes=round(scheme.expected_bits(specs) / 8),
+        size_bytes=round(scheme.expected_bits(specs, preset.stages[-1].bits_per_value) / 8),
         memory_bytes=decoding + moments + activations + shape.num_frames * frame_bytes,
     )

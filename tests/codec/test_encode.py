@@ -11,6 +11,7 @@ from codec_helpers import (
     TINY,
     TINY_NVRC,
     TINY_RAW,
+    TINY_ROUND,
     moving_frames,
     video_info,
     write_video,
@@ -37,8 +38,16 @@ def first_event(clip, target, preset, **settings):
     return seen[0]
 
 
-@pytest.mark.parametrize(("preset", "bits"), [(TINY_RAW, 16), (TINY, 5.04), (TINY_NVRC, 3)])
-def test_the_predicted_size_goes_by_the_scheme(clip, tmp_path, preset, bits):
+@pytest.mark.parametrize(
+    ("preset", "bits"),
+    [
+        (TINY_RAW, 16),
+        (TINY, 5.04),
+        (TINY_NVRC, 3),
+        (TINY_ROUND, 4.2),
+    ],
+)
+def test_the_predicted_size_goes_by_the_scheme_and_the_last_stage(clip, tmp_path, preset, bits):
     event = first_event(clip, tmp_path / "x.nvc", preset)
     assert event.expected.size_bytes == round(event.expected.num_parameters * bits / 8)
 

@@ -14,6 +14,7 @@ from codec_helpers import (
     TINY_NERV,
     TINY_NVRC,
     TINY_RAW,
+    TINY_ROUND,
     moving_frames,
     video_info,
     write_video,
@@ -59,7 +60,7 @@ def stop(clip, target, stop_after, **settings):
         run(clip, target, stop_after=stop_after, **settings)
 
 
-@pytest.mark.parametrize("preset", [TINY, TINY_RAW, TINY_NERV, TINY_NVRC])
+@pytest.mark.parametrize("preset", [TINY, TINY_RAW, TINY_NERV, TINY_ROUND, TINY_NVRC])
 def test_stopped_again_and_again_it_becomes_the_same_file(clip, tmp_path, preset):
     """In every stage of fitting, while reading, and while measuring."""
     run(clip, tmp_path / "whole.nvc", preset)

@@ -56,11 +56,18 @@ class Scheme(abc.ABC, Generic[ConfigT]):
     def bits_per_value(self) -> float:
         """What an entry of a dense tensor takes in all, measured; for predictions."""
 
-    def expected_bits(self, specs: Sequence[ParameterSpec]) -> float:
-        """Bits to expect for these tensors before anything is fitted."""
+    def expected_bits(
+        self, specs: Sequence[ParameterSpec], bits_per_value: float | None = None
+    ) -> float:
+        """Bits to expect for these tensors before anything is fitted.
+
+        Args:
+            specs: the tensors.
+            bits_per_value: in place of the scheme's own.
+        """
+        dense = bits_per_value or self.bits_per_value
         return sum(
-            spec.num_values
-            * (BITS_PER_SPARSE_VALUE if spec.role is Role.DELTA else self.bits_per_value)
+            spec.num_values * (BITS_PER_SPARSE_VALUE if spec.role is Role.DELTA else dense)
             for spec in specs
         )
 

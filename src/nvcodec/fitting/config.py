@@ -79,6 +79,8 @@ class StageConfig(Config):
     """Kind of the only scheme that the stage works with, if there is one."""
     requires_representation: ClassVar[str | None] = None
     """Kind of the only representation that it works with, if there is one."""
+    bits_per_value: ClassVar[float | None] = None
+    """Of an entry of a dense tensor, where the stage decides it and not the scheme; measured."""
 
     kind: str
     epochs: int = Field(ge=0, le=1_000_000, description="passes over the frames")
