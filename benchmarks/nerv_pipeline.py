@@ -24,6 +24,7 @@ from nvcodec.samples import Samples
 from nvcodec.segment_encoder import start_fitting
 from nvcodec.video import open_video
 
+ROOT = Path(__file__).parent
 MAX_COST_DB = 0.5
 MAX_SHARE = 0.25
 
@@ -82,7 +83,9 @@ def main() -> None:
     """Measure, store one JSON line, and check it."""
     parser = parser_of(__doc__)
     parser.add_argument("clip")
-    parser.add_argument("--preset", default="nerv-mini")
+    parser.add_argument(
+        "--preset", default=str(ROOT / "experiments" / "presets" / "nerv-mini-pruned.toml")
+    )
     parser.add_argument("--set", action="append", default=[], metavar="K=V")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()

@@ -4,12 +4,15 @@
     python benchmarks/trials.py warm CLIP [--flip] --out results/warm_start.jsonl
     python benchmarks/trials.py growth CLIP --out results/schedules.jsonl
     python benchmarks/trials.py starts CLIP --out results/schedules.jsonl
+    python benchmarks/trials.py integers CLIP --preset hinerv-tiny --out results/integers.jsonl
 
 `seeds`: whole short fittings from many seeds; whether any diverges, and how far apart they end.
 `warm`: a segment that begins with the weights of the one before, against one that begins anew; with
 `--flip` it is turned upside down, as if after a cut. `growth`: all blocks but the last on a picture
 smaller by its stride, then the whole network from there. `starts`: several seeds; what the best
-after a tenth and after a fifth of the steps is worth at the end. The last two without compression.
+after a tenth and after a fifth of the steps is worth at the end. Both without compression.
+`integers`: one fitted network, and ways from there to a file: rounding by sensitivity, coarser and
+finer, longer and shorter, after pruning; pruning and Quant-Noise as in the papers.
 Resumable: the same command continues.
 """
 
@@ -26,7 +29,8 @@ import torch.nn.functional as F
 from common import Line, fit, frames_of, measured, parser_of
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.errors import DivergedError
-from nvcodec.fitting.evaluation import EvaluationPolicy
+from nvcodec.fitting.configs import load_stage_config
+from nvcodec.fitting.evaluation import EvaluationPolicy, psnr_db
 from nvcodec.fitting.record import FitRecord
 from nvcodec.fitting.step import FittingWarning
 from nvcodec.presets import Preset, load_preset
@@ -152,7 +156,59 @@ def starts(path: str, args: argparse.Namespace, key: Line) -> None:
             )
 
 
-TRIALS = {"seeds": seeds, "warm": warm, "growth": growth, "starts": starts}
+def rounding(**changes: Any) -> Line:
+    """A table of stage `round` as in the presets, with changes."""
+    return {"kind": "round", "epochs": 8, "learning_rate_scale": 0.1, **changes}
+
+
+PRUNE = {"kind": "prune", "epochs": 12, "ratio": 0.15, "learning_rate_scale": 0.3}
+NOISE = {"kind": "quant_noise", "epochs": 8, "learning_rate_scale": 0.1}
+WAYS: dict[str, tuple[int, list[Line]]] = {
+    **{f"error ratio {c:g}": (8, [rounding(error_ratio=c)]) for c in (0.1, 0.25, 0.5, 1, 2)},
+    **{f"{n} epochs": (8, [rounding(epochs=n)]) for n in (0, 2, 4, 16, 32)},
+    **{f"rate {r:g}": (8, [rounding(learning_rate_scale=r)]) for r in (0.03, 0.3)},
+    "pruned 15 % by size first": (8, [PRUNE, rounding()]),
+    "pruned 15 % by sensitivity first": (8, [{**PRUNE, "score": "sensitivity"}, rounding()]),
+    "pruned 15 %, Quant-Noise": (6, [PRUNE, NOISE]),
+    "Quant-Noise": (6, [NOISE]),
+    "Quant-Noise, 5 bits": (5, [NOISE]),
+}
+"""Bits of a symbol, and stages."""
+
+
+def integers(path: str, args: argparse.Namespace, key: Line) -> None:
+    """Bytes and quality of one fitted network after each way."""
+    preset = load_preset(args.preset)
+    pixels = frames_of(path, preset.samples, args.frames)
+    (stage,) = (stage for stage in preset.stages if stage.kind == "fit")
+    fitting = start_fitting(
+        pixels.numpy(), plain(preset, stage.epochs), args.seed, samples=preset.samples
+    )
+    records = list(fitting.run())
+    network = fitting.state.representation
+    values = {name: p.detach().numpy().copy() for name, p in network.named_parameters()}
+    whole_db = psnr_db(network, pixels, preset.samples)
+
+    def measure(bits: int, stages: list[Line]) -> Line:
+        scheme = load_scheme({"kind": "arithmetic", "bits": bits}).config
+        loaded = tuple(map(load_stage_config, stages))
+        changed = preset.model_copy(update={"stages": loaded, "scheme": scheme})
+        encoded, _ = fit(pixels, changed, args.seed, values)
+        seen = {name: torch.from_numpy(array).float() for name, array in encoded.values.items()}
+        return {
+            "fitted_db": whole_db,
+            "fit_s": records[-1].elapsed_s,
+            "psnr_db": psnr_db(network, pixels, preset.samples, values=seen),
+            "size_bytes": sum(map(len, encoded.sections.values())),
+            "seconds": encoded.fit_s,
+        }
+
+    for name, (bits, stages) in WAYS.items():
+        own = {"name": name, "seed": args.seed, "epochs": stage.epochs}
+        measured(args.out, {**key, **own}, lambda b=bits, s=stages: measure(b, s))
+
+
+TRIALS = {"seeds": seeds, "warm": warm, "growth": growth, "starts": starts, "integers": integers}
 
 
 def main() -> None:
@@ -166,6 +222,7 @@ def main() -> None:
     parser.add_argument("--first-epochs", type=int, default=20, help="warm: of the segment before")
     parser.add_argument("--small-epochs", type=int, nargs="+", default=[10, 20], help="growth")
     parser.add_argument("--seeds", type=int, default=6)
+    parser.add_argument("--seed", type=int, default=0, help="integers")
     parser.add_argument("--flip", action="store_true")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
