@@ -61,8 +61,8 @@ def normalize(weights: NDArray[np.int64]) -> FrequencyTable:
     return table
 
 
-def _log2(values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """log2(values) in 1/65536, for integers from 1 to 2^30: each squaring gives one bit."""
+def log2(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Logarithm to base 2, in 1/65536, of integers from 1 to 2^30: each squaring gives one bit."""
     whole = np.array([int(value).bit_length() - 1 for value in values], np.int64)
     mantissa = values << (_UNIT_BITS - whole)  # 1 to 2
     result = whole
@@ -90,7 +90,7 @@ def negative_exp2(exponents: NDArray[np.int64]) -> NDArray[np.int64]:
 def _parametric_tables(shape: int, spreads: NDArray[np.int64], bits: int) -> FrequencyTable:
     """Tables of one shape for several spread indices, (len(spreads), 2^bits)."""
     half = 1 << (bits - 1)
-    log_ratio = _log2(np.arange(1, half + 1, dtype=np.int64)) - (
+    log_ratio = log2(np.arange(1, half + 1, dtype=np.int64)) - (
         (spreads - SPREAD_OFFSET)[:, None] << (_LOG_BITS - 3)
     )
     log_power = log_ratio * SHAPE_EIGHTHS[shape] >> 3  # log2 of (k / a)^b

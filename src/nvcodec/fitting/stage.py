@@ -65,6 +65,10 @@ class Stage(abc.ABC, Generic[ConfigT]):
         """What a step at `progress` of the stage fits; called before everything else in it."""
         return Turn(0 if self.config.frames == "first" else None, progress)
 
+    def direct_step(self, state: FitState, step: int) -> Tensor | None:
+        """A step that is no descent by a batch's gradients; gives its loss. None: it is one."""
+        return None
+
     def view(self, state: FitState, progress: float, generator: torch.Generator) -> View:
         """Values and rate at `progress` (0 to 1) of the stage, for one draw from `generator`."""
         return View(state.masked())

@@ -1,0 +1,1 @@
+"""How coefficients and motion of predicted pictures are coded: contexts in integers."""

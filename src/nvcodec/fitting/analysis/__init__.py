@@ -1,0 +1,1 @@
+"""How coefficients and motion of predicted pictures are found: by analysis, not by descent."""

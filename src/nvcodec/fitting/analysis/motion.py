@@ -1,0 +1,188 @@
+"""Motion of a frame by search: coarse to fine for each reference, then by what it costs and saves.
+
+A prediction's squared error e^2 is counted as c log(1 + e^2 / c) with c some times the error that
+rounding leaves: beyond it the residual is coded, and its bits rise with the logarithm.
+"""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nvcodec.coding.latents.layout import GROUPS
+from nvcodec.fitting.analysis.twin import group_of
+from nvcodec.representations.configs.latents import CELLS, NUM_MOTION
+from nvcodec.representations.families.latents import BLEND_SLOPE, Latents, warp
+
+WIDTHS = (0.25, 0.5, 1.0)
+"""Bin widths of the grids in pixels, finest first."""
+KNEE = 4.0
+"""The c above, in errors of rounding."""
+SEARCH_BITS = (0.35, 3.0, 2.0)
+"""Bits of a motion symbol before anything is learned: of zero, of one, and of each octave above."""
+SEARCH_WEIGHT = 3.0
+"""Factor on them: contexts make rare symbols dearer."""
+FINE_REACH = 3
+OWN_SHARE = 0.7
+"""Of a cell's own error while it is searched; the rest is that of the cells around it."""
+Bits = Callable[[int, Tensor], Tensor]
+"""Of a grid's number and symbols (5, h, w), the bits of each."""
+
+
+class MotionSearch:
+    """Motion of one frame, in symbols of its grids.
+
+    Args:
+        network: for what it inherits and how grids are spread.
+        target: the first plane of the frame.
+        t: its number.
+        references: first planes of its references.
+        flows: of its references, by number.
+        error_weight: bits that a squared error of one is worth.
+        rounding_error: mean squared error that rounding leaves.
+    """
+
+    def __init__(
+        self,
+        network: Latents,
+        target: Tensor,
+        t: int,
+        references: Sequence[Tensor],
+        flows: Mapping[int, Tensor],
+        error_weight: float,
+        rounding_error: float,
+    ) -> None:
+        self.network, self.target, self.references = network, target, references
+        self.inherited = network.inherited_flow(t, flows)
+        self.error_weight, self.knee = error_weight, KNEE * rounding_error
+        self.sizes = network.config.motion_shapes(network.shape)
+
+    def none(self) -> list[Tensor]:
+        """No motion of its own."""
+        return [self.target.new_zeros(NUM_MOTION, *size) for size in self.sizes]
+
+    def _cost(self, errors: Tensor) -> Tensor:
+        return self.error_weight * self.knee * torch.log1p(errors.square() / self.knee)
+
+    def _flow(self, grids: Sequence[Tensor]) -> Tensor:
+        flow = self.inherited
+        for k, grid in enumerate(grids):
+            flow = flow + self.network.spread(grid * WIDTHS[k], k)
+        return flow
+
+    def search(self, reach: int) -> list[Tensor]:
+        """Motion towards each reference alone, as far as `reach` pixels from what is inherited."""
+        grids = self.none()
+        for number, reference in enumerate(self.references):
+            own = slice(2 * number, 2 * number + 2)
+            for k in reversed(range(len(CELLS))):
+                start = self._flow(grids)[own]
+                grids[k][own] = self._search_grid(
+                    k, start, reference, reach if k == 2 else FINE_REACH
+                )
+        return grids
+
+    def _search_grid(self, k: int, start: Tensor, reference: Tensor, reach: int) -> Tensor:
+        cell, (rows, columns) = CELLS[k], self.sizes[k]
+        height, width = self.target.shape
+        zero, one, octave = (SEARCH_WEIGHT * bits for bits in SEARCH_BITS)
+
+        def cost(symbols: Tensor) -> Tensor:
+            steps = symbols * WIDTHS[k]
+            spread = F.interpolate(steps[None], scale_factor=cell, mode="nearest")[0]
+            errors = self.target - warp(reference, start + spread[:, :height, :width])
+            padded = F.pad(
+                self._cost(errors)[None], (0, columns * cell - width, 0, rows * cell - height)
+            )
+            sums = F.avg_pool2d(padded, cell) * cell**2
+            if k < 2:
+                around = F.avg_pool2d(F.pad(sums, (1, 1, 1, 1), mode="replicate"), 3, 1)
+                sums = OWN_SHARE * sums + (1 - OWN_SHARE) * around
+            sizes = symbols.abs()
+            bits = torch.where(sizes < 0.5, zero, one + octave * torch.log2(sizes.clamp(min=1)))
+            return sums[0] + bits.sum(dim=0)
+
+        best = start.new_zeros(2, rows, columns)
+        least = cost(best)
+        for step in (s for s in (1.0, 0.5, 0.25) if s >= WIDTHS[k]):
+            places = range(-reach, reach + 1) if step == 1 else (-1, 0, 1)
+            centre = best.clone()
+            for y, x in itertools.product(places, places):
+                tried = centre + torch.tensor([y, x]).to(best)[:, None, None] * (step / WIDTHS[k])
+                found = cost(tried)
+                best = torch.where(found < least, tried, best)
+                least = torch.minimum(found, least)
+        return best
+
+    def refine(self, grids: list[Tensor], bits: Bits) -> None:
+        """Change symbols, in place, where error and bits together become fewer."""
+        warped = [self._warped(number, self._flow(grids)) for number in range(len(self.references))]
+        parts = [slice(0, 2), slice(2, 4)][: len(self.references)]
+        for k in reversed(range(len(CELLS))):
+            for number, own in enumerate(parts):
+                for group in range(len(GROUPS)):
+                    self._refine_group(grids, warped, k, group, own, number, bits)
+            if len(parts) == 2:
+                for group in range(len(GROUPS)):
+                    self._refine_group(grids, warped, k, group, slice(4, 5), None, bits)
+
+    def _warped(self, number: int, flow: Tensor) -> Tensor:
+        return warp(self.references[number], flow[2 * number : 2 * number + 2])
+
+    def _blended(self, warped: Sequence[Tensor], flow: Tensor) -> Tensor:
+        if len(warped) == 1:
+            return warped[0]
+        share = torch.sigmoid(BLEND_SLOPE * flow[4])
+        return share * warped[0] + (1 - share) * warped[1]
+
+    def _refine_group(
+        self,
+        grids: list[Tensor],
+        warped: list[Tensor],
+        k: int,
+        group: int,
+        own: slice,
+        number: int | None,
+        bits: Bits,
+    ) -> None:
+        """One group of positions, whose surroundings hardly overlap."""
+        cell, (rows, columns) = CELLS[k], self.sizes[k]
+        height, width = self.target.shape
+        chosen = group_of(rows, columns, self.target.device) == group
+        flow, before = self._flow(grids), grids[k][own].clone()
+        best, least = before, None
+        for tried in _candidates(before):
+            change = torch.zeros_like(grids[k])
+            change[own] = (tried - before) * chosen
+            moved = flow + self.network.spread(change * WIDTHS[k], k)
+            pictures = list(warped)
+            if number is not None:
+                pictures[number] = self._warped(number, moved)
+            costs = self._cost(self.target - self._blended(pictures, moved))
+            half, low, right = cell // 2, rows * cell - height, columns * cell - width
+            padded = F.pad(costs[None], (half, half + right, half, half + low))
+            changed = grids[k].clone()
+            changed[own] = tried
+            total = F.avg_pool2d(padded, 2 * cell, cell)[0] * (4 * cell**2)
+            total = total + bits(k, changed)[own].sum(dim=0)
+            if least is None:
+                least = total
+                continue
+            better = (total < least - 1e-6) & chosen
+            best, least = torch.where(better, tried, best), torch.where(better, total, least)
+        grids[k][own] = best
+        if number is not None:
+            warped[number] = self._warped(number, self._flow(grids))
+
+
+def _candidates(before: Tensor) -> list[Tensor]:
+    """What may become of a motion: itself first."""
+    found = [before, torch.zeros_like(before), (before / 2).round()]
+    if len(before) == 1:
+        return found + [before + step for step in (-2.0, -1.0, 1.0, 2.0)]
+    for y, x in itertools.product((-1.0, 0.0, 1.0), repeat=2):
+        if y or x:
+            found.append(before + torch.tensor([y, x]).to(before)[:, None, None])
+    return found

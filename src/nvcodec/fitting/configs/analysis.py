@@ -1,0 +1,28 @@
+"""Settings of stage `analysis`."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from nvcodec.fitting.config import StageConfig
+
+
+class AnalysisConfig(StageConfig):
+    """Settings of finding coefficients and motion; an epoch is a pass over the segment."""
+
+    requires_scheme: ClassVar[str | None] = "latents"
+    """Its contexts are what bits are reckoned with."""
+    requires_representation: ClassVar[str | None] = "latents"
+    """It finds what that has."""
+
+    kind: Literal["analysis"] = "analysis"
+    lmbda: float = Field(gt=0, description="weight of the distortion: R (bits a pixel) + lmbda D")
+    coarseness: float = Field(
+        6.0, gt=0, description="square of a bin width, times lambda, at the depth that counts as 1"
+    )
+    cascade: tuple[float, ...] = Field(
+        (0.4, 0.48, 0.7, 1.0, 1.2),
+        min_length=1,
+        description="factor on bin widths by depth, the last for all deeper ones: what others are "
+        "predicted from is finer",
+    )

@@ -1,0 +1,210 @@
+"""Pictures as wavelet coefficients, predicted from other frames along motion.
+
+    detail, base --inverse wavelet--> residual --+--> planes --> samples
+    references --warp along motion--> blend -----+
+
+What a frame is predicted from follows from `hierarchy`. Nothing here is a network: `fitting.stages.
+analysis` finds coefficients and motion by analysis, and what is learned is how they are coded.
+Everything is float32, planes are in units of 1/255 about the middle, and references are what was
+rendered, neither rounded nor clamped.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from nvcodec import hierarchy
+from nvcodec.representations.config import RepresentationConfig
+from nvcodec.representations.configs.latents import CELLS, NUM_MOTION, LatentsConfig
+from nvcodec.representations.representation import Patches, Representation
+from nvcodec.representations.wavelet import synthesis
+from nvcodec.samples import VideoShape
+
+SCALE, MIDDLE = 255.0, 0.5
+BLEND_SLOPE = 2.0
+
+Planes = list[Tensor]
+"""(H, W) each."""
+
+
+class Rendered(NamedTuple):
+    """A frame, and the motion that led to it."""
+
+    planes: Planes
+    flow: Tensor
+    """(5, H, W) of the first plane, its pixels; zeros where nothing was predicted."""
+
+
+class Latents(Representation[LatentsConfig]):
+    """Coefficients and motion of a segment.
+
+    Sources: the transform is the 9/7 wavelet of Cohen, Daubechies and Feauveau (1992) by lifting
+    (Daubechies and Sweldens 1998); a hierarchy of bidirectional predictions as in video coding
+    since H.264. Motion is a sum of bilinear grids on top of that of the references.
+    """
+
+    Config: ClassVar[type[RepresentationConfig]] = LatentsConfig
+
+    def __init__(self, config: LatentsConfig, shape: VideoShape) -> None:
+        super().__init__(config, shape)
+        self.plane_layout = config.planes(shape)
+        sizes = {spec.name: spec.shape for spec in self.specs}
+
+        def tensors(name: str, count: int) -> nn.ParameterList:
+            found = (sizes[f"{name}.{k}"] for k in range(count))
+            return nn.ParameterList(nn.Parameter(torch.zeros(*size)) for size in found)
+
+        self.detail = tensors("detail", config.num_scales(shape))
+        self.base = nn.Parameter(torch.zeros(*sizes["base"]))
+        self.motion = tensors("motion", len(CELLS) if shape.num_frames > 1 else 0)
+        self.layers = hierarchy.layers(shape.num_frames, config.anchor_every)
+        self.references = {
+            frame: references
+            for layer in self.layers
+            for frame, references in zip(layer.frames, layer.references, strict=True)
+        }
+        self.capacity = config.num_kept(shape)
+        """Rendered frames that are kept."""
+        self._kept: OrderedDict[int, Rendered] = OrderedDict()
+
+    def load_values(self, values: Mapping[str, NDArray[np.float16]]) -> None:
+        """As the base class; nothing rendered before is kept."""
+        super().load_values(values)
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop every rendered frame: coefficients have changed."""
+        self._kept.clear()
+
+    def check_rendering(self) -> None:
+        """A frame of the deepest layer, and with it all kinds of frames."""
+        last = self.layers[-1].frames[0]
+        try:
+            self.render(torch.full((1,), last, dtype=torch.int64, device="cpu"))
+        except RuntimeError as error:
+            raise ValueError(str(error).splitlines()[0]) from error
+        finally:
+            self.forget()
+
+    def forward(self, patches: Patches) -> Tensor:
+        """Whole frames; see the base class."""
+        kind = self.base.device.type
+        with torch.autocast("cpu" if kind == "meta" else kind, enabled=False):
+            frames = [self.samples(self.frame(t).planes) for t in patches.t.tolist()]
+        if torch.is_grad_enabled():
+            self.forget()
+        return torch.stack(frames)
+
+    def samples(self, planes: Planes) -> Tensor:
+        """Planes as samples, (h, w, C) in [0, 1]."""
+        parts = [
+            F.pixel_unshuffle(plane[None], 2) if len(layout.channels) > 1 else plane[None]
+            for plane, layout in zip(planes, self.plane_layout, strict=True)
+        ]
+        return (torch.cat(parts) / SCALE + MIDDLE).permute(1, 2, 0)
+
+    def frame(self, t: int) -> Rendered:
+        """Frame `t`, and before it what it is predicted from, unless that is kept."""
+        if t in self._kept:
+            self._kept.move_to_end(t)
+            return self._kept[t]
+        known = {reference: self.frame(reference) for reference in self.references[t]}
+        residual = self.residual(t)
+        if known:
+            flow = self.flow(t, {r: one.flow for r, one in known.items()})
+            predicted = self.predicted(flow, [one.planes for one in known.values()])
+            planes = [p + r for p, r in zip(predicted, residual, strict=True)]
+        else:
+            planes, flow = residual, residual[0].new_zeros(NUM_MOTION, *residual[0].shape)
+        return self.keep(t, Rendered(planes, flow))
+
+    def keep(self, t: int, rendered: Rendered) -> Rendered:
+        """Remember a frame, and drop what was not needed for the longest."""
+        self._kept[t] = rendered
+        self._kept.move_to_end(t)
+        while len(self._kept) > self.capacity:
+            self._kept.popitem(last=False)
+        return rendered
+
+    def residual(self, t: int) -> Planes:
+        """What frame `t` adds to its prediction."""
+        return self.synthesised([band[t] for band in self.detail], self.base[t])
+
+    def synthesised(self, detail: list[Tensor], base: Tensor) -> Planes:
+        """Planes from coefficients (C, h, w) of every scale and what is left."""
+        planes = []
+        for number, layout in enumerate(self.plane_layout):
+            plane = base[number]
+            for k in range(len(detail) - 1, layout.offset - 1, -1):
+                plane = synthesis(plane, self.bands(detail[k], number, k))
+            planes.append(plane)
+        return planes
+
+    def bands(self, detail: Tensor, number: int, k: int) -> Tensor:
+        """The three bands of a plane at scale k."""
+        first = sum(layout.offset <= k for layout in self.plane_layout[:number])
+        return detail[3 * first : 3 * first + 3]
+
+    def flow(self, t: int, flows: Mapping[int, Tensor]) -> Tensor:
+        """Motion of frame `t`, (5, H, W), from that of its references."""
+        total = self.inherited_flow(t, flows)
+        for k, grid in enumerate(self.motion):
+            total = total + self.spread(grid[t], k)
+        return total
+
+    def inherited_flow(self, t: int, flows: Mapping[int, Tensor]) -> Tensor:
+        """A share of the motion between the references, as that of one to the other tells."""
+        first, *others = self.references[t]
+        flow = torch.zeros_like(flows[first])
+        if not others:
+            return flow
+        (second,) = others
+        share = (t - first) / (second - first)
+        if self.references[second][:1] == (first,):
+            towards = flows[second][:2]
+            return torch.cat([towards * share, towards * (share - 1), flow[:1]])
+        towards = flows[first][2:4]
+        return torch.cat([towards * -share, towards * (1 - share), flow[:1]])
+
+    def spread(self, grid: Tensor, k: int) -> Tensor:
+        """A motion grid at every pixel of the first plane, bilinear between centres of cells."""
+        height, width = self.plane_layout[0].height, self.plane_layout[0].width
+        whole = F.interpolate(
+            grid[None], scale_factor=CELLS[k], mode="bilinear", align_corners=False
+        )
+        return whole[0, :, :height, :width]
+
+    def predicted(self, flow: Tensor, references: list[Planes]) -> Planes:
+        """References warped along the motion, and blended."""
+        planes = []
+        for number, layout in enumerate(self.plane_layout):
+            own = F.avg_pool2d(flow[None], 2)[0] if layout.offset else flow
+            pixels = 0.5 if layout.offset else 1.0
+            warped = [
+                warp(reference[number], own[2 * i : 2 * i + 2] * pixels)
+                for i, reference in enumerate(references)
+            ]
+            if len(warped) == 1:
+                planes.append(warped[0])
+                continue
+            share = torch.sigmoid(BLEND_SLOPE * flow[4:5])
+            share = F.avg_pool2d(share[None], 2)[0] if layout.offset else share
+            planes.append(share[0] * warped[0] + (1 - share[0]) * warped[1])
+        return planes
+
+
+def warp(plane: Tensor, flow: Tensor) -> Tensor:
+    """A plane (H, W) read at every pixel plus its flow (2, H, W), bicubic, edges repeated."""
+    height, width = plane.shape
+    y = torch.arange(height, device=plane.device)[:, None] + flow[0]
+    x = torch.arange(width, device=plane.device)[None] + flow[1]
+    grid = torch.stack([x * (2 / max(width - 1, 1)) - 1, y * (2 / max(height - 1, 1)) - 1], dim=-1)
+    return F.grid_sample(plane[None, None], grid[None], "bicubic", "border", align_corners=True)[
+        0, 0
+    ]
