@@ -14,7 +14,7 @@ SOURCE = ROOT / "src"
 
 HELPERS = {
     "errors", "config", "registry", "segments", "processes", "disk", "allocator", "samples",
-    "version", "cursors", "state_files",
+    "version", "cursors", "state_files", "hierarchy",
 }  # fmt: skip
 LOW = HELPERS | {"video", "coding"}
 FORMAT = LOW | {"coding.schemes", "container"}
@@ -27,6 +27,7 @@ ALLOWED = {
     "samples": set(),
     "version": set(),
     "registry": set(),
+    "hierarchy": set(),
     "segments": set(),
     "cursors": {"errors"},
     "processes": {"errors"},

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nvcodec.container.header import Head
@@ -82,6 +82,9 @@ def plan_encoding(info: VideoInfo, preset: Preset, options: EncodeOptions) -> En
     shape = samples.shape(1, info.height, info.width)
     config = preset.representation.resolve(shape.height, shape.width)
     resolved = preset.model_copy(update={"representation": config})
+    longest = config.longest_segment(shape)
+    if longest is not None and longest < options.segment_frames:
+        options = replace(options, segment_frames=longest)
     return EncodePlan(info, resolved, samples, options)
 
 

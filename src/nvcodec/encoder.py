@@ -144,7 +144,7 @@ class _Encoding:
     def _open_writer(self, first: Sequence[Planes]) -> NvcWriter:
         """The file, begun or continued; a stream's first segment tells if it is all there is."""
         count = self.video.info.num_frames
-        if count is None and len(first) < self.options.segment_frames:
+        if count is None and len(first) < self.plan.options.segment_frames:
             count = len(first)
         return open_writer(self.path or self.target, self.plan.head(count), self.options, self.job)
 

@@ -25,6 +25,7 @@ SMALL = {
         "local_channels": 2,
     },
     "image_cnn": {"channels": 16, "scales": 2},
+    "latents": {"levels": 2, "anchor_every": 2},
     "weightstep": {"base": {"kind": "coin_mlp", "axes": "yx", "width": 48, "layers": 3}},
 }
 SHAPE = VideoShape(4, 18, 23, 3)
@@ -79,6 +80,8 @@ def gradient_video() -> torch.Tensor:
 
 @pytest.mark.parametrize("samples", [Samples.RGB, Samples.YUV444])
 def test_ten_steps_lower_the_loss(network, samples):
+    if network.config.kind == "latents":
+        pytest.skip("it is found by analysis, not by descent")
     stage = load_stage({"kind": "fit", "epochs": 3})
     scheme = load_scheme({"kind": "raw_fp16"})
     config = FittingConfig(batch_size=1, precision="fp32")
@@ -99,6 +102,8 @@ def test_ten_steps_lower_the_loss(network, samples):
 @pytest.mark.parametrize("kind", names("nvcodec.coding.schemes"))
 def test_every_scheme_brings_the_network_back(network, kind):
     scheme = load_scheme({"kind": kind})
+    if kind == "latents" != network.config.kind:
+        pytest.skip("it codes what has references and motion")
     parameters = [
         Parameter(spec, p.detach().numpy())
         for spec, p in zip(network.specs, network.parameters(), strict=True)

@@ -62,6 +62,10 @@ class RepresentationConfig(Config, abc.ABC):
         """How many of them are zero for the most part; to tell people what size to expect."""
         return sum(spec.num_values for spec in self.tensors(shape) if spec.role is Role.DELTA)
 
+    def longest_segment(self, shape: VideoShape) -> int | None:
+        """Most frames that a segment of such pictures should have; None: as many as wanted."""
+        return None
+
     def canvas(self, height: int, width: int) -> tuple[int, int]:
         """(height, width) that the network produces, at least those of the video."""
         return height, width

@@ -162,23 +162,26 @@ class Walk:
         self._layers = layers(layout.num_frames, anchor_every)
         self._pixels: dict[int, dict[str, Pixels]] = {}
 
-    def run(self, coder: SymbolCoder, symbols: Symbols) -> None:
-        """Code all symbols; a reader's are set in place."""
+    def run(self, motion: SymbolCoder, coefficients: SymbolCoder, symbols: Symbols) -> None:
+        """Code all symbols, of motion and of the rest; a reader's are set in place."""
         uses = {
-            frame: n
-            for n, layer in enumerate(self._layers)
-            for r in layer.references
-            for frame in r
+            frame: number
+            for number, layer in enumerate(self._layers)
+            for references in layer.references
+            for frame in references
         }
         for number, layer in enumerate(self._layers):
-            self._code_layer(coder, symbols, layer)
+            self._code_layer(motion, coefficients, symbols, layer)
             for frame in [f for f in self._pixels if uses.get(f, -1) <= number]:
                 del self._pixels[frame]
 
-    def _code_layer(self, coder: SymbolCoder, symbols: Symbols, layer: Layer) -> None:
+    def _code_layer(
+        self, motion: SymbolCoder, coefficients: SymbolCoder, symbols: Symbols, layer: Layer
+    ) -> None:
         kind, frames = len(layer.references[0]), list(layer.frames)
         magnitudes: dict[str, Integers] = {}
         for grid, num_channels in self._layout.coded(kind):
+            coder = motion if grid.is_motion else coefficients
             own = symbols[grid.name][frames].astype(np.int64)
             around = self._around(grid, layer, magnitudes)
             known = np.zeros_like(own)
@@ -210,7 +213,8 @@ class Walk:
 
         def feature(name: str) -> Integers:
             values = np.stack([_mean([getattr(one, name) for one in refs]) for refs in seen])
-            return np.minimum(box_means(values) // widths, MOST)
+            bins: Integers = np.minimum(box_means(values) // widths, MOST)
+            return bins
 
         return Around(parent, means, feature("texture"), feature("residual"))
 
@@ -231,5 +235,5 @@ class Walk:
 
 def _mean(values: Sequence[Integers]) -> Integers:
     """Of one or two, rounded down."""
-    total: Integers = sum(values[1:], values[0])
-    return total >> (len(values) - 1)
+    mean: Integers = np.sum(values, axis=0) >> (len(values) - 1)
+    return mean

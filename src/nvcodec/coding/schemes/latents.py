@@ -1,7 +1,8 @@
 """Coefficients and motion of predicted pictures, under contexts in integers.
 
-    symbols --`latents.symbols`--> SYMB   one range coder stream
-    all else ------------------->  ENTP   one bit stream:
+    symbols --`latents.symbols`--> MOTN   of motion, a range coder stream
+                                   SYMB   of coefficients, likewise
+    all else --------------------> ENTP   a bit stream:
 
     3 bits each     shape index of the tables of layers without reference, with one, with two; of
                     those that occur
@@ -61,7 +62,8 @@ class LatentsScheme(Scheme[LatentsSchemeConfig]):
     Config = LatentsSchemeConfig
     tags: ClassVar[Mapping[str, str]] = {
         "ENTP": "entropy parameters",
-        "SYMB": "coded symbols",
+        "MOTN": "coded motion",
+        "SYMB": "coded coefficients",
     }
 
     @property
@@ -118,20 +120,19 @@ class LatentsScheme(Scheme[LatentsSchemeConfig]):
         return Walk(layout, self.config.anchor_every, coding.models, shapes, widths)
 
     def pack(self, parameters: ParameterSet) -> dict[str, bytes]:
-        """Both sections."""
+        """All three sections; one without content is left out."""
         layout, coding, symbols = _parts(parameters)
-        writer = SymbolWriter()
-        self._walk(coding, layout).run(writer, symbols)
-        numbers = BitWriter()
+        motion, coefficients, numbers = SymbolWriter(), SymbolWriter(), BitWriter()
+        self._walk(coding, layout).run(motion, coefficients, symbols)
         self._write(numbers, coding, layout)
-        sections = {"ENTP": numbers.getvalue(), "SYMB": writer.finish()}
-        return {tag: data for tag, data in sections.items() if data}
+        data = numbers.getvalue(), motion.finish(), coefficients.finish()
+        return {tag: section for tag, section in zip(self.tags, data, strict=True) if section}
 
     def count_bits(self, parameters: ParameterSet) -> float:
         """Bits of the symbols alone, without writing them."""
         layout, coding, symbols = _parts(parameters)
         counter = SymbolCounter()
-        self._walk(coding, layout).run(counter, symbols)
+        self._walk(coding, layout).run(counter, counter, symbols)
         return counter.bits
 
     def _write(self, writer: BitWriter, coding: Coding, layout: Layout) -> None:
@@ -188,7 +189,7 @@ class LatentsScheme(Scheme[LatentsSchemeConfig]):
 
     def unpack(self, sections: Mapping[str, bytes], specs: Sequence[ParameterSpec]) -> ParameterSet:
         """Inverse of `pack`."""
-        entp, symb = self.take_sections(sections)
+        entp, motn, symb = self.take_sections(sections)
         try:
             layout = Layout.of(specs)
         except ValueError as error:
@@ -197,9 +198,11 @@ class LatentsScheme(Scheme[LatentsSchemeConfig]):
         coding = self._read(reader, layout)
         reader.finish()
         symbols = {spec.name: np.zeros(spec.shape, np.int32) for spec in specs}
-        stream = SymbolReader(symb, "section SYMB")
-        self._walk(coding, layout).run(stream, symbols)
-        stream.finish()
+        motion = SymbolReader(motn, "section MOTN")
+        coefficients = SymbolReader(symb, "section SYMB")
+        self._walk(coding, layout).run(motion, coefficients, symbols)
+        motion.finish()
+        coefficients.finish()
         widths = self._width_indices(coding, layout)
         return ParameterSet(
             [

@@ -15,6 +15,8 @@ CELLS = (8, 16, 32)
 """Luma pixels a side that a value of each motion grid stands for."""
 NUM_MOTION = 5
 """Values of a cell: down and right to the first reference, to the second, and their blend."""
+MOST_VALUES = 1 << 26
+"""Coefficients and motion of a segment."""
 LIFTING_TAPS, WARP_TAPS = 10, 32
 """Multiply-adds of a sample: a level of the transform along both axes; a warp with its flow."""
 
@@ -52,6 +54,11 @@ class LatentsConfig(RepresentationConfig):
             f"a frame needs the anchors of its segment before it, one each {self.anchor_every} "
             f"frames, one behind it, and at most {max(depth - 2, 0)} frames between"
         )
+
+    def longest_segment(self, shape: VideoShape) -> int | None:
+        """As many as a decoder holds, in whole anchors."""
+        values = self.num_parameters(shape._replace(num_frames=2)) // 2
+        return max(1, MOST_VALUES // values // self.anchor_every * self.anchor_every + 1)
 
     def canvas(self, height: int, width: int) -> tuple[int, int]:
         """Rounded up, so that every level halves the planes."""

@@ -28,6 +28,8 @@ from nvcodec.samples import VideoShape
 
 SCALE, MIDDLE = 255.0, 0.5
 BLEND_SLOPE = 2.0
+FIRST_SPREAD = 4.0
+"""Of what is left of a plane, before anything is fitted."""
 
 Planes = list[Tensor]
 """(H, W) each."""
@@ -62,6 +64,7 @@ class Latents(Representation[LatentsConfig]):
 
         self.detail = tensors("detail", config.num_scales(shape))
         self.base = nn.Parameter(torch.zeros(*sizes["base"]))
+        nn.init.normal_(self.base, std=FIRST_SPREAD)
         self.motion = tensors("motion", len(CELLS) if shape.num_frames > 1 else 0)
         self.layers = hierarchy.layers(shape.num_frames, config.anchor_every)
         self.references = {
@@ -71,12 +74,15 @@ class Latents(Representation[LatentsConfig]):
         }
         self.capacity = config.num_kept(shape)
         """Rendered frames that are kept."""
+        self.remembers = False
+        """Whether they are from one call to the next: values will not change any more."""
         self._kept: OrderedDict[int, Rendered] = OrderedDict()
 
     def load_values(self, values: Mapping[str, NDArray[np.float16]]) -> None:
-        """As the base class; nothing rendered before is kept."""
+        """As the base class; from then on rendered frames are kept for the next."""
         super().load_values(values)
         self.forget()
+        self.remembers = True
 
     def forget(self) -> None:
         """Drop every rendered frame: coefficients have changed."""
@@ -94,10 +100,12 @@ class Latents(Representation[LatentsConfig]):
 
     def forward(self, patches: Patches) -> Tensor:
         """Whole frames; see the base class."""
+        if not self.remembers:
+            self.forget()
         kind = self.base.device.type
         with torch.autocast("cpu" if kind == "meta" else kind, enabled=False):
             frames = [self.samples(self.frame(t).planes) for t in patches.t.tolist()]
-        if torch.is_grad_enabled():
+        if not self.remembers:
             self.forget()
         return torch.stack(frames)
 
@@ -107,7 +115,8 @@ class Latents(Representation[LatentsConfig]):
             F.pixel_unshuffle(plane[None], 2) if len(layout.channels) > 1 else plane[None]
             for plane, layout in zip(planes, self.plane_layout, strict=True)
         ]
-        return (torch.cat(parts) / SCALE + MIDDLE).permute(1, 2, 0)
+        samples = (torch.cat(parts) / SCALE + MIDDLE).permute(1, 2, 0)
+        return samples + (samples.clamp(0, 1) - samples).detach()  # no gradient is lost at an end
 
     def frame(self, t: int) -> Rendered:
         """Frame `t`, and before it what it is predicted from, unless that is kept."""
@@ -121,7 +130,7 @@ class Latents(Representation[LatentsConfig]):
             predicted = self.predicted(flow, [one.planes for one in known.values()])
             planes = [p + r for p, r in zip(predicted, residual, strict=True)]
         else:
-            planes, flow = residual, residual[0].new_zeros(NUM_MOTION, *residual[0].shape)
+            planes, flow = residual, self.no_flow()
         return self.keep(t, Rendered(planes, flow))
 
     def keep(self, t: int, rendered: Rendered) -> Rendered:
@@ -131,6 +140,11 @@ class Latents(Representation[LatentsConfig]):
         while len(self._kept) > self.capacity:
             self._kept.popitem(last=False)
         return rendered
+
+    def no_flow(self) -> Tensor:
+        """That of a frame without references."""
+        first = self.plane_layout[0]
+        return self.base.new_zeros(NUM_MOTION, first.height, first.width)
 
     def residual(self, t: int) -> Planes:
         """What frame `t` adds to its prediction."""
