@@ -23,7 +23,8 @@ DEFAULT_SHAPE = 2
 NUM_PLANE_KINDS = 2
 """The first plane, and all others."""
 MOTION_WIDTHS = (-16, -8, 0)
-"""Indices of the bin widths of motion, finest grid first: a quarter, half and a whole pixel."""
+"""Indices of the bin widths of motion, finest grid first, the last for all coarser ones: a quarter,
+half and a whole pixel."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Coding:
         found, number = {}, 0
         for grid in layout.grids:
             if grid.is_motion:
-                k = int(grid.name.rpartition(".")[2])
+                k = min(int(grid.name.rpartition(".")[2]), len(MOTION_WIDTHS) - 1)
                 found[grid.name] = np.full((1, 1, 1, 1), MOTION_WIDTHS[k], np.int64)
                 continue
             planes = plane_kinds(grid)

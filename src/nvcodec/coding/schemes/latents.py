@@ -15,7 +15,8 @@
                     only kinds that occur (for motion not the first), of depths as many as occur
 
 Indices of bin widths are those of `latents.lattice`, limited to its range after the sum; those of
-motion are fixed: a quarter, half and a whole pixel, finest grid first. Depths from 7 on count as 7.
+motion are fixed: a quarter and half a pixel for the two finest grids, a whole one for others. Depths
+from 7 on count as 7.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

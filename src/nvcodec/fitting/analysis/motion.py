@@ -12,12 +12,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nvcodec.coding.latents.layout import GROUPS
+from nvcodec.coding.latents.tensors import MOTION_WIDTHS
 from nvcodec.fitting.analysis.twin import group_of
-from nvcodec.representations.configs.latents import CELLS, NUM_MOTION
+from nvcodec.representations.configs.latents import NUM_MOTION
 from nvcodec.representations.families.latents import BLEND_SLOPE, Latents, warp
 
-WIDTHS = (0.25, 0.5, 1.0)
-"""Bin widths of the grids in pixels, finest first."""
+POOLED = 4
+"""Pixels a side that coarse search looks at as one."""
+POOLED_FROM = 64
+"""Cells from which on search begins so."""
 KNEE = 4.0
 """The c above, in errors of rounding."""
 SEARCH_BITS = (0.35, 3.0, 2.0)
@@ -29,6 +32,11 @@ OWN_SHARE = 0.7
 """Of a cell's own error while it is searched; the rest is that of the cells around it."""
 Bits = Callable[[int, Tensor], Tensor]
 """Of a grid's number and symbols (5, h, w), the bits of each."""
+
+
+def width_of(k: int) -> float:
+    """Bin width of a motion grid in pixels."""
+    return float(2.0 ** (MOTION_WIDTHS[min(k, len(MOTION_WIDTHS) - 1)] / 8))
 
 
 class MotionSearch:
@@ -69,34 +77,49 @@ class MotionSearch:
     def _flow(self, grids: Sequence[Tensor]) -> Tensor:
         flow = self.inherited
         for k, grid in enumerate(grids):
-            flow = flow + self.network.spread(grid * WIDTHS[k], k)
+            flow = flow + self.network.spread(grid * width_of(k), k)
         return flow
 
-    def search(self, reach: int) -> list[Tensor]:
-        """Motion towards each reference alone, as far as `reach` pixels from what is inherited."""
-        grids = self.none()
+    def search(self, whole_reach: int, reach: int) -> list[Tensor]:
+        """Motion towards each reference alone, coarse to fine.
+
+        Args:
+            whole_reach: pixels from what is inherited, for the frame as a whole.
+            reach: and for cells of some 32 to 128 pixels.
+        """
+        grids, coarsest = self.none(), len(self.sizes) - 1
         for number, reference in enumerate(self.references):
             own = slice(2 * number, 2 * number + 2)
-            for k in reversed(range(len(CELLS))):
-                start = self._flow(grids)[own]
-                grids[k][own] = self._search_grid(
-                    k, start, reference, reach if k == 2 else FINE_REACH
-                )
+            for k in range(coarsest, -1, -1):
+                cell = self.network.cells[k]
+                far = whole_reach if k == coarsest else reach if 32 <= cell <= 128 else FINE_REACH
+                start, best = self._flow(grids)[own], grids[k][own]
+                if cell >= POOLED_FROM:
+                    best = self._search_grid(k, start, reference, best, far, POOLED)
+                    far = POOLED - 1
+                grids[k][own] = self._search_grid(k, start, reference, best, far, 1)
         return grids
 
-    def _search_grid(self, k: int, start: Tensor, reference: Tensor, reach: int) -> Tensor:
-        cell, (rows, columns) = CELLS[k], self.sizes[k]
-        height, width = self.target.shape
+    def _search_grid(
+        self, k: int, start: Tensor, reference: Tensor, best: Tensor, reach: int, pooled: int
+    ) -> Tensor:
+        """The best symbols of a grid (2, h, w) around some, in steps of `pooled` pixels or less."""
+        cell, (rows, columns) = self.network.cells[k] // pooled, self.sizes[k]
         zero, one, octave = (SEARCH_WEIGHT * bits for bits in SEARCH_BITS)
+        target = self.target
+        if pooled > 1:
+            target, reference = (F.avg_pool2d(p[None], pooled)[0] for p in (target, reference))
+            start = F.avg_pool2d(start[None], pooled)[0] / pooled
+        height, width = target.shape
+        bottom, right = rows * cell - height, columns * cell - width
 
         def cost(symbols: Tensor) -> Tensor:
-            steps = symbols * WIDTHS[k]
+            steps = symbols * (width_of(k) / pooled)
             spread = F.interpolate(steps[None], scale_factor=cell, mode="nearest")[0]
-            errors = self.target - warp(reference, start + spread[:, :height, :width])
-            padded = F.pad(
-                self._cost(errors)[None], (0, columns * cell - width, 0, rows * cell - height)
-            )
-            sums = F.avg_pool2d(padded, cell) * cell**2
+            errors = target - warp(reference, start + spread[:, :height, :width])
+            padded = F.pad(self._cost(errors)[None], (0, max(right, 0), 0, max(bottom, 0)))
+            sums = F.avg_pool2d(padded[:, : rows * cell, : columns * cell], cell)
+            sums = sums * (cell * pooled) ** 2
             if k < 2:
                 around = F.avg_pool2d(F.pad(sums, (1, 1, 1, 1), mode="replicate"), 3, 1)
                 sums = OWN_SHARE * sums + (1 - OWN_SHARE) * around
@@ -104,13 +127,12 @@ class MotionSearch:
             bits = torch.where(sizes < 0.5, zero, one + octave * torch.log2(sizes.clamp(min=1)))
             return sums[0] + bits.sum(dim=0)
 
-        best = start.new_zeros(2, rows, columns)
         least = cost(best)
-        for step in (s for s in (1.0, 0.5, 0.25) if s >= WIDTHS[k]):
-            places = range(-reach, reach + 1) if step == 1 else (-1, 0, 1)
+        for step in (s for s in (float(pooled), 0.5, 0.25) if s >= width_of(k)):
+            places = range(-(reach // pooled), reach // pooled + 1) if step >= 1 else (-1, 0, 1)
             centre = best.clone()
             for y, x in itertools.product(places, places):
-                tried = centre + torch.tensor([y, x]).to(best)[:, None, None] * (step / WIDTHS[k])
+                tried = centre + torch.tensor([y, x]).to(best)[:, None, None] * (step / width_of(k))
                 found = cost(tried)
                 best = torch.where(found < least, tried, best)
                 least = torch.minimum(found, least)
@@ -120,7 +142,7 @@ class MotionSearch:
         """Change symbols, in place, where error and bits together become fewer."""
         warped = [self._warped(number, self._flow(grids)) for number in range(len(self.references))]
         parts = [slice(0, 2), slice(2, 4)][: len(self.references)]
-        for k in reversed(range(len(CELLS))):
+        for k in reversed(range(len(self.sizes))):
             for number, own in enumerate(parts):
                 for group in range(len(GROUPS)):
                     self._refine_group(grids, warped, k, group, own, number, bits)
@@ -148,7 +170,7 @@ class MotionSearch:
         bits: Bits,
     ) -> None:
         """One group of positions, whose surroundings hardly overlap."""
-        cell, (rows, columns) = CELLS[k], self.sizes[k]
+        cell, (rows, columns) = self.network.cells[k], self.sizes[k]
         height, width = self.target.shape
         chosen = group_of(rows, columns, self.target.device) == group
         flow, before = self._flow(grids), grids[k][own].clone()
@@ -156,7 +178,7 @@ class MotionSearch:
         for tried in _candidates(before):
             change = torch.zeros_like(grids[k])
             change[own] = (tried - before) * chosen
-            moved = flow + self.network.spread(change * WIDTHS[k], k)
+            moved = flow + self.network.spread(change * width_of(k), k)
             pictures = list(warped)
             if number is not None:
                 pictures[number] = self._warped(number, moved)

@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 
 from nvcodec.coding.latents.layout import MOTION_CHANNELS, Grid
-from nvcodec.fitting.analysis.motion import WIDTHS
+from nvcodec.fitting.analysis.motion import width_of
 from nvcodec.fitting.analysis.twin import Twin, features
-from nvcodec.representations.configs.latents import CELLS
 from nvcodec.representations.families.latents import Latents
 
 LEARNING_RATE = 0.05
@@ -57,7 +56,7 @@ class Prices:
 
     def motion(self, t: int) -> list[Tensor]:
         """Symbols of a frame's motion, finest grid first."""
-        return [p[t].detach() / w for p, w in zip(self.network.motion, WIDTHS, strict=True)]
+        return [p[t].detach() / width_of(k) for k, p in enumerate(self.network.motion)]
 
     def _texture(self, t: int) -> dict[str, Tensor]:
         """By tensor, the larger of a frame's own magnitudes and its references' mean texture."""
@@ -105,10 +104,10 @@ class Prices:
         for grid in self._motion_grids:
             k = motion_scale(grid)
             own = grids[k][None, :count].abs()
-            parent = grids[k + 1][None, :count].abs() if k + 1 < len(CELLS) else None
+            parent = grids[k + 1][None, :count].abs() if k + 1 < len(grids) else None
             seen = features(grid, own, parent, None, None)
             found[k] = self.twin.spreads(grid, kind, self._depths[t], seen, own)[0]
-        return [found[k] for k in range(len(CELLS))]
+        return [found[k] for k in range(len(grids))]
 
     def frame_bits(self, t: int, around: Around | None) -> Tensor:
         """All bits of a frame."""

@@ -21,7 +21,7 @@ from nvcodec.coding.latents.lattice import MAX_WIDTH, MIN_WIDTH, width_values
 from nvcodec.coding.latents.layout import BANDS, Layout
 from nvcodec.coding.latents.tensors import DEFAULT_SHAPE, Coding
 from nvcodec.coding.schemes.latents import LatentsScheme
-from nvcodec.fitting.analysis.motion import WIDTHS, MotionSearch
+from nvcodec.fitting.analysis.motion import MotionSearch, width_of
 from nvcodec.fitting.analysis.prices import Prices
 from nvcodec.fitting.analysis.rounding import chosen_symbols, first_symbols
 from nvcodec.fitting.analysis.twin import Twin
@@ -37,8 +37,8 @@ from nvcodec.samples import Samples
 FINEST_OFFSET, CHROMA_OFFSET = 2, -3
 """Eighths of an octave: packed luma's finest scale is coarser, chroma finer, than the rest."""
 FIRST_ROUNDS, ROUNDS = 4, 8
-REACH, REACH_OF_ANCHORS = 4, 14
-"""Pixels of search at the coarsest grid."""
+REACH, ANCHOR_REACH = (8, 4), (96, 12)
+"""Pixels of search for the whole frame, and in cells of 32 to 128 pixels."""
 LEARN_AFTER = (0, 1, 2, 4, 8, 16)
 """Frames of the first pass after which contexts are learned."""
 FIRST_STEPS, SOON_STEPS, STEPS = 60, 25, 60
@@ -191,8 +191,7 @@ class _Work:
         weight = self._lmbda(t) * self.plane_weights[0]
         search = MotionSearch(self.network, target, t, references, flows, weight, width**2 / 12)
         if is_first:
-            distance = max(abs(t - r) for r in known)
-            grids = search.search(min(REACH_OF_ANCHORS, 2 + distance) if len(known) == 1 else REACH)
+            grids = search.search(*(ANCHOR_REACH if len(known) == 1 else REACH))
         else:
             grids = prices.motion(t)
             spreads = prices.motion_spreads(t, grids)
@@ -203,8 +202,8 @@ class _Work:
                 return F.pad(own, (0, 0, 0, 0, 0, len(symbols) - count))
 
             search.refine(grids, bits)
-        for parameter, grid, width in zip(self.network.motion, grids, WIDTHS, strict=True):
-            parameter[t] = grid * width
+        for k, (parameter, grid) in enumerate(zip(self.network.motion, grids, strict=True)):
+            parameter[t] = grid * width_of(k)
 
     def _find_symbols(
         self, t: int, is_first: bool, residual: Planes, generator: torch.Generator

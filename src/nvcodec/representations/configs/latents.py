@@ -11,8 +11,8 @@ from nvcodec.coding.parameters import ParameterSpec, Role
 from nvcodec.representations.config import RepresentationConfig
 from nvcodec.samples import Samples, VideoShape
 
-CELLS = (8, 16, 32)
-"""Luma pixels a side that a value of each motion grid stands for."""
+FINEST_CELL = 8
+"""Pixels of the first plane a side that a value of the finest motion grid stands for."""
 NUM_MOTION = 5
 """Values of a cell: down and right to the first reference, to the second, and their blend."""
 MOST_VALUES = 1 << 26
@@ -77,10 +77,16 @@ class LatentsConfig(RepresentationConfig):
         """Levels of the first plane."""
         return self.levels + (shape.channels == Samples.PACKED420.num_channels)
 
+    def cells(self, shape: VideoShape) -> list[int]:
+        """Pixels a side of the cells of motion grids, finest first: doubled up to the whole frame."""
+        first = self.planes(shape)[0]
+        doublings = math.ceil(math.log2(max(first.height, first.width, FINEST_CELL) / FINEST_CELL))
+        return [FINEST_CELL << k for k in range(doublings + 1)]
+
     def motion_shapes(self, shape: VideoShape) -> list[tuple[int, int]]:
         """(rows, columns) of each motion grid, finest first."""
         first = self.planes(shape)[0]
-        return [(-(-first.height // cell), -(-first.width // cell)) for cell in CELLS]
+        return [(-(-first.height // cell), -(-first.width // cell)) for cell in self.cells(shape)]
 
     def tensors(self, shape: VideoShape) -> list[ParameterSpec]:
         """What is left, coefficients of every scale, finest first, and motion where there is any.

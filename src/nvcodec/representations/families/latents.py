@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from nvcodec import hierarchy
 from nvcodec.representations.config import RepresentationConfig
-from nvcodec.representations.configs.latents import CELLS, NUM_MOTION, LatentsConfig
+from nvcodec.representations.configs.latents import NUM_MOTION, LatentsConfig
 from nvcodec.representations.representation import Patches, Representation
 from nvcodec.representations.wavelet import synthesis
 from nvcodec.samples import VideoShape
@@ -65,7 +65,8 @@ class Latents(Representation[LatentsConfig]):
         self.detail = tensors("detail", config.num_scales(shape))
         self.base = nn.Parameter(torch.zeros(*sizes["base"]))
         nn.init.normal_(self.base, std=FIRST_SPREAD)
-        self.motion = tensors("motion", len(CELLS) if shape.num_frames > 1 else 0)
+        self.cells = config.cells(shape)
+        self.motion = tensors("motion", len(self.cells) if shape.num_frames > 1 else 0)
         self.layers = hierarchy.layers(shape.num_frames, config.anchor_every)
         self.references = {
             frame: references
@@ -190,7 +191,7 @@ class Latents(Representation[LatentsConfig]):
         """A motion grid at every pixel of the first plane, bilinear between centres of cells."""
         height, width = self.plane_layout[0].height, self.plane_layout[0].width
         whole = F.interpolate(
-            grid[None], scale_factor=CELLS[k], mode="bilinear", align_corners=False
+            grid[None], scale_factor=self.cells[k], mode="bilinear", align_corners=False
         )
         return whole[0, :, :height, :width]
 
