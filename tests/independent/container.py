@@ -25,7 +25,7 @@ DEFAULTS = {
     "remark": "",
 }
 REQUIRED = {"width", "height", "representation", "scheme"}
-TAGS = {"MASK", "QSCL", "ENTP", "SYMB", "GRID", "LAYR", "RAWF"}
+TAGS = {"MASK", "QSCL", "ENTP", "SYMB", "GRID", "LAYR", "RAWF", "MOTN"}
 
 
 @dataclass

@@ -5,10 +5,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from independent import coin_mlp, hinerv, image_cnn, nerv, weightstep
+from independent import coin_mlp, hinerv, image_cnn, latents, nerv, weightstep
 from independent.color import planes, to_integers
 from independent.container import Segment, read_file
 from independent.hierarchical import hierarchical
+from independent.latents_scheme import latents as latents_scheme
 from independent.schemes import arithmetic, huffman, raw_fp16
 from independent.tensors import Tensor, digest
 
@@ -16,6 +17,7 @@ FAMILIES = {
     "coin_mlp": coin_mlp,
     "hinerv": hinerv,
     "image_cnn": image_cnn,
+    "latents": latents,
     "nerv": nerv,
     "weightstep": weightstep,
 }
@@ -23,6 +25,7 @@ SCHEMES = {
     "arithmetic": arithmetic,
     "hierarchical": hierarchical,
     "huffman": huffman,
+    "latents": latents_scheme,
     "raw_fp16": raw_fp16,
 }
 

@@ -110,6 +110,9 @@ ENCODED = [
     ("tiny-coin", "422", (18, 17), "yuv"),
     ("tiny-steps", "420", (17, 23), "rgb"),
     ("tiny-steps-cnn", "422", (21, 16), "rgb"),
+    ("tiny-latents", "420", (33, 19), "yuv420"),
+    ("tiny-latents", "422", (18, 17), "yuv"),
+    ("tiny-latents", "gray", (27, 21), "gray"),
 ]
 
 
@@ -120,7 +123,8 @@ def test_encoded_files(name, chroma, size, samples, tmp_path):
     source = write_video(tmp_path / target, info, moving_frames(info, 3))
     stream = io.BytesIO()
     preset = str(TESTS / "presets" / f"{name}.toml")
-    nvcodec.encode(source, stream, preset=preset, epochs=4, segment_frames=2, samples=samples)
+    length = 3 if "latents" in name else 2
+    nvcodec.encode(source, stream, preset=preset, epochs=4, segment_frames=length, samples=samples)
     check_same(stream.getvalue())
 
 
@@ -137,7 +141,9 @@ CNN = {"kind": "image_cnn", "channels": 6, "scales": 2}
 FRAME = {**COIN, "axes": "yx"}
 STEPS = {"kind": "weightstep", "base": FRAME, "domain": "dct"}
 
-SMALLEST = {family["kind"]: family for family in (HINERV, NERV, COIN, CNN, STEPS)}
+LATENTS = {"kind": "latents", "levels": 2, "anchor_every": 2}
+
+SMALLEST = {family["kind"]: family for family in (HINERV, NERV, COIN, CNN, LATENTS, STEPS)}
 REPRESENTATIONS = [
     HINERV,
     {**HINERV, "grid_halving": "thw", "grid_levels": 3, "stem_kernel_size": 5},
@@ -161,6 +167,8 @@ REPRESENTATIONS = [
     CNN,
     {**CNN, "skip_channels": 0, "scales": 1, "kernel_size": 5, "seed": 3},
     {**CNN, "kernel_size": 1, "noise_channels": 3, "scales": 3},
+    LATENTS,
+    {**LATENTS, "levels": 3, "anchor_every": 16},
     STEPS,
     {**STEPS, "base": {**FRAME, "features": 4, "sigmas": [1.0, 2.0]}, "domain": "weight"},
     {**STEPS, "base": {**CNN, "seed": 4}},
@@ -228,6 +236,16 @@ def test_tensors_of_presets(name):
 @pytest.mark.parametrize("representation", REPRESENTATIONS, ids=lambda r: r["kind"])
 def test_representations(representation):
     check_same(random_file(representation))
+
+
+@pytest.mark.parametrize("levels", [1, 2])
+@pytest.mark.parametrize("samples", ["rgb", "yuv420"])
+def test_predicted_pictures_under_their_own_scheme(levels, samples):
+    representation = {**LATENTS, "levels": levels, "anchor_every": 3}
+    scheme, head = {"kind": "latents", "anchor_every": 3}, {}
+    if samples == "yuv420":
+        head = {"samples": samples, "chroma": "420"}
+    check_same(random_file(representation, scheme, frames=(5, 1, 2), **head))
 
 
 @pytest.mark.parametrize("scheme", ["arithmetic", "huffman", "hierarchical"])

@@ -14,9 +14,9 @@
                     difference from `FIELDS`' default; of arrays that begin with the kind of a layer
                     only kinds that occur (for motion not the first), of depths as many as occur
 
-Indices of bin widths are those of `latents.lattice`, limited to its range after the sum; those of
-motion are fixed: a quarter and half a pixel for the two finest grids, a whole one for others. Depths
-from 7 on count as 7.
+Indices of bin widths are those of `latents.lattice`, limited to its range after the sum; widths of
+motion are fixed: a quarter and half a pixel for the two finest grids, one for others. Depths from 7
+on count as 7.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nvcodec.coding.cdf import SHAPE_EIGHTHS, SPREAD_OFFSET
+from nvcodec.coding.cdf import SHAPE_EIGHTHS, SPREAD_OFFSET, TOTAL_BITS
 from nvcodec.coding.latents.contexts import (
     DIAGONAL,
     FIELDS,
@@ -30,7 +30,6 @@ UNITS = {"weight": 2.0, "offset": 2.0, "slope": 64.0, "level": 8.0, "group": 8.0
 FIRST_LEVELS = {"base": 4.0, "motion": -2.0}
 """Where learning begins, by the first word of a tensor's name; others at 0."""
 FIRST_SLOPES = {"base": 0.3}
-MOST_BITS = 60.0
 
 
 class Twin:
@@ -100,8 +99,8 @@ class Twin:
         share, index = place - lower, lower.long()
         totals = torch.lerp(self._totals[index], self._totals[index + 1], share)
         ratio = torch.log2(symbols.abs().clamp(min=0.5)) - (place - SPREAD_OFFSET) / 8
-        power = torch.exp2((self.exponent * ratio).clamp(max=math.log2(MOST_BITS)))
-        return torch.where(symbols == 0, totals, power + totals)
+        power = torch.exp2((self.exponent * ratio).clamp(max=math.log2(TOTAL_BITS)))
+        return torch.where(symbols == 0, totals, power + totals).clamp(max=TOTAL_BITS)
 
 
 @functools.cache

@@ -78,7 +78,7 @@ class LatentsConfig(RepresentationConfig):
         return self.levels + (shape.channels == Samples.PACKED420.num_channels)
 
     def cells(self, shape: VideoShape) -> list[int]:
-        """Pixels a side of the cells of motion grids, finest first: doubled up to the whole frame."""
+        """Pixels a side of the cells of motion grids, finest first, doubled up to the frame's."""
         first = self.planes(shape)[0]
         doublings = math.ceil(math.log2(max(first.height, first.width, FINEST_CELL) / FINEST_CELL))
         return [FINEST_CELL << k for k in range(doublings + 1)]
