@@ -21,6 +21,7 @@ TINY_RAW = str(TESTS / "presets" / "tiny-raw.toml")
 TINY_NERV = str(TESTS / "presets" / "tiny-nerv.toml")
 TINY_ROUND = str(TESTS / "presets" / "tiny-round.toml")
 TINY_NVRC = str(TESTS / "presets" / "tiny-nvrc.toml")
+TINY_LATENTS = str(TESTS / "presets" / "tiny-latents.toml")
 TIMEOUT_S = 120
 
 

@@ -38,6 +38,7 @@ FAMILIES = {
         "norm": "instance",
     },
     "hinerv": {"kind": "hinerv", "channels": 16, "grid_channels": 4, "local_channels": 4},
+    "latents": {"kind": "latents"},
     "cnn": {"kind": "weightstep", "base": {"kind": "image_cnn", "channels": 8}},
     "steps": {
         "kind": "weightstep",
@@ -72,7 +73,7 @@ def make(path, family, side, samples=Samples.RGB, num_frames=2):
     info = VideoInfo(side, side, Chroma.YUV420, num_frames=num_frames)
     head = Head.from_video_info(
         info, samples=samples, representation=FAMILIES[family],
-        scheme={"kind": "arithmetic"},
+        scheme={"kind": "latents" if family == "latents" else "arithmetic"},
     )  # fmt: skip
     config = representation_config(head).resolve(*samples.shape(1, side, side)[1:3])
     head = head.model_copy(

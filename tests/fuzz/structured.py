@@ -206,6 +206,7 @@ def odd_settings(rng: random.Random) -> tuple[dict[str, Any], dict[str, Any]]:
              "expansions": [1, pick((1, 4))]},
             {"kind": "weightstep", "domain": pick(("weight", "dct")),
              "base": {"kind": "image_cnn", "channels": pick((1, 3)), "scales": pick((1, 2))}},
+            {"kind": "latents", "levels": pick((1, 2, 3)), "anchor_every": pick((1, 2, 16))},
         )
     )  # fmt: skip
     scheme: dict[str, Any] = pick(
@@ -215,6 +216,7 @@ def odd_settings(rng: random.Random) -> tuple[dict[str, Any], dict[str, Any]]:
             {"kind": "arithmetic", "bits": pick((2, 6, 9))},
             {"kind": "hierarchical", "bits": pick((2, 8)), "share": pick((1, 128)),
              "block": [pick((1, 16)), pick((1, 8)), 8], "context": pick((True, False))},
+            {"kind": "latents", "anchor_every": pick((1, 2, 16))},
         )
     )  # fmt: skip
     return representation, scheme

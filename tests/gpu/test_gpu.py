@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from codec_helpers import TINY, TINY_NERV, TINY_NVRC
+from codec_helpers import TINY, TINY_LATENTS, TINY_NERV, TINY_NVRC
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.container.reader import NvcReader
 from nvcodec.decoder import Decoder
@@ -29,7 +29,7 @@ pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
 ]
-PRESETS = [TINY, TINY_NVRC, TINY_NERV]
+PRESETS = [TINY, TINY_NVRC, TINY_NERV, TINY_LATENTS]
 MAX_DIFFERENCE_DB = 0.02
 HINERV = {"kind": "hinerv", "channels": 16, "grid_channels": 2, "local_channels": 4}
 NERV = {"kind": "nerv", "stem_width": 16, "channels": 6}

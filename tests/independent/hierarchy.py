@@ -1,5 +1,7 @@
 """Which frames a frame is predicted from."""
 
+from itertools import pairwise
+
 
 def layers(num_frames: int, every: int) -> list[tuple[int, list[int], list[tuple[int, ...]]]]:
     """Depth, frames and their references, in coding order."""
@@ -11,9 +13,8 @@ def layers(num_frames: int, every: int) -> list[tuple[int, list[int], list[tuple
         a, b = anchors[i - 1], anchors[i]
         found.append((1, [b], [(a,)]))
         known, depth = [a, b], 2
-        while any(y - x > 1 for x, y in zip(known, known[1:], strict=False)):
-            gaps = [(x, y) for x, y in zip(known, known[1:], strict=False) if y - x > 1]
-            found.append((depth, [(x + y) // 2 for x, y in gaps], list(gaps)))
+        while gaps := [(x, y) for x, y in pairwise(known) if y - x > 1]:
+            found.append((depth, [(x + y) // 2 for x, y in gaps], gaps))
             known = sorted(known + found[-1][1])
             depth += 1
     return found

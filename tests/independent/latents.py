@@ -24,7 +24,7 @@ def layout(s: dict[str, Any], shape: Shape) -> tuple[int, int, list[tuple[int, i
 
 def tensors(settings: dict[str, Any], shape: Shape) -> list[Spec]:
     s = DEFAULTS | settings
-    _, _, planes, scales = layout(s, shape)
+    planes, scales = layout(s, shape)[2:]
     height, width, _ = planes[0]
     frames = shape[0]
     base = (frames, len(planes), height >> scales, width >> scales)
@@ -116,7 +116,7 @@ def halved(x: np.ndarray) -> np.ndarray:
 
 def render(settings: dict[str, Any], shape: Shape, v: dict[str, np.ndarray], t: int) -> np.ndarray:
     s = DEFAULTS | settings
-    h, w, planes, scales = layout(s, shape)
+    planes, scales = layout(s, shape)[2:]
     references = {
         frame: refs
         for _, frames, all_refs in layers(shape[0], s["anchor_every"])

@@ -17,14 +17,12 @@ import torch
 
 import nvcodec
 from codec_helpers import TESTS, moving_frames, video_info, write_video
-from independent import container, hierarchical
 from independent.container import dictionary, read_file
-from independent.decoder import FAMILIES, SCHEMES, decode, read_tensors
+from independent.decoder import SCHEMES, decode, read_tensors
 from independent.gaussian import gaussian_table
 from independent.streams import BitReader
 from independent.tables import bernoulli, cumulative, parametric, read_table
 from independent.tensors import WIDTHS, Spec, digest
-from nvcodec import registry
 from nvcodec.coding import cdf
 from nvcodec.coding.bits import BitWriter
 from nvcodec.coding.hierarchical import gaussian, lattice
@@ -34,7 +32,6 @@ from nvcodec.container.chunk_payloads import CodedSegment
 from nvcodec.container.header import DICTIONARY, Head
 from nvcodec.container.writer import NvcWriter
 from nvcodec.decoder import Decoder
-from nvcodec.presets import load_preset, preset_names
 from nvcodec.representations import build, load_config
 from nvcodec.samples import Chroma, Samples
 from nvcodec.segments import Part, Segment
@@ -69,28 +66,6 @@ def test_it_knows_nothing_of_the_package():
                 assert {name.name.split(".")[0] for name in node.names} <= allowed, path.name
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 assert node.module.split(".")[0] in {*allowed, "independent"}, path.name
-
-
-def test_defaults():
-    """What HEAD may leave out; the settings of each kind are those that its module reads."""
-    fields = {
-        name: Head.model_fields[name] for name in Head.model_fields if not name.endswith("_version")
-    }
-    assert fields.keys() == container.DEFAULTS.keys() | container.REQUIRED
-    head = Head(width=1, height=1, representation={"kind": "a"}, scheme={"kind": "a"})
-    stated = head.model_dump(mode="json")
-    assert {name: stated[name] for name in container.DEFAULTS} == container.DEFAULTS
-    assert list(FAMILIES) == registry.names("nvcodec.representations.families")
-    assert list(SCHEMES) == registry.names("nvcodec.coding.schemes")
-    for kind, family in FAMILIES.items():
-        check_defaults(getattr(family, "DEFAULTS", {}), type(load_config(SMALLEST[kind])))
-    check_defaults(hierarchical.DEFAULTS, load_scheme({"kind": "hierarchical"}).Config)
-
-
-def check_defaults(defaults, config) -> None:
-    for name, value in defaults.items():
-        found = config.model_fields[name].default
-        assert (list(found) if isinstance(found, tuple) else found) == value, name
 
 
 @pytest.mark.parametrize("path", sorted((TESTS / "golden").glob("*.nvc")), ids=lambda p: p.stem)
@@ -220,17 +195,6 @@ def random_file(representation, scheme=None, frames=(3, 1), seed=0, parts=(), **
         writer.add("clip", list(parts))
     writer.finish()
     return file.getvalue()
-
-
-@pytest.mark.parametrize("name", preset_names())
-def test_tensors_of_presets(name):
-    config = load_preset(name).representation
-    for size, samples in (((180, 320), Samples.RGB), ((719, 1283), Samples.PACKED420)):
-        shape = samples.shape(1 if getattr(config, "axes", "") == "yx" else 7, *size)
-        settings = config.resolve(*shape[1:3]).model_dump(mode="json", exclude_none=True)
-        stated = [(s.name, s.shape, str(s.role)) for s in config.tensors(shape)]
-        found = FAMILIES[config.kind].tensors(settings, shape)
-        assert [(s.name, s.shape, s.role) for s in found] == stated
 
 
 @pytest.mark.parametrize("representation", REPRESENTATIONS, ids=lambda r: r["kind"])

@@ -21,7 +21,7 @@ class AnalysisConfig(StageConfig):
         6.0, gt=0, description="square of a bin width, times lambda, at the depth that counts as 1"
     )
     cascade: tuple[float, ...] = Field(
-        (0.4, 0.48, 0.7, 1.0, 1.2),
+        (0.33, 0.4, 0.6, 0.9, 1.15),
         min_length=1,
         description="factor on bin widths by depth, the last for all deeper ones: what others are "
         "predicted from is finer",
