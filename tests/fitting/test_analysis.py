@@ -106,6 +106,12 @@ def test_a_pass_cut_short_is_not_kept():
         assert torch.equal(p, before[name])
 
 
+def test_batches_are_nothing_to_it():
+    _, records = fitted(clip(), "fitting.batch_size=4")
+    assert records[-1].num_steps == 18
+    assert records[-1].psnr_db > 30
+
+
 def test_one_frame_is_a_picture():
     encoded = encode_segment(clip(1), load_preset(TINY_LATENTS), 0, samples=Samples.PACKED420)
     assert "MOTN" not in encoded.sections

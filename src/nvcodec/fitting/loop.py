@@ -92,7 +92,7 @@ class Fitting:
         self.taker = StepTaker(self.state, self.batches, config, seed)
         turns = [stage.turns(len(frames)) for stage in stages]
         steps = [
-            0 if n == 0 else stage.config.epochs * self.batches.num_steps(n)
+            0 if n == 0 else stage.config.epochs * self._steps_of_epoch(stage, n)
             for n, stage in zip(turns, stages, strict=True)
         ]
         self.pace: Pace = StepPace(steps) if time_limit_s is None else TimePace(steps, time_limit_s)
@@ -104,6 +104,9 @@ class Fitting:
         self._stage: Stage[Any] = stages[0]
         if config.compile:
             representation.compile(dynamic=False)
+
+    def _steps_of_epoch(self, stage: Stage[Any], turns: int | None) -> int:
+        return len(self.state.frames) if stage.is_direct else self.batches.num_steps(turns)
 
     def run(self, should_stop: Callable[[], bool] = lambda: False) -> Iterator[FitRecord]:
         """Run, or continue, all stages.

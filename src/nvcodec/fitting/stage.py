@@ -8,7 +8,7 @@ what is minimised.
 
 import abc
 from collections.abc import Callable, Mapping
-from typing import Generic, NamedTuple, TypeVar
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -65,9 +65,12 @@ class Stage(abc.ABC, Generic[ConfigT]):
         """What a step at `progress` of the stage fits; called before everything else in it."""
         return Turn(0 if self.config.frames == "first" else None, progress)
 
-    def direct_step(self, state: FitState, step: int) -> Tensor | None:
-        """A step that is no descent by a batch's gradients; gives its loss. None: it is one."""
-        return None
+    is_direct: ClassVar[bool] = False
+    """Whether its steps are `direct_step`'s, one a frame."""
+
+    def direct_step(self, state: FitState, step: int) -> Tensor:
+        """A step that is no descent by a batch's gradients; gives its loss."""
+        raise NotImplementedError
 
     def view(self, state: FitState, progress: float, generator: torch.Generator) -> View:
         """Values and rate at `progress` (0 to 1) of the stage, for one draw from `generator`."""

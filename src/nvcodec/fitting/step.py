@@ -41,9 +41,8 @@ class StepTaker:
 
     def take(self, step: int, progress: float) -> Tensor:
         """Do one step at `progress` (0 to 1) of the stage; gives its loss, a scalar."""
-        direct = self.stage.direct_step(self.state, step)
-        if direct is not None:
-            return direct
+        if self.stage.is_direct:
+            return self.stage.direct_step(self.state, step)
         frame, progress = self.stage.begin_step(self.state, progress)
         self._set_rates(progress)
         while True:

@@ -46,7 +46,7 @@ from nvcodec.hierarchy import layers
 
 WIDTH_BITS, OFFSET_BITS, ORDER_BITS = 8, 7, 2
 MACS_PER_SYMBOL = 64
-BYTES_PER_SYMBOL = 40
+BYTES_PER_SYMBOL = 72
 """While a segment is coded: its symbols, and what is known around those of the frames in use."""
 
 

@@ -44,7 +44,8 @@ class Twin:
     def __init__(self, layout: Layout, learned: Mapping[str, Tensor], shape: int) -> None:
         self.layout, self.learned = layout, learned
         self.exponent = SHAPE_EIGHTHS[shape] / 8
-        self._totals = _log2_totals(shape)
+        device = next((tensor.device for tensor in learned.values()), torch.device("cpu"))
+        self._totals = _log2_totals(shape).to(device)
 
     @staticmethod
     def start(layout: Layout, device: torch.device) -> dict[str, Tensor]:

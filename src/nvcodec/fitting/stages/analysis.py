@@ -47,6 +47,8 @@ FIRST_STEPS, SOON_STEPS, STEPS = 60, 25, 60
 class Analysis(Stage[AnalysisConfig]):
     """Learned: the numbers of `Twin`. Kept: parameters as the last whole pass left them."""
 
+    is_direct = True
+
     def __init__(self, config: AnalysisConfig) -> None:
         super().__init__(config)
         self._work: _Work | None = None
@@ -66,7 +68,7 @@ class Analysis(Stage[AnalysisConfig]):
             self._work = _Work(self.config, state)
         return self._work
 
-    def direct_step(self, state: FitState, step: int) -> Tensor | None:
+    def direct_step(self, state: FitState, step: int) -> Tensor:
         """Code a frame, and learn contexts where it is time."""
         work, network = self._working(state), _network(state)
         frames = [t for layer in network.layers for t in layer.frames]
