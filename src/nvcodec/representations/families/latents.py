@@ -89,26 +89,20 @@ class Latents(Representation[LatentsConfig]):
         """Drop every rendered frame: coefficients have changed."""
         self._kept.clear()
 
-    def check_rendering(self) -> None:
-        """A frame of the deepest layer, and with it all kinds of frames."""
-        last = self.layers[-1].frames[0]
-        try:
-            self.render(torch.full((1,), last, dtype=torch.int64, device="cpu"))
-        except RuntimeError as error:
-            raise ValueError(str(error).splitlines()[0]) from error
-        finally:
-            self.forget()
-
     def forward(self, patches: Patches) -> Tensor:
         """Whole frames; see the base class."""
         if not self.remembers:
             self.forget()
         kind = self.base.device.type
         with torch.autocast("cpu" if kind == "meta" else kind, enabled=False):
-            frames = [self.samples(self.frame(t).planes) for t in patches.t.tolist()]
+            frames = [self.samples(self.frame(t).planes) for t in self._numbers(patches.t)]
         if not self.remembers:
             self.forget()
         return torch.stack(frames)
+
+    def _numbers(self, t: Tensor) -> list[int]:
+        """Frames that are meant; without numbers, the first of the deepest layer for all."""
+        return [self.layers[-1].frames[0]] * len(t) if t.is_meta else t.tolist()
 
     def samples(self, planes: Planes) -> Tensor:
         """Planes as samples, (h, w, C) in [0, 1]."""
