@@ -61,7 +61,17 @@ def stop(clip, target, stop_after, **settings):
         run(clip, target, stop_after=stop_after, **settings)
 
 
-@pytest.mark.parametrize("preset", [TINY, TINY_RAW, TINY_NERV, TINY_ROUND, TINY_NVRC, TINY_LATENTS])
+@pytest.mark.parametrize(
+    "preset",
+    [
+        TINY,
+        TINY_RAW,
+        TINY_NERV,
+        TINY_ROUND,
+        TINY_NVRC,
+        pytest.param(TINY_LATENTS, marks=pytest.mark.slow),
+    ],
+)
 def test_stopped_again_and_again_it_becomes_the_same_file(clip, tmp_path, preset):
     """In every stage of fitting, while reading, and while measuring."""
     run(clip, tmp_path / "whole.nvc", preset)

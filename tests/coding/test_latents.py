@@ -109,6 +109,7 @@ def test_the_first_tensors_do_not_depend_on_later_ones():
     assert common > 0.9 * len(sections["SYMB"])
 
 
+@pytest.mark.slow
 def test_damaged_sections_are_refused_or_other_integers():
     shape = SHAPES[1]
     coded = SCHEME.quantize(parameters(shape))

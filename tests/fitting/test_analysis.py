@@ -56,6 +56,7 @@ def test_a_decoder_sees_what_the_fitting_saw():
     assert records[-1].psnr_db > 30
 
 
+@pytest.mark.slow
 def test_passes_help_and_lambda_is_a_knob():
     def cost(fitting, records):
         pixels = 9 * 48 * 32
@@ -82,7 +83,11 @@ def test_motion_is_found():
     assert float(coarsest.abs().max()) >= 1
 
 
-@pytest.mark.parametrize("samples", [Samples.RGB, Samples.YUV444, Samples.GRAY])
+@pytest.mark.parametrize(
+    "samples",
+    [pytest.param(s, marks=pytest.mark.slow) for s in (Samples.RGB, Samples.YUV444)]
+    + [Samples.GRAY],
+)
 def test_other_samples(samples):
     shape = (3, 17, 22, samples.num_channels)
     t, y, x, c = np.indices(shape)
@@ -91,6 +96,7 @@ def test_other_samples(samples):
     assert records[-1].psnr_db > 30
 
 
+@pytest.mark.slow
 def test_a_pass_cut_short_is_not_kept():
     """Frames of it would be predicted from others than those that they were coded with."""
     fitting, _ = fitted(clip(), epochs=2)
@@ -106,6 +112,7 @@ def test_a_pass_cut_short_is_not_kept():
         assert torch.equal(p, before[name])
 
 
+@pytest.mark.slow
 def test_batches_are_nothing_to_it():
     _, records = fitted(clip(), "fitting.batch_size=4")
     assert records[-1].num_steps == 18

@@ -87,8 +87,8 @@ ENCODED = [
     ("tiny-steps", "420", (17, 23), "rgb"),
     ("tiny-steps-cnn", "422", (21, 16), "rgb"),
     ("tiny-latents", "420", (33, 19), "yuv420"),
-    ("tiny-latents", "422", (18, 17), "yuv"),
-    ("tiny-latents", "gray", (27, 21), "gray"),
+    pytest.param("tiny-latents", "422", (18, 17), "yuv", marks=pytest.mark.slow),
+    pytest.param("tiny-latents", "gray", (27, 21), "gray", marks=pytest.mark.slow),
 ]
 
 
@@ -203,8 +203,9 @@ def test_representations(representation):
     check_same(random_file(representation))
 
 
-@pytest.mark.parametrize("levels", [1, 2])
-@pytest.mark.parametrize("samples", ["rgb", "yuv420"])
+@pytest.mark.parametrize(
+    ("levels", "samples"), [(1, "yuv420"), pytest.param(2, "rgb", marks=pytest.mark.slow)]
+)
 def test_predicted_pictures_under_their_own_scheme(levels, samples):
     representation = {**LATENTS, "levels": levels, "anchor_every": 3}
     scheme, head = {"kind": "latents", "anchor_every": 3}, {}
