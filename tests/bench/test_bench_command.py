@@ -212,7 +212,9 @@ def test_raw_files_named_as_uvgs(tmp_path, call):
     assert "3,071 bytes / 768 bytes a frame = 3.999 frames" in done.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL]
+)
 def test_killed_and_started_again(clip, tmp_path, number):
     out = tmp_path / "out"
     words = ["bench", clip, *X264, "-p", f"tiny={TINY} --epochs 4000", "--out", out, "--no-report"]

@@ -62,7 +62,7 @@ def test_a_new_segment_begins_with_a_new_anchor(steps):
         np.testing.assert_array_equal(frame, in_order[t])
 
 
-@pytest.mark.parametrize("preset", ["sines", "steps"])
+@pytest.mark.parametrize("preset", [pytest.param("sines", marks=pytest.mark.slow), "steps"])
 def test_other_arithmetic_gives_the_same_integers_and_pixels_within_a_step(
     steps, tmp_path, call, preset
 ):
