@@ -202,7 +202,9 @@ def test_ranges_of_a_pipe_and_behind_the_end(encoded):
         decoded_planes(encoded, frames=slice(8, None))
 
 
-@pytest.mark.parametrize("preset", [TINY, TINY_NERV, TINY_NVRC, TINY_LATENTS])
+@pytest.mark.parametrize(
+    "preset", [TINY, TINY_NERV, TINY_NVRC, pytest.param(TINY_LATENTS, marks=pytest.mark.slow)]
+)
 def test_decoding_in_other_arithmetic_gives_the_same_video(clip, encoded, tmp_path, preset):
     """A fresh process, one thread, float32, without oneDNN: same integers, pixels within a step."""
     if preset != TINY:
