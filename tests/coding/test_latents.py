@@ -16,7 +16,7 @@ from nvcodec.coding.latents.tensors import Coding
 from nvcodec.coding.parameters import Parameter, ParameterSet
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.errors import BitstreamError
-from nvcodec.fitting.analysis.twin import Twin, features
+from nvcodec.fitting.analysis.twin import UNITS, Twin, features
 from nvcodec.representations import load_config
 from nvcodec.samples import VideoShape
 
@@ -185,8 +185,6 @@ def test_the_twin_knows_what_symbols_cost(shape):
     coding = dataclasses.replace(Coding.default(layout), models=Twin(layout, learned, 2).stored())
     for name, tensor in learned.items():  # as they are stored
         field, _, grid = name.partition(".")
-        from nvcodec.fitting.analysis.twin import UNITS
-
         tensor.copy_(torch.from_numpy(coding.models[grid][field]) / UNITS[field])
     coded = SCHEME.quantize(parameters(shape))
     coded = ParameterSet([dataclasses.replace(t, coding=coding) for t in coded.tensors])

@@ -44,6 +44,9 @@ ConfigT = TypeVar("ConfigT", bound=StageConfig)
 class Stage(abc.ABC, Generic[ConfigT]):
     """One phase of fitting."""
 
+    is_direct: ClassVar[bool] = False
+    """Whether its steps, one a frame, are its own `direct_step` and no descent by gradients."""
+
     def __init__(self, config: ConfigT) -> None:
         self.config = config
 
@@ -65,11 +68,8 @@ class Stage(abc.ABC, Generic[ConfigT]):
         """What a step at `progress` of the stage fits; called before everything else in it."""
         return Turn(0 if self.config.frames == "first" else None, progress)
 
-    is_direct: ClassVar[bool] = False
-    """Whether its steps are `direct_step`'s, one a frame."""
-
     def direct_step(self, state: FitState, step: int) -> Tensor:
-        """A step that is no descent by a batch's gradients; gives its loss."""
+        """A step of a stage that is direct; gives its loss."""
         raise NotImplementedError
 
     def view(self, state: FitState, progress: float, generator: torch.Generator) -> View:

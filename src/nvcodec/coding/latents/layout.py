@@ -47,6 +47,11 @@ class Grid:
         return self.spec.shape[1]
 
     @property
+    def scale(self) -> int:
+        """The number in its name, 0 for the finest; `base` has none."""
+        return int(self.name.partition(".")[2] or 0)
+
+    @property
     def is_motion(self) -> bool:
         """Whether it is motion, and not coefficients."""
         return self.name.startswith("motion")
@@ -77,6 +82,16 @@ class Layout:
         grids.append(_base(by_name["base"]))
         grids += [_detail(spec, k, len(details)) for k, spec in enumerate(details)][::-1]
         return cls(grids, by_name["base"].shape[0])
+
+    @property
+    def coefficients(self) -> list[Grid]:
+        """All but motion."""
+        return [grid for grid in self.grids if not grid.is_motion]
+
+    @property
+    def motion(self) -> list[Grid]:
+        """Motion alone."""
+        return [grid for grid in self.grids if grid.is_motion]
 
     def coded(self, num_references: int) -> Iterator[tuple[Grid, int]]:
         """The tensors of a frame with so many references, and how many channels of each."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from nvcodec.coding.cdf import TOTAL_BITS, parametric_table, uniform_table
 from nvcodec.coding.latents.contexts import (
+    NUM_DEPTHS,
     Around,
     Integers,
     Model,
@@ -70,11 +71,9 @@ class SymbolWriter(SymbolCoder):
     def code(self, spreads: Integers, shape: int, symbols: Integers) -> Integers:
         """Write them."""
         for spread, chosen in _by_table(spreads):
-            own = symbols.ravel()[chosen]
-            escaped = np.abs(own) >= -ESCAPE
-            entries = np.where(escaped, ESCAPE, own) - ESCAPE
+            entries, escapes = _split(symbols.ravel()[chosen])
             self._encoder.encode(entries, _table(shape, spread))
-            raw = own[escaped] + LIMIT + 1
+            raw = escapes + LIMIT + 1
             self._encoder.encode(np.stack([raw >> 8, raw & 255], axis=-1), _half())
         return symbols
 
@@ -115,11 +114,15 @@ class SymbolCounter(SymbolCoder):
     def code(self, spreads: Integers, shape: int, symbols: Integers) -> Integers:
         """Count them."""
         for spread, chosen in _by_table(spreads):
-            own = symbols.ravel()[chosen]
-            escaped = np.abs(own) >= -ESCAPE
-            entries = np.where(escaped, ESCAPE, own) - ESCAPE
-            self.bits += float(_table_bits(shape, spread)[entries].sum()) + 16 * int(escaped.sum())
+            entries, escapes = _split(symbols.ravel()[chosen])
+            self.bits += float(_table_bits(shape, spread)[entries].sum()) + 16 * escapes.size
         return symbols
+
+
+def _split(symbols: Integers) -> tuple[Integers, Integers]:
+    """Entries of a table, and the symbols that it has no entry for."""
+    escaped = np.abs(symbols) >= -ESCAPE
+    return np.where(escaped, ESCAPE, symbols) - ESCAPE, symbols[escaped]
 
 
 def _by_table(spreads: Integers) -> Iterator[tuple[int, NDArray[np.intp]]]:
@@ -194,7 +197,7 @@ class Walk:
                     found = features(grid, channel, group, known[:, channel], means, around)
                     spreads = spread_indices(
                         self._models[grid.name], grid, channel, group, kind,
-                        min(layer.depth, 7), found, own[here].shape,
+                        min(layer.depth, NUM_DEPTHS - 1), found, own[here].shape,
                     )  # fmt: skip
                     own[here] = coder.code(spreads, self._shapes[kind], own[here])
                     known[here] = np.abs(own[here])

@@ -14,6 +14,7 @@ from nvcodec.coding.latents.contexts import (
     Model,
     field_shapes,
 )
+from nvcodec.coding.latents.lattice import MAX_WIDTH, MIN_WIDTH
 from nvcodec.coding.latents.layout import BANDS, Grid, Layout
 from nvcodec.coding.parameters import QuantizedTensor
 from nvcodec.hierarchy import layers
@@ -49,11 +50,10 @@ class Coding:
             }
             for grid in layout.grids
         }
-        count = sum(not grid.is_motion for grid in layout.grids)
         return cls(
             np.full(NUM_KINDS, DEFAULT_SHAPE, np.int64),
             np.full(NUM_DEPTHS, width, np.int64),
-            np.zeros((count, NUM_PLANE_KINDS), np.int64),
+            np.zeros((len(layout.coefficients), NUM_PLANE_KINDS), np.int64),
             models,
         )
 
@@ -88,21 +88,23 @@ class Coding:
         return cls(shapes, depths, offsets, models)
 
     def width_indices(self, layout: Layout, anchor_every: int) -> dict[str, Integers]:
-        """Of every tensor, (T, C, 1, 1); (1, 1, 1, 1) for motion."""
+        """Of every tensor, (T, C, 1, 1); (1, 1, 1, 1) for motion; in the range of `lattice`."""
         depths = np.empty(layout.num_frames, np.int64)
         for layer in layers(layout.num_frames, anchor_every):
             depths[list(layer.frames)] = self.depths[min(layer.depth, NUM_DEPTHS - 1)]
-        found, number = {}, 0
-        for grid in layout.grids:
-            if grid.is_motion:
-                k = min(int(grid.name.rpartition(".")[2]), len(MOTION_WIDTHS) - 1)
-                found[grid.name] = np.full((1, 1, 1, 1), MOTION_WIDTHS[k], np.int64)
-                continue
-            planes = plane_kinds(grid)
-            own = depths[:, None] + self.offsets[number][planes]
-            found[grid.name] = own[:, :, None, None]
-            number += 1
+        found = {
+            grid.name: np.full((1, 1, 1, 1), motion_width(grid.scale), np.int64)
+            for grid in layout.motion
+        }
+        for grid, offsets in zip(layout.coefficients, self.offsets, strict=True):
+            own = depths[:, None] + offsets[plane_kinds(grid)]
+            found[grid.name] = np.clip(own, MIN_WIDTH, MAX_WIDTH)[:, :, None, None]
         return found
+
+
+def motion_width(scale: int) -> int:
+    """Index of the bin width of a motion grid."""
+    return MOTION_WIDTHS[min(scale, len(MOTION_WIDTHS) - 1)]
 
 
 def plane_kinds(grid: Grid) -> list[int]:

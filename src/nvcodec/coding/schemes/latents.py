@@ -28,9 +28,9 @@ from pydantic import Field
 
 from nvcodec.coding.bits import BitReader, BitWriter
 from nvcodec.coding.cdf import SHAPE_BITS
-from nvcodec.coding.latents.contexts import FIELDS, NUM_DEPTHS, Integers
+from nvcodec.coding.latents.contexts import FIELDS, NUM_DEPTHS
 from nvcodec.coding.latents.lattice import MAX_WIDTH, MIN_WIDTH, width_units, width_values
-from nvcodec.coding.latents.layout import Grid, Layout
+from nvcodec.coding.latents.layout import Layout
 from nvcodec.coding.latents.symbols import (
     LIMIT,
     SymbolCounter,
@@ -91,7 +91,7 @@ class LatentsScheme(Scheme[LatentsSchemeConfig]):
             coding = Coding.default(layout, min(width, MAX_WIDTH))
         else:
             coding = Coding.unflattened(layout, side["coding"])
-        widths = self._width_indices(coding, layout)
+        widths = coding.width_indices(layout, self.config.anchor_every)
         tensors = []
         for parameter in parameters:
             name = parameter.spec.name
@@ -105,17 +105,12 @@ class LatentsScheme(Scheme[LatentsSchemeConfig]):
     def _clear_unused(self, symbols: Mapping[str, NDArray[np.int32]], layout: Layout) -> None:
         """Motion without a reference to move from is zero."""
         for layer in layers(layout.num_frames, self.config.anchor_every):
-            counts = dict.fromkeys((g.name for g in layout.grids if g.is_motion), 0)
-            used = {g.name: n for g, n in layout.coded(len(layer.references[0])) if g.is_motion}
-            for name, first in (counts | used).items():
-                symbols[name][list(layer.frames), first:] = 0
-
-    def _width_indices(self, coding: Coding, layout: Layout) -> dict[str, Integers]:
-        found = coding.width_indices(layout, self.config.anchor_every)
-        return {name: np.clip(own, MIN_WIDTH, MAX_WIDTH) for name, own in found.items()}
+            used = {grid.name: count for grid, count in layout.coded(len(layer.references[0]))}
+            for grid in layout.motion:
+                symbols[grid.name][list(layer.frames), used.get(grid.name, 0) :] = 0
 
     def _walk(self, coding: Coding, layout: Layout) -> Walk:
-        indices = self._width_indices(coding, layout)
+        indices = coding.width_indices(layout, self.config.anchor_every)
         widths = {name: width_units(own) for name, own in indices.items()}
         shapes = coding.shapes.tolist()
         return Walk(layout, self.config.anchor_every, coding.models, shapes, widths)
@@ -142,7 +137,7 @@ class LatentsScheme(Scheme[LatentsSchemeConfig]):
             writer.write(int(coding.shapes[kind]), SHAPE_BITS)
         for depth in range(num_depths):
             writer.write(int(coding.depths[depth]) - MIN_WIDTH, WIDTH_BITS)
-        for grid, offsets in zip(_coefficients(layout), coding.offsets.tolist(), strict=True):
+        for grid, offsets in zip(layout.coefficients, coding.offsets.tolist(), strict=True):
             for offset in offsets[: max(plane_kinds(grid)) + 1]:
                 writer.write(offset + (1 << OFFSET_BITS - 1), OFFSET_BITS)
         for grid in layout.grids:
@@ -164,7 +159,7 @@ class LatentsScheme(Scheme[LatentsSchemeConfig]):
             coding.shapes[kind] = reader.read(SHAPE_BITS)
         for depth in range(num_depths):
             coding.depths[depth] = reader.read(WIDTH_BITS) + MIN_WIDTH
-        for grid, offsets in zip(_coefficients(layout), coding.offsets, strict=True):
+        for grid, offsets in zip(layout.coefficients, coding.offsets, strict=True):
             for kind in range(max(plane_kinds(grid)) + 1):
                 offsets[kind] = reader.read(OFFSET_BITS) - (1 << OFFSET_BITS - 1)
         for grid in layout.grids:
@@ -204,7 +199,7 @@ class LatentsScheme(Scheme[LatentsSchemeConfig]):
         self._walk(coding, layout).run(motion, coefficients, symbols)
         motion.finish()
         coefficients.finish()
-        widths = self._width_indices(coding, layout)
+        widths = coding.width_indices(layout, self.config.anchor_every)
         return ParameterSet(
             [
                 LatentTensor(
@@ -230,10 +225,6 @@ def _parts(parameters: ParameterSet) -> tuple[Layout, Coding, dict[str, NDArray[
     assert coding is not None
     layout = Layout.of([tensor.spec for tensor in tensors])
     return layout, coding, {tensor.spec.name: tensor.symbols.copy() for tensor in tensors}
-
-
-def _coefficients(layout: Layout) -> list[Grid]:
-    return [grid for grid in layout.grids if not grid.is_motion]
 
 
 def _stored(name: str, is_motion: bool, kinds: Sequence[int], num_depths: int) -> Iterator[int]:

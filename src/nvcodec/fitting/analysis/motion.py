@@ -12,10 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nvcodec.coding.latents.layout import GROUPS
-from nvcodec.coding.latents.tensors import MOTION_WIDTHS
+from nvcodec.coding.latents.tensors import motion_width
 from nvcodec.fitting.analysis.twin import group_of
 from nvcodec.representations.configs.latents import NUM_MOTION
-from nvcodec.representations.families.latents import BLEND_SLOPE, Latents, warp
+from nvcodec.representations.families.latents import Latents, blended, first_share, warp
 
 POOLED = 4
 """Pixels a side that coarse search looks at as one."""
@@ -36,7 +36,7 @@ Bits = Callable[[int, Tensor], Tensor]
 
 def width_of(k: int) -> float:
     """Bin width of a motion grid in pixels."""
-    return float(2.0 ** (MOTION_WIDTHS[min(k, len(MOTION_WIDTHS) - 1)] / 8))
+    return float(2.0 ** (motion_width(k) / 8))
 
 
 class MotionSearch:
@@ -75,10 +75,8 @@ class MotionSearch:
         return self.error_weight * self.knee * torch.log1p(errors.square() / self.knee)
 
     def _flow(self, grids: Sequence[Tensor]) -> Tensor:
-        flow = self.inherited
-        for k, grid in enumerate(grids):
-            flow = flow + self.network.spread(grid * width_of(k), k)
-        return flow
+        steps = [grid * width_of(k) for k, grid in enumerate(grids)]
+        return self.network.moved(self.inherited, steps)
 
     def search(self, whole_reach: int, reach: int) -> list[Tensor]:
         """Motion towards each reference alone, coarse to fine.
@@ -153,12 +151,6 @@ class MotionSearch:
     def _warped(self, number: int, flow: Tensor) -> Tensor:
         return warp(self.references[number], flow[2 * number : 2 * number + 2])
 
-    def _blended(self, warped: Sequence[Tensor], flow: Tensor) -> Tensor:
-        if len(warped) == 1:
-            return warped[0]
-        share = torch.sigmoid(BLEND_SLOPE * flow[4])
-        return share * warped[0] + (1 - share) * warped[1]
-
     def _refine_group(
         self,
         grids: list[Tensor],
@@ -182,7 +174,7 @@ class MotionSearch:
             pictures = list(warped)
             if number is not None:
                 pictures[number] = self._warped(number, moved)
-            costs = self._cost(self.target - self._blended(pictures, moved))
+            costs = self._cost(self.target - blended(pictures, first_share(moved)))
             half, low, right = cell // 2, rows * cell - height, columns * cell - width
             padded = F.pad(costs[None], (half, half + right, half, half + low))
             changed = grids[k].clone()

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from nvcodec.coding.latents.layout import MOTION_CHANNELS, Grid
+from nvcodec.coding.latents.contexts import NUM_DEPTHS
+from nvcodec.coding.latents.layout import MOTION_CHANNELS
 from nvcodec.fitting.analysis.motion import width_of
 from nvcodec.fitting.analysis.twin import Twin, features
 from nvcodec.representations.families.latents import Latents
@@ -15,7 +16,6 @@ LEARNING_RATE = 0.05
 FRAMES_A_STEP, MOST_FRAMES = 8, 64
 MOST_SYMBOLS = 400_000
 """Of a step of learning."""
-MAX_DEPTH = 7
 
 
 class Around(NamedTuple):
@@ -36,10 +36,9 @@ class Prices:
 
     def __init__(self, network: Latents, twin: Twin, widths: Mapping[str, Tensor]) -> None:
         self.network, self.twin, self.widths = network, twin, widths
-        self.grids = [grid for grid in twin.layout.grids if not grid.is_motion]
-        self._motion_grids = [grid for grid in twin.layout.grids if grid.is_motion]
+        self.grids = twin.layout.coefficients
         self._depths = {
-            t: min(layer.depth, MAX_DEPTH) for layer in network.layers for t in layer.frames
+            t: min(layer.depth, NUM_DEPTHS - 1) for layer in network.layers for t in layer.frames
         }
         self._textures: dict[int, dict[str, Tensor]] = {}
 
@@ -47,7 +46,8 @@ class Prices:
         """A frame has changed, or all have."""
         if t is None:
             self._textures.clear()
-        self._textures.pop(t if t is not None else -1, None)
+        else:
+            self._textures.pop(t, None)
 
     def values(self) -> dict[str, Tensor]:
         """Of coefficients, by tensor."""
@@ -101,8 +101,8 @@ class Prices:
         """Spreads of a frame's motion as far as it is coded, (C, h, w), finest grid first."""
         kind = len(self.network.references[t])
         count, found = MOTION_CHANNELS[kind - 1], {}
-        for grid in self._motion_grids:
-            k = motion_scale(grid)
+        for grid in self.twin.layout.motion:
+            k = grid.scale
             own = grids[k][None, :count].abs()
             parent = grids[k + 1][None, :count].abs() if k + 1 < len(grids) else None
             seen = features(grid, own, parent, None, None)
@@ -141,8 +141,3 @@ class Prices:
                 (torch.stack(bits).sum() / size).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-
-
-def motion_scale(grid: Grid) -> int:
-    """0 for the finest motion grid."""
-    return int(grid.name.rpartition(".")[2])

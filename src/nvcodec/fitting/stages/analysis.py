@@ -17,12 +17,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nvcodec.coding.latents.contexts import NUM_DEPTHS, NUM_KINDS
 from nvcodec.coding.latents.lattice import MAX_WIDTH, MIN_WIDTH, width_values
 from nvcodec.coding.latents.layout import BANDS, Layout
 from nvcodec.coding.latents.tensors import DEFAULT_SHAPE, Coding
 from nvcodec.coding.schemes.latents import LatentsScheme
 from nvcodec.fitting.analysis.motion import MotionSearch, width_of
-from nvcodec.fitting.analysis.prices import Prices
+from nvcodec.fitting.analysis.prices import Around, Prices
 from nvcodec.fitting.analysis.rounding import chosen_symbols, first_symbols
 from nvcodec.fitting.analysis.twin import Twin
 from nvcodec.fitting.configs.analysis import AnalysisConfig
@@ -126,15 +127,14 @@ class _Work:
     def coding(self) -> Coding:
         """Bin widths by the rule of the settings, contexts as they are learned."""
         middle = math.sqrt(self.config.coarseness / self.lmbda)
-        depths = [8 * math.log2(middle * self._cascade(d)) for d in range(8)]
+        depths = [8 * math.log2(middle * self._cascade(d)) for d in range(NUM_DEPTHS)]
         samples, offsets = self.state.samples, []
-        for grid in self.layout.grids:
-            if not grid.is_motion:
-                is_finest = grid.name == "detail.0" and samples is Samples.PACKED420
-                is_yuv = samples in (Samples.PACKED420, Samples.YUV444)
-                offsets.append([is_finest * FINEST_OFFSET, is_yuv * CHROMA_OFFSET])
+        is_yuv = samples in (Samples.PACKED420, Samples.YUV444)
+        for grid in self.layout.coefficients:
+            is_finest = grid.name == "detail.0" and samples is Samples.PACKED420
+            offsets.append([is_finest * FINEST_OFFSET, is_yuv * CHROMA_OFFSET])
         return Coding(
-            np.full(3, DEFAULT_SHAPE, np.int64),
+            np.full(NUM_KINDS, DEFAULT_SHAPE, np.int64),
             np.rint(np.clip(depths, MIN_WIDTH + 8, MAX_WIDTH - 8)).astype(np.int64),
             np.array(offsets, np.int64),
             self.twin.stored(),
@@ -174,14 +174,15 @@ class _Work:
             flow = network.no_flow()
             predicted = [torch.zeros_like(plane) for plane in target]
         residual = [a - b for a, b in zip(target, predicted, strict=True)]
-        self._find_symbols(t, is_first, residual, generator)
+        around = self.prices.around(t)
+        self._find_symbols(t, is_first, residual, around, generator)
         planes = [a + b for a, b in zip(predicted, network.residual(t), strict=True)]
         network.keep(t, Rendered(planes, flow))
         errors = [
             weight * (a - b).square().sum()
             for weight, a, b in zip(self.plane_weights, planes, target, strict=True)
         ]
-        bits = self.prices.frame_bits(t, self.prices.around(t))
+        bits = self.prices.frame_bits(t, around)
         return (bits + self.lmbda * torch.stack(errors).sum()) / target[0].numel()
 
     def _find_motion(
@@ -208,8 +209,9 @@ class _Work:
             parameter[t] = as_decoded(grid * width_of(k))
 
     def _find_symbols(
-        self, t: int, is_first: bool, residual: Planes, generator: torch.Generator
-    ) -> None:
+        self, t: int, is_first: bool, residual: Planes, around: Around | None,
+        generator: torch.Generator,
+    ) -> None:  # fmt: skip
         """Round a frame's coefficients."""
         prices, parameters = self.prices, dict(self.network.named_parameters())
         taken = analysed(self.network, residual)
@@ -221,7 +223,6 @@ class _Work:
             own = [self.plane_weights[c // bands] for c in range(grid.num_channels)]
             weights.append(self._lmbda(t) * width.square() * width.new_tensor(own)[:, None, None])
             start.append((parameters[grid.name][t].detach() / width).round()[None])
-        around = prices.around(t)
         symbols = chosen_symbols(
             values,
             weights,

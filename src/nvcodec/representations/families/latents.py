@@ -10,7 +10,7 @@ rendered, neither rounded nor clamped.
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -162,9 +162,13 @@ class Latents(Representation[LatentsConfig]):
 
     def flow(self, t: int, flows: Mapping[int, Tensor]) -> Tensor:
         """Motion of frame `t`, (5, H, W), from that of its references."""
-        total = self.inherited_flow(t, flows)
-        for k, grid in enumerate(self.motion):
-            total = total + self.spread(grid[t], k)
+        return self.moved(self.inherited_flow(t, flows), [grid[t] for grid in self.motion])
+
+    def moved(self, inherited: Tensor, grids: Sequence[Tensor]) -> Tensor:
+        """What is inherited plus every motion grid (5, h, w), finest first."""
+        total = inherited
+        for k, grid in enumerate(grids):
+            total = total + self.spread(grid, k)
         return total
 
     def inherited_flow(self, t: int, flows: Mapping[int, Tensor]) -> Tensor:
@@ -199,13 +203,24 @@ class Latents(Representation[LatentsConfig]):
                 warp(reference[number], own[2 * i : 2 * i + 2] * pixels)
                 for i, reference in enumerate(references)
             ]
-            if len(warped) == 1:
-                planes.append(warped[0])
-                continue
-            share = torch.sigmoid(BLEND_SLOPE * flow[4:5])
-            share = F.avg_pool2d(share[None], 2)[0] if layout.offset else share
-            planes.append(share[0] * warped[0] + (1 - share[0]) * warped[1])
+            share = first_share(flow)
+            planes.append(
+                blended(warped, F.avg_pool2d(share[None], 2)[0] if layout.offset else share)
+            )
         return planes
+
+
+def first_share(flow: Tensor) -> Tensor:
+    """Of the first reference in a blend, (1, H, W)."""
+    return torch.sigmoid(BLEND_SLOPE * flow[4:5])
+
+
+def blended(warped: Sequence[Tensor], share: Tensor) -> Tensor:
+    """One warped reference, or two with a share (1, H, W) of the first."""
+    if len(warped) == 1:
+        return warped[0]
+    first, second = warped
+    return share[0] * first + (1 - share[0]) * second
 
 
 def warp(plane: Tensor, flow: Tensor) -> Tensor:
