@@ -14,7 +14,7 @@ from nvcodec.encoder import encode
 from nvcodec.errors import InterruptedEncodeError, PresetError
 from nvcodec.presets import load_preset, preset_names
 from nvcodec.video import open_video
-from nvcodec.video.motion import motion
+from nvcodec.video.motion import LOOKED_FRAMES, motion
 
 HD = (1920, 1080)
 
@@ -24,10 +24,10 @@ HD = (1920, 1080)
     [
         (Facts(176, 144, 48, 0.0), "latents", "176x144 is small, up to 640x360"),
         (Facts(640, 360, 9000, 0.0), "latents", "640x360 is small"),
-        (Facts(*HD, 300, 0.0), "latents", "300 frames are few, up to 300"),
-        (Facts(*HD, 600, 0.2), "latents", "changes by 0.20 of its detail a frame"),
-        (Facts(*HD, 600, 0.15), "nvrc-mini", "600 frames of 1920x1080, nearly still"),
-        (Facts(352, 288, 300, 0.0, has_gpu=True), "latents", "small"),
+        (Facts(*HD, 300, 0.0), "latents", "300 frames of 1920x1080 are few, up to 300"),
+        (Facts(*HD, 600, 0.2), "latents", "1920x1080, changes by 0.20 of its detail a frame"),
+        (Facts(*HD, 600, 0.15), "nvrc-mini", "600 frames of 1920x1080 are many, and nearly still"),
+        (Facts(640, 360, 600, 0.0, has_gpu=True), "latents", "small"),
         (Facts(*HD, 30, 0.0, has_gpu=True), "latents", "few"),
         (Facts(*HD, 150, 0.9, has_gpu=True), "nvrc-s1", "150 frames of 1920x1080 are many"),
         (Facts(*HD, 600, 0.9, has_gpu=True), "nvrc-s2", "on a GPU"),
@@ -93,15 +93,20 @@ def test_looking_takes_no_frame_away(tmp_path, chroma):
     assert facts.motion > 0.1
 
 
-def test_a_pipe_is_seen_as_its_file_is(tmp_path):
-    """And read no further than a segment."""
-    path = write_y4m(tmp_path / "clip.y4m", 64, 48, num_frames=50)
+@pytest.mark.parametrize(("size", "matters"), [((64, 48), False), ((656, 368), True)])
+def test_a_pipe_is_seen_as_its_file_is(tmp_path, size, matters):
+    """Read no further than a segment, and that only where its length matters."""
+    info = video_info(*size)
+    path = write_video(tmp_path / "clip.y4m", info, moving_frames(info, 1) * 50)
     for segment_frames in (600, 40, 8):
         with open_video(path) as file, open_video(io.BytesIO(path.read_bytes())) as pipe:
             assert pipe.info.num_frames is None
             facts = look(pipe, segment_frames, has_gpu=False)
-            assert facts == look(file, segment_frames, has_gpu=False)
-            assert facts.num_frames == min(50, segment_frames)
+            expected = look(file, segment_frames, has_gpu=False)
+            assert facts.depends_on_length == matters
+            assert choose(facts) == choose(expected)
+            assert expected.num_frames == min(50, segment_frames)
+            assert facts.num_frames == min(50 if matters else LOOKED_FRAMES, segment_frames)
             assert len(list(pipe)) == 50
 
 

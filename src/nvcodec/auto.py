@@ -3,14 +3,14 @@
     an unfinished file --------------------------------------------------> its preset
     VideoReader --look--> Facts --choose--> Choice (preset, reason) --AutoPreset--> Preset
 
-`choose` is the whole decision, and nothing else is. What it knows was measured with
-`benchmarks/where_it_wins.py`: up to 640x360 and 300 frames `latents` needs half a network's bits. A
-network is paid for once a segment, so it takes many large frames to be worth it, and a GPU or
-little motion to be fitted to them.
+`choose` is the whole decision. On everything measured up to 640x360 and 300 frames `latents` needs
+half a network's bits or fewer (`docs/results.md`). A network is paid for once a segment: it takes
+many large frames to be worth its bits, and a GPU, or little motion, to be fitted to them.
+`benchmarks/where_it_wins.py` measures where the limits are.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
@@ -18,10 +18,8 @@ from nvcodec.encode_types import EncodeOptions, Event, PresetChosen
 from nvcodec.job import stored_preset
 from nvcodec.presets import AUTO, Preset, load_preset, preset_names
 from nvcodec.video import VideoReader
-from nvcodec.video.motion import motion
+from nvcodec.video.motion import LOOKED_FRAMES, motion
 
-LOOKED_FRAMES = 33
-"""Frames at the beginning that motion is measured in."""
 SMALL_PIXELS = 640 * 360
 """Of a frame, up to which it is small."""
 SHORT_FRAMES = 300
@@ -30,12 +28,12 @@ LARGE_PIXELS = SMALL_PIXELS * SHORT_FRAMES
 """Of all frames of a segment, from which a GPU fits a network."""
 STILL_MOTION = 0.15
 """`motion` up to which a video is nearly still."""
-CODED_ALONE = "latents"
+LATENTS = "latents"
 NETWORK_OF_CPU = "nvrc-mini"
 NETWORKS_OF_GPU = ((1920 * 1080 * 150, "nvrc-s1"), (float("inf"), "nvrc-s2"))
 """Pixels of all frames of a segment, up to which each is taken: the smallest sizes that NVRC prints
 for MCL-JCV (150 frames of 1920x1080) and for UVG (600)."""
-CHOICES = (CODED_ALONE, NETWORK_OF_CPU, *(name for _, name in NETWORKS_OF_GPU))
+CHOICES = (LATENTS, NETWORK_OF_CPU, *(name for _, name in NETWORKS_OF_GPU))
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,8 @@ class Facts:
     width: int
     height: int
     num_frames: int
-    """Of the longest segment, which one network would serve."""
+    """Of the longest segment, which one network would serve; at least so many where the choice does
+    not depend on it."""
     motion: float
     """As `video.motion` measures it."""
     has_gpu: bool = False
@@ -61,6 +60,16 @@ class Facts:
         """Of all frames."""
         return self.width * self.height * self.num_frames
 
+    @property
+    def is_small(self) -> bool:
+        """Whether a network is not worth it, however long the video is."""
+        return self.width * self.height <= SMALL_PIXELS
+
+    @property
+    def depends_on_length(self) -> bool:
+        """Whether the choice does."""
+        return not self.is_small and (self.has_gpu or self.motion <= STILL_MOTION)
+
 
 class Choice(NamedTuple):
     """A preset's name, and why, in words for one line."""
@@ -71,34 +80,34 @@ class Choice(NamedTuple):
 
 def choose(facts: Facts) -> Choice:
     """The preset for a video of which these facts are known."""
-    moves = f"it changes by {facts.motion:.2f} of its detail a frame"
+    frames = f"{facts.num_frames} frames of {facts.size}"
+    moves = f"{facts.size}, changes by {facts.motion:.2f} of its detail a frame"
+    if facts.is_small:
+        return Choice(LATENTS, f"{facts.size} is small, up to 640x360")
     if facts.has_gpu and facts.all_pixels > LARGE_PIXELS:
         preset = next(name for most, name in NETWORKS_OF_GPU if facts.all_pixels <= most)
-        return Choice(preset, f"{facts.num_frames} frames of {facts.size} are many, on a GPU")
-    if facts.width * facts.height <= SMALL_PIXELS:
-        return Choice(CODED_ALONE, f"{facts.size} is small, up to 640x360")
-    if facts.num_frames <= SHORT_FRAMES:
-        return Choice(CODED_ALONE, f"{facts.num_frames} frames are few, up to {SHORT_FRAMES}")
+        return Choice(preset, f"{frames} are many, on a GPU")
     if facts.motion > STILL_MOTION:
-        return Choice(CODED_ALONE, f"{moves}, still is up to {STILL_MOTION}")
-    return Choice(
-        NETWORK_OF_CPU, f"{facts.num_frames} frames of {facts.size}, nearly still: {moves}"
-    )
+        return Choice(LATENTS, f"{moves}; up to {STILL_MOTION} is nearly still")
+    if facts.num_frames <= SHORT_FRAMES:
+        return Choice(LATENTS, f"{frames} are few, up to {SHORT_FRAMES}")
+    return Choice(NETWORK_OF_CPU, f"{frames} are many, and nearly still")
 
 
 def look(video: VideoReader, segment_frames: int, has_gpu: bool) -> Facts:
     """The facts of an open video, none of whose frames is lost by looking.
 
-    Reads few frames, or those of one segment where nobody says how many there are.
+    Reads few frames; those of a segment where nobody says how many there are and that matters.
 
     Raises:
         VideoError: it is broken.
     """
-    info = video.info
-    frames = video.first(LOOKED_FRAMES if info.num_frames else max(LOOKED_FRAMES, segment_frames))
+    info, frames = video.info, video.first(LOOKED_FRAMES)
     num_frames = min(info.num_frames or len(frames), segment_frames)
-    moved = motion(frames[:LOOKED_FRAMES], info)
-    return Facts(info.width, info.height, num_frames, moved, has_gpu)
+    facts = Facts(info.width, info.height, num_frames, motion(frames, info), has_gpu)
+    if info.num_frames is None and facts.depends_on_length:
+        facts = replace(facts, num_frames=len(video.first(segment_frames)))
+    return facts
 
 
 @dataclass(frozen=True)

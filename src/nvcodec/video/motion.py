@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from nvcodec.samples import Chroma
 from nvcodec.video.info import Planes, VideoInfo
 
+LOOKED_FRAMES = 33
+"""At the beginning of a video, which is where its motion is measured."""
 SIDE = 128
 """Longer side, in pixels, that pictures are compared at."""
 REACH = 4
