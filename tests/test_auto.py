@@ -46,6 +46,16 @@ def test_every_choice_is_a_preset_with_a_lambda():
         load_preset("auto")
 
 
+def test_the_documented_limits_are_those_of_the_code():
+    text = choose.__doc__
+    limits = [pixels for pixels, _ in auto.NETWORKS_OF_GPU[:-1]]
+    assert [round(pixels / 1e6) for pixels in (auto.LARGE_PIXELS, *limits)] == [69, 311]
+    assert f"motion over {auto.STILL_MOTION}" in text
+    assert f"up to {auto.SHORT_FRAMES} frames" in text
+    assert auto.SMALL_PIXELS == 640 * 360
+    assert all(name in text for name in auto.CHOICES)
+
+
 def noise(height, width, seed=0):
     """A picture with detail of every size."""
     random, picture = np.random.default_rng(seed), np.zeros((height, width))

@@ -79,7 +79,16 @@ class Choice(NamedTuple):
 
 
 def choose(facts: Facts) -> Choice:
-    """The preset for a video of which these facts are known."""
+    """The preset for a video of which these facts are known.
+
+    one frame                   all of a segment                         preset
+    up to 640x360                                                        latents
+    larger, fitted on a GPU     over 69, up to 311 million pixels        nvrc-s1
+    larger, fitted on a GPU     over 311 million pixels                  nvrc-s2
+    larger                      motion over 0.15                         latents
+    larger                      up to 300 frames                         latents
+    larger                      over 300 frames, motion up to 0.15       nvrc-mini
+    """
     frames = f"{facts.num_frames} frames of {facts.size}"
     moves = f"{facts.size}, changes by {facts.motion:.2f} of its detail a frame"
     if facts.is_small:
