@@ -1,10 +1,10 @@
 """Where each family wins: BD-rate over number of frames, picture size and motion, at equal time.
 
-    python benchmarks/where_it_wins.py CLIPS                  # everything, or what is missing of it
+    python benchmarks/where_it_wins.py CLIPS                  # everything that is missing
     python benchmarks/where_it_wins.py CLIPS --only flower --frames 16 48 --budget 60
-    python benchmarks/where_it_wins.py --report               # the plot anew; the table: `make docs`
+    python benchmarks/where_it_wins.py --report               # the plot; `make docs`: the table
 
-CLIPS is a folder with the clips of `datasets/where_it_wins.toml`; the embedded one is always there.
+CLIPS is a folder with the clips of `datasets/motion.toml`; the embedded one is always there.
 A case is a clip's first frames in one size, cases that a clip is too short or small for are left
 out. `experiments/where_it_wins.toml` has the points of each family; each gets `--budget` seconds on
 one core, everything included, and is run and stored as by `nvc bench`: an interrupted run goes on.
@@ -30,6 +30,7 @@ from nvcodec.bench.experiments import read_experiment
 from nvcodec.bench.points import Coder, baseline_coders, nvc_coders
 from nvcodec.bench.report import markdown_table
 from nvcodec.bench.results import NAME, Record, Results, read_records
+from nvcodec.errors import NvcError
 from nvcodec.metrics.bdrate import Delta
 from nvcodec.video import VideoWarning
 
@@ -54,7 +55,7 @@ BUDGET = re.compile(r"--max-time (\d+)s")
 
 
 def sizes(width: int, height: int) -> list[tuple[int, int]]:
-    """Sizes (width, height) that a picture is coded at: even, of its shape, no larger than it is."""
+    """Sizes (width, height) that a picture is coded at: even, of its shape, not enlarged."""
     found = []
     for box_width, box_height in BOXES:
         scale = min(1.0, box_width / width, box_height / height)
@@ -141,9 +142,15 @@ def found_cases(records: Iterable[Record]) -> list[Case]:
     for own in done.values():
         for budget in sorted({b for r in own if (b := budget_s(r)) is not None}):
             found.append(_case([r for r in own if budget_s(r) in (None, budget)], budget))
+    stillness = {clip: min(c.motion for c in found if c.clip == clip) for clip in clips_of(found)}
     return sorted(
-        found, key=lambda c: (c.motion, c.clip, c.width * c.height, c.num_frames, c.budget_s)
+        found, key=lambda c: (stillness[c.clip], c.width * c.height, c.num_frames, c.budget_s)
     )
+
+
+def clips_of(found: Iterable[Case]) -> list[str]:
+    """Names of the clips, in order."""
+    return list(dict.fromkeys(case.clip for case in found))
 
 
 def _case(records: Sequence[Record], budget: int) -> Case:
@@ -187,9 +194,9 @@ def _best(case: Case) -> str:
 
 
 def draw(records: Iterable[Record], path: Path) -> None:
-    """Bits over those of x265, a panel for each clip, by length; the longest budget of each case."""
+    """Bits over those of x265 by length, a panel for each clip; of budgets the longest."""
     cases = {(c.clip, c.width, c.height, c.num_frames): c for c in found_cases(records)}
-    clips = list(dict.fromkeys(case.clip for case in cases.values()))
+    clips = clips_of(cases.values())
     if not clips:
         raise SystemExit(f"{path.parent / NAME}: no finished point to draw")
     pyplot, ticker = rd_plot.load_matplotlib()
@@ -239,7 +246,7 @@ def main() -> None:
     asked = parser.parse_args()
     warnings.simplefilter("ignore", VideoWarning)
     if not asked.report:
-        known = load_dataset("where_it_wins")
+        known = load_dataset("motion")
         names = [one.name for one in known.sequences]
         for name in asked.only or ():
             if name not in names:
@@ -248,10 +255,13 @@ def main() -> None:
         found = list(find_sequences(paths, SequenceOptions(), known))
         clips = [clip for clip in found if clip.name in (asked.only or names)]
         if not clips:
-            parser.error(f"CLIPS {asked.folder}: holds none of {', '.join(asked.only or names)}")
+            parser.error(f"no clip of {', '.join(asked.only or names)} in {', '.join(paths)}")
         measure(clips, asked.frames, coders(asked.budget, asked.device), asked.jobs)
     draw(read_records([OUT / NAME]), OUT / PLOT)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        main()
+    except NvcError as error:
+        sys.exit(f"where_it_wins: {error}")
