@@ -21,7 +21,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: $(STAMP) ## Encode the embedded clip, decode it, compare the two in a picture (demo/)
 	mkdir -p demo
-	$(BIN)/nvc encode $(CLIP) -o demo/bbb.nvc --epochs 40 -y
+	$(BIN)/nvc encode $(CLIP) -o demo/bbb.nvc -p hinerv-mini --epochs 40 -y
 	$(BIN)/nvc info demo/bbb.nvc
 	$(BIN)/nvc decode demo/bbb.nvc -o demo/bbb.y4m -y
 	$(BIN)/python benchmarks/compare_picture.py $(CLIP) demo/bbb.y4m demo/compare.png

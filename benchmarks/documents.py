@@ -4,9 +4,10 @@
     python benchmarks/documents.py --check    # fails where text and sources differ
 
 A table stands between `<!-- table: FOLDER KIND [CODEC,...] -->` and `<!-- end of table -->`; FOLDER
-is one in `benchmarks/results`, KIND one of `bd-rate`, `points`, `speed`. A docstring, the settings
-of a model, and constant bytes stand between `<!-- docstring: MODULE[.NAME] -->`, or `settings`, or
-`bytes`, and `<!-- end of docstring -->`, and so on.
+is one in `benchmarks/results`, KIND one of `bd-rate`, `points`, `speed`, `cases` (those of
+where_it_wins.py). A docstring, the settings of a model, and constant bytes stand between
+`<!-- docstring: MODULE[.NAME] -->`, or `settings`, or `bytes`, and `<!-- end of docstring -->`, and
+so on.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+import where_it_wins
 from nvcodec.bench.curves import AVERAGE, choose_anchor, compare, measured_curves
 from nvcodec.bench.report import bd_table, markdown_table, point_rows, speed_table
 from nvcodec.bench.results import NAME, read_records
@@ -39,7 +41,10 @@ METRIC = "psnr_rgb_db"
 
 def table(folder: str, kind: str, codecs: str | None = None) -> str:
     """One table as Markdown, of some codecs, or of all."""
-    records = read_records([ROOT / "benchmarks" / "results" / folder / NAME])
+    stored = ROOT / "benchmarks" / "results" / folder / NAME
+    if kind == "cases":
+        return where_it_wins.table(read_records([stored] if stored.exists() else []))
+    records = read_records([stored])
     if kind == "speed":
         return markdown_table(speed_table(records))
     if kind == "points":
@@ -55,7 +60,7 @@ def table(folder: str, kind: str, codecs: str | None = None) -> str:
         if codecs is not None:
             rows = [rows[0], *(row for row in rows if row[0] in codecs.split(","))]
         return markdown_table(rows)
-    raise SystemExit(f"table {folder} {kind}: allowed kinds are bd-rate, points, speed")
+    raise SystemExit(f"table {folder} {kind}: allowed kinds are bd-rate, points, speed, cases")
 
 
 def named(name: str) -> Any:

@@ -49,7 +49,9 @@ ALLOWED = {
     "expectation": FORMAT | {"representations", "presets", "segment_values"},
     "encode_types": FORMAT | {"metrics", "fitting", "expectation"},
     "encode_plan": FORMAT | {"presets", "encode_types"},
-    "job": FORMAT | {"fitting", "encode_types", "encode_plan", "job_folder"},
+    "job_state": HELPERS,
+    "job": FORMAT | {"fitting", "encode_types", "encode_plan", "job_folder", "job_state"},
+    "auto": FORMAT | {"presets", "encode_types", "job"},
     "outputs": FORMAT | {"encode_types", "job"},
     "time_budget": FITTING | {"metrics"},
     "segment_encoder": FITTING | {"presets"},
@@ -61,11 +63,12 @@ ALLOWED["tally"] = FORMAT | {
     "metrics", "encode_plan", "encode_types", "segment_work", "time_budget",
 }  # fmt: skip
 ALLOWED["finished"] = FORMAT | {
-    "metrics", "encode_plan", "job", "job_folder", "segment_decoder", "segment_work", "tally",
+    "metrics", "encode_plan", "job", "job_folder", "job_state", "segment_decoder", "segment_work",
+    "tally",
 }  # fmt: skip
 ALLOWED["encoder"] = FORMAT | {
     "fitting", "presets", "expectation", "encode_types", "encode_plan", "job", "outputs", "tally",
-    "segment_decoder", "segment_values", "segment_work", "finished",
+    "segment_decoder", "segment_values", "segment_work", "finished", "auto",
 }  # fmt: skip
 ALLOWED["bench"] = FORMAT | {
     "metrics", "representations", "presets", "encoder", "decoder", "segment_decoder",
@@ -134,7 +137,7 @@ def test_nobody_imports_what_another_folder_keeps_private():
     ("imported", "forbidden"),
     [
         ("nvcodec, nvcodec.container.reader, nvcodec.coding.schemes.arithmetic", "torch"),
-        ("nvcodec.cli.app, nvcodec.outputs, nvcodec.presets, nvcodec.encode_plan", "torch"),
+        ("nvcodec.cli.app, nvcodec.outputs, nvcodec.presets, nvcodec.auto", "torch"),
         ("nvcodec.segment_values, nvcodec.representations.configs.hinerv", "torch"),
         ("nvcodec.decoder", "nvcodec.fitting"),
     ],

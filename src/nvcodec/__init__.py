@@ -35,7 +35,7 @@ __all__ = ["__version__", "decode", "encode", "info", "open"]
 def encode(
     source: "str | Path | BinaryIO | Sequence[str | Path]",
     target: "str | Path | BinaryIO",
-    preset: "str | Path | Preset" = "hinerv-mini",
+    preset: "str | Path | Preset" = "auto",
     *,
     overrides: Sequence[str] = (),
     epochs: int | None = None,
@@ -63,7 +63,8 @@ def encode(
         source: a file that ffmpeg reads, Y4M, raw `.yuv`, a folder of pictures, or a stream; or
             several files of one size, which `decode(path, clip="name")` gives back one by one.
         target: a path, or a binary stream that is written forward only.
-        preset: a name, the path of a `.toml` file, or a loaded preset.
+        preset: a name, the path of a `.toml` file, or a loaded preset; `auto` chooses by picture
+            size, number of frames and motion, and tells with `PresetChosen`.
         overrides: `KEY=VALUE` changes of the preset, such as `stages.0.epochs=10`.
         epochs: passes over the frames in all, shared among the stages.
         lmbda: weight of the distortion, for presets with rate-distortion fitting.
@@ -90,18 +91,20 @@ def encode(
     Raises:
         NvcError: see `errors`.
     """
+    from nvcodec.auto import asked_preset
     from nvcodec.container.header import DEFAULT_LIMITS
     from nvcodec.encode_types import EncodeOptions
     from nvcodec.encoder import encode as encode_video
-    from nvcodec.presets import load_preset
     from nvcodec.samples import Samples
 
     _check_source(source)
     _check_types(frames, scale)
     if isinstance(preset, str | Path):
-        preset = load_preset(str(preset), overrides, epochs, lmbda)
+        asked = asked_preset(str(preset), overrides, epochs, lmbda)
     elif overrides or epochs is not None or lmbda is not None:
         raise TypeError("overrides, epochs and lmbda go with a preset's name, not a loaded one")
+    else:
+        asked = preset
     options = EncodeOptions(
         samples=None if samples is None else Samples(samples),
         segment_frames=segment_frames, seed=seed, device=device, frames=frames, scale=scale,
@@ -109,7 +112,7 @@ def encode(
         restart=restart, overwrite=overwrite, verify=verify, limits=limits or DEFAULT_LIMITS,
         max_time_s=max_time_s,
     )  # fmt: skip
-    return encode_video(source, target, preset, options, should_stop=should_stop, on_event=on_event)
+    return encode_video(source, target, asked, options, should_stop=should_stop, on_event=on_event)
 
 
 def open(

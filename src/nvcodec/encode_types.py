@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from nvcodec.container.header import DEFAULT_LIMITS, Limits
 from nvcodec.expectation import Expectation
@@ -51,6 +52,19 @@ class EncodeOptions:
     spent_s: float = 0.0
     """How many of them passed before it, loading Python and torch."""
 
+    def of_source(self) -> dict[str, Any]:
+        """Those that `video.open_videos` takes."""
+        return {name: getattr(self, name) for name in ("frames", "scale", "frame_rate", "raw")}
+
+
+@dataclass(frozen=True)
+class PresetChosen:
+    """A preset was chosen where none was named."""
+
+    preset: str
+    reason: str
+    """In words, for one line."""
+
 
 @dataclass(frozen=True)
 class SegmentStarted:
@@ -87,4 +101,4 @@ class EncodeReport:
     """Whether an earlier call had finished the file already."""
 
 
-Event = SegmentStarted | SegmentFitting
+Event = PresetChosen | SegmentStarted | SegmentFitting

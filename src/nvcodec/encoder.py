@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from nvcodec.auto import AutoPreset
 from nvcodec.container.header import Head
 from nvcodec.container.writer import NvcWriter
 from nvcodec.encode_plan import EncodePlan, frames_of_segments, plan_encoding
@@ -35,7 +36,7 @@ from nvcodec.video.info import Planes
 def encode(
     source: str | Path | BinaryIO | Sequence[str | Path],
     target: str | Path | BinaryIO,
-    preset: Preset,
+    preset: Preset | AutoPreset,
     options: EncodeOptions | None = None,
     *,
     should_stop: Callable[[], bool] = lambda: False,
@@ -46,7 +47,7 @@ def encode(
     Args:
         source: what `video.open_video` opens; several are one after the other, also in segments.
         target: a path, or a binary stream that is written forward only.
-        preset: a loaded preset.
+        preset: a loaded preset, or that one is to be chosen.
         options: everything else.
         should_stop: asked often; True saves the state and raises `InterruptedEncodeError`.
         on_event: told of progress.
@@ -57,12 +58,11 @@ def encode(
     options = options or EncodeOptions()
     is_several = isinstance(source, Sequence) and not isinstance(source, str)
     sources: list[Any] = [*source] if is_several else [source]  # type: ignore[misc]
-    path = free_output(sources, target, preset.name, options)
-    select_device(options.device)
-    with open_videos(
-        sources, frames=options.frames, scale=options.scale, frame_rate=options.frame_rate,
-        raw=options.raw,
-    ) as video:  # fmt: skip
+    path = free_output(sources, target, preset.names, options)
+    device = select_device(options.device)
+    with open_videos(sources, **options.of_source()) as video:
+        if isinstance(preset, AutoPreset):
+            preset = preset.chosen_for(video, path, options, device.type != "cpu", on_event)
         plan = plan_encoding(video.info, preset, options)
         return _Encoding(video, plan, target, path, should_stop, on_event).run()
 

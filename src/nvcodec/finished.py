@@ -10,8 +10,9 @@ from nvcodec.container.reader import NvcReader
 from nvcodec.container.unfinished import part_path
 from nvcodec.encode_plan import EncodePlan
 from nvcodec.errors import BitstreamError, OutputError
-from nvcodec.job import OVERWRITE, STATE_NAME, job_folder
+from nvcodec.job import OVERWRITE, job_folder
 from nvcodec.job_folder import JobFolder
+from nvcodec.job_state import STATE_NAME
 from nvcodec.metrics.quality import NEAR_DB, QualityMeter, flat_psnr_db
 from nvcodec.segment_decoder import SegmentDecoder, select_device
 from nvcodec.segment_work import measure

@@ -17,13 +17,12 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field
 
 from nvcodec.container.header import Limits
 from nvcodec.container.reader import NvcReader
@@ -34,14 +33,13 @@ from nvcodec.encode_plan import EncodePlan, remark_of
 from nvcodec.errors import BitstreamError, NvcError, OutputError, ResumeError
 from nvcodec.fitting.checkpoints import SECOND, CheckpointStore, checkpoint_names
 from nvcodec.job_folder import JobFolder
+from nvcodec.job_state import RESTART, STATE_NAME, State, StoredSegment, load_state
 from nvcodec.state_files import read_state, write_state
 from nvcodec.video.info import Planes
 
-STATE_NAME = "job.json"
 SEGMENT_FILE = re.compile(r"segment-\d+(-again)?\.(ckpt|ckpt\.1|npz)(\.tmp)?")
 MAX_CHANGES_NAMED = 5
 OVERWRITE = "{overwrite} overwrites it"
-RESTART = "{restart} throws the stored job away"
 
 
 def frames_digest(frames: Iterable[Planes]) -> str:
@@ -53,48 +51,13 @@ def frames_digest(frames: Iterable[Planes]) -> str:
     return state.hexdigest()
 
 
-class _StoredSegment(BaseModel, strict=True, extra="forbid"):
-    """What is known of a finished segment; all but `input` is `SegmentResult.measured`."""
-
-    input: str
-    digest: str = Field(pattern="^[0-9a-f]{32}$")
-    fit_s: float
-    spent_s: float
-    quality: list[list[float]]
-
-
-class _State(BaseModel, strict=True, extra="forbid"):
-    """Content of `job.json`."""
-
-    output: str
-    settings: dict[str, Any]
-    segments: list[_StoredSegment]
-    files: list[str]
-    """Names in the folder that this job writes, besides its own."""
-
-
 def job_folder(path: Path, workdir: Path | None = None) -> Path:
     """Where the job of an output lies: beside it, or in a folder that the user named."""
     name = path.name + ".job"
     return path.with_name(name) if workdir is None else workdir / name
 
 
-def _load_state(folder: Path) -> _State | None:
-    """State of a job that lies there, if one does.
-
-    Raises:
-        ResumeError: it cannot be read.
-    """
-    path = folder / STATE_NAME
-    if not os.path.lexists(path):
-        return None
-    try:
-        return _State.model_validate(json.loads(read_state(path)))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ResumeError(f"{path}: is not a job's state", RESTART) from error
-
-
-def _check_owner(folder: Path, state: _State | None, output: Path) -> None:
+def _check_owner(folder: Path, state: State | None, output: Path) -> None:
     """Refuse a folder in one that the user named where it holds the job of another output."""
     if state is None or folder.resolve() == job_folder(output.resolve()):
         return  # A job beside its output may be moved together with it.
@@ -103,6 +66,15 @@ def _check_owner(folder: Path, state: _State | None, output: Path) -> None:
             f"{folder}: holds the job of {state.output}, not of {output}",
             "{workdir} names another folder",
         )
+
+
+def stored_preset(path: Path, workdir: Path | None = None) -> str | None:
+    """Name of the preset of an output's stored job; None where none can be read."""
+    folder = job_folder(path, workdir)
+    with contextlib.suppress(ResumeError):  # opening the job says what is wrong with it
+        state = load_state(folder) if JobFolder(folder).is_ours else None
+        return state.preset if state else None
+    return None
 
 
 def discard_job(folder: Path, output: Path) -> None:
@@ -123,7 +95,7 @@ def discard_job(folder: Path, output: Path) -> None:
             except OSError as error:
                 raise OutputError(f"{part}: cannot be removed: {error.strerror}") from error
         try:
-            state = _load_state(folder)
+            state = load_state(folder)
         except ResumeError:  # torn, in a folder of ours
             files = [file.name for file in folder.iterdir() if SEGMENT_FILE.fullmatch(file.name)]
         else:
@@ -141,19 +113,23 @@ class Job:
         OutputError: it cannot be written.
     """
 
-    def __init__(self, folder: Path, settings: Mapping[str, Any], output: Path) -> None:
+    def __init__(
+        self, folder: Path, settings: Mapping[str, Any], output: Path, preset: str | None = None
+    ) -> None:
         self.folder = folder
         self._path = folder / STATE_NAME
         self.is_resumed = False
         self.is_finished = False
         """Whether the output has its name already, and only this folder is left."""
         plain: dict[str, Any] = json.loads(json.dumps(settings))
-        stored = _load_state(folder) if JobFolder(folder).is_ours else None
+        stored = load_state(folder) if JobFolder(folder).is_ours else None
         _check_owner(folder, stored, output)
         if stored is not None:
             _check_same(folder, stored.settings, plain)
             self.is_resumed = True
-        self._state = stored or _State(output="", settings=plain, segments=[], files=[])
+        self._state = stored or State(
+            output="", settings=plain, segments=[], files=[], preset=preset
+        )
         self._state.output = str(output.resolve())
         if stored is None:
             JobFolder(folder).create()
@@ -228,7 +204,7 @@ class Job:
         """
         if values is not None:
             self.keep_values(number, values)
-        self._state.segments[number:] = [_StoredSegment(input=input_digest, **measured)]
+        self._state.segments[number:] = [StoredSegment(input=input_digest, **measured)]
         self._store()
         yield
         store = self.checkpoints(number, input_digest)
@@ -341,7 +317,7 @@ def open_job(path: Path, plan: EncodePlan) -> Job:
         if not options.overwrite:
             raise OutputError(f"{path}: exists", OVERWRITE)
         discard_job(folder, path)  # of an encoding that had finished, and was killed right then
-    job = Job(folder, settings, path)
+    job = Job(folder, settings, path, plan.preset.name)
     if has_part and not (job.is_resumed or options.overwrite):
         job.remove()
         raise OutputError(
@@ -351,8 +327,8 @@ def open_job(path: Path, plan: EncodePlan) -> Job:
     return job
 
 
-def may_be_complete(path: Path, preset: str) -> bool:
-    """Whether a file of a preset is whole and stands alone, as a command leaves it at its end.
+def may_be_complete(path: Path, presets: Collection[str]) -> bool:
+    """Whether a file of such a preset is whole and stands alone, as a command leaves it at its end.
 
     Raises:
         OSError: whether there is an unfinished file beside it cannot be told.
@@ -361,7 +337,7 @@ def may_be_complete(path: Path, preset: str) -> bool:
         return False
     try:
         with NvcReader(path) as reader:
-            return reader.head.remark == remark_of(preset)
+            return reader.head.remark in map(remark_of, presets)
     except (BitstreamError, OSError):
         return False
 

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,14 +21,14 @@ def check_output(
     target: str | Path | BinaryIO,
     overwrite: bool,
     *,
-    made_by: str | None = None,
+    made_by: Collection[str] = (),
 ) -> Path | None:
     """The path of a regular output; None for a stream, a device or a named pipe.
 
     Args:
         target: a path or a stream.
         overwrite: whether it may be there already.
-        made_by: a preset; a finished file of it may be there, from the same command perhaps.
+        made_by: presets; a finished file of one may be there, from the same command perhaps.
 
     Raises:
         OutputError: it exists and may not be replaced, or cannot be written.
@@ -42,7 +42,7 @@ def check_output(
         if path.exists() and not path.is_file():
             return None
         is_taken = path.exists() and not overwrite
-        if is_taken and not (made_by is not None and may_be_complete(path, made_by)):
+        if is_taken and not may_be_complete(path, made_by):
             raise OutputError(f"{path}: exists", OVERWRITE)
         if not path.parent.is_dir():
             raise OutputError(f"{path.parent}: no such folder")
@@ -90,7 +90,7 @@ def _source_stats(source: str | Path | BinaryIO) -> Iterator[os.stat_result]:
 def free_output(
     sources: Sequence[str | Path | BinaryIO],
     target: str | Path | BinaryIO,
-    preset: str,
+    presets: Collection[str],
     options: EncodeOptions,
 ) -> Path | None:
     """The path of an encoding's output, free to be written; None for a stream.
@@ -98,7 +98,7 @@ def free_output(
     Raises:
         OutputError: it is not free, is one of the sources, or is a stream with a work folder.
     """
-    path = check_output(target, options.overwrite, made_by=None if options.restart else preset)
+    path = check_output(target, options.overwrite, made_by=() if options.restart else presets)
     if path is not None:
         try:
             for ours in (part_path(path), job_folder(path, options.workdir)):

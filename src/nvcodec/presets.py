@@ -27,6 +27,8 @@ from nvcodec.representations.config import RepresentationConfig
 from nvcodec.samples import Samples
 
 ConfigT = TypeVar("ConfigT", bound=Config)
+AUTO = "auto"
+"""In place of a preset's name: the one that suits the video (`auto.py`)."""
 MOST_LISTED = 30
 """Names that an error lists."""
 
@@ -71,6 +73,11 @@ class Preset(Config):
     stages: tuple[SerializeAsAny[StageConfig], ...]
     lmbdas: tuple[float, ...] = ()
     scheme: SerializeAsAny[SchemeConfig]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the maker of its files may be called in them."""
+        return (self.name,)
 
     @property
     def has_lmbda(self) -> bool:

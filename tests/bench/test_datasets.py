@@ -77,7 +77,7 @@ def test_the_data_sets_that_come_along():
     assert {s.name: s.num_frames for s in uvg.sequences}["ShakeNDry"] == 300
     assert len(mcl.sequences) == 30
     assert (datasets_folder().parent / "clips" / small.sequences[0].pattern).is_file()
-    with pytest.raises(PresetError, match="allowed are mcl-jcv, small, uvg, or a file"):
+    with pytest.raises(PresetError, match="allowed are mcl-jcv, motion, small, uvg, or a file"):
         load_dataset("uvgg")
 
 

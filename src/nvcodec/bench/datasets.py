@@ -26,6 +26,7 @@ from nvcodec.config import Config
 from nvcodec.errors import PresetError, VideoError
 from nvcodec.video import RawGeometry, VideoInfo, VideoReader, VideoWarning, open_video
 from nvcodec.video.images import DECODERS
+from nvcodec.video.motion import LOOKED_FRAMES, motion
 from nvcodec.video.raw import RAW_SUFFIXES
 
 VIDEO_SUFFIXES = (".y4m", ".mp4", ".mkv", ".mov", ".webm", ".avi", ".264", ".265", *RAW_SUFFIXES)
@@ -90,6 +91,8 @@ class Survey:
     num_frames: int
     digest: str
     """Of every sample."""
+    motion: float
+    """As `video.motion` measures it."""
 
     @property
     def megapixels(self) -> float:
@@ -109,11 +112,12 @@ def survey(clip: VideoSequence) -> Survey:
         with clip.open() as video:
             info = video.info
             digest.update(repr((info.width, info.height, info.chroma.value, info.color)).encode())
+            moved = motion(video.first(LOOKED_FRAMES), info)
             for planes in video:
                 for plane in planes:
                     digest.update(plane.tobytes())
                 num_frames += 1
-    return Survey(replace(info, num_frames=num_frames), num_frames, digest.hexdigest())
+    return Survey(replace(info, num_frames=num_frames), num_frames, digest.hexdigest(), moved)
 
 
 def datasets_folder() -> Path:

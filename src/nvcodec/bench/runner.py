@@ -249,6 +249,7 @@ class Run:
             "clip_settings": settings.words(),
             "rgb_matrix": provenance.matrix_name(seen.info),
             "input_digest": seen.digest,
+            "motion": round(seen.motion, 4),
             "guess_s": coder.guess_s(seen),
             **provenance.machine(self.settings.num_jobs, self.settings.num_threads),
             **provenance.versions(coder),

@@ -14,6 +14,7 @@ from nvcodec.cli.encode_progress import Progress, print_report, report_record
 from nvcodec.cli.process import Stopper, say
 
 if TYPE_CHECKING:
+    from nvcodec.auto import AutoPreset
     from nvcodec.encode_types import EncodeOptions, EncodeReport
     from nvcodec.presets import Preset
 
@@ -35,7 +36,8 @@ PresetName = Annotated[
     typer.Option(
         "-p",
         "--preset",
-        help="Name of a preset, or a TOML file; see `nvc presets`.",
+        help="Name of a preset, or a TOML file; see `nvc presets`. auto chooses by picture size, "
+        "number of frames and motion, and says why.",
         autocompletion=options.preset_names,
     ),
 ]
@@ -88,7 +90,7 @@ NoVerify = Annotated[
 def encode(
     sources: Sources,
     output: Output,
-    preset: PresetName = "hinerv-mini",
+    preset: PresetName = "auto",
     set_: Changes = None,
     epochs: Epochs = None,
     max_time: MaxTime = None,
@@ -113,7 +115,7 @@ def encode(
 
     The same command continues an interrupted one.
     """
-    asked = {
+    settings = {
         "samples": options.samples(color),
         "frames": options.frame_range(frames),
         "scale": options.picture_size(scale),
@@ -125,15 +127,15 @@ def encode(
     if max_time is not None and epochs is not None:
         raise typer.BadParameter("--max-time and --epochs: only one of them")
     options.check_sources(sources)
-    from nvcodec.presets import load_preset
+    from nvcodec.auto import asked_preset
 
-    loaded = load_preset(preset, set_ or [], epochs, lmbda)  # what is wrong is said without torch
-    path = options.check_target(output, overwrite, made_by=None if restart else loaded.name)
+    asked = asked_preset(preset, set_ or [], epochs, lmbda)  # what is wrong is said without torch
+    path = options.check_target(output, overwrite, made_by=() if restart else asked.names)
     options.check_apart(sources, path)
     from nvcodec.encode_types import EncodeOptions
 
     chosen = EncodeOptions(
-        **asked,  # type: ignore[arg-type]
+        **settings,  # type: ignore[arg-type]
         segment_frames=segment_frames,
         seed=seed,
         device=device,
@@ -144,7 +146,7 @@ def encode(
         spent_s=process_age_s(),
     )
     progress = Progress(json, to_stdout=output == "-", quiet=quiet)
-    report = _run(sources, output, path, loaded, chosen, progress)
+    report = _run(sources, output, path, asked, chosen, progress)
     if json:
         emit({"event": "done", **report_record(report)}, output == "-")
     elif not quiet:
@@ -169,7 +171,7 @@ def _run(
     sources: list[str],
     output: str,
     path: Path | None,
-    preset: "Preset",
+    preset: "Preset | AutoPreset",
     chosen: "EncodeOptions",
     progress: Progress,
 ) -> "EncodeReport":

@@ -8,7 +8,7 @@ from nvcodec.cli.process import say
 from nvcodec.cli.verify import quality_rows
 
 if TYPE_CHECKING:
-    from nvcodec.encode_types import EncodeReport, SegmentFitting, SegmentStarted
+    from nvcodec.encode_types import EncodeReport, Event, SegmentFitting, SegmentStarted
 
 
 class Progress:
@@ -27,11 +27,16 @@ class Progress:
     def __exit__(self, *error: Any) -> None:
         self.line.__exit__(*error)
 
-    def __call__(self, event: "SegmentStarted | SegmentFitting") -> None:
+    def __call__(self, event: "Event") -> None:
         """Show one event."""
-        from nvcodec.encode_types import SegmentStarted
+        from nvcodec.encode_types import PresetChosen, SegmentStarted
 
-        if isinstance(event, SegmentStarted):
+        if isinstance(event, PresetChosen):
+            if self.json:
+                emit({"event": "preset", **asdict(event)}, self.to_stdout)
+            elif not self.quiet:
+                say(f"preset {event.preset}: {event.reason}")
+        elif isinstance(event, SegmentStarted):
             self.started = event
             if self.json:
                 emit(_segment_record(event), self.to_stdout)

@@ -4,7 +4,7 @@ import contextlib
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import fields, replace
 from fractions import Fraction
 from pathlib import Path
@@ -147,7 +147,7 @@ def preset_names() -> list[str]:
     """What a shell may complete."""
     from nvcodec import presets
 
-    return presets.preset_names()
+    return [presets.AUTO, *presets.preset_names()]
 
 
 def check_sources(sources: Sequence[str]) -> None:
@@ -190,7 +190,7 @@ def check_apart(sources: Sequence[str], target: Path | None) -> None:
         outputs.check_apart(source, target)
 
 
-def check_target(target: str, overwrite: bool, *, made_by: str | None = None) -> Path | None:
+def check_target(target: str, overwrite: bool, *, made_by: Collection[str] = ()) -> Path | None:
     """The path of a regular output, or None for a stream; see `outputs.check_output`.
 
     Raises:

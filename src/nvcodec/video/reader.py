@@ -7,6 +7,7 @@ pictures, all else              ffmpeg.py
 
 import contextlib
 import io
+import itertools
 import os
 import sys
 import warnings
@@ -55,6 +56,16 @@ class VideoReader:
     def close(self) -> None:
         """Free files and processes."""
         self._stack.close()
+
+    def first(self, count: int) -> list[Planes]:
+        """The first frames, at most `count`; iterating gives them all the same.
+
+        Raises:
+            VideoError: The content is broken.
+        """
+        taken = list(itertools.islice(self._frames, count))
+        self._frames = itertools.chain(taken, self._frames)
+        return taken
 
     def __iter__(self) -> Iterator[Planes]:
         """Frames in order.
