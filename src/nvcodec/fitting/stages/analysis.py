@@ -166,18 +166,17 @@ class _Work:
         target = self.target(t)
         known = {r: network.frame(r) for r in network.references[t]}
         if known:
-            flows = {r: one.flow for r, one in known.items()}
-            self._find_motion(t, is_first, target[0], known, flows)
-            flow = network.flow(t, flows)
-            predicted = network.predicted(flow, [one.planes for one in known.values()])
+            self._find_motion(t, is_first, target[0], known)
+            motion = network.motion_of(t, {r: one.motion for r, one in known.items()})
+            predicted = network.predicted(motion, [one.planes for one in known.values()])
         else:
-            flow = network.no_flow()
+            motion = network.no_motion()
             predicted = [torch.zeros_like(plane) for plane in target]
         residual = [a - b for a, b in zip(target, predicted, strict=True)]
         around = self.prices.around(t)
         self._find_symbols(t, is_first, residual, around, generator)
         planes = [a + b for a, b in zip(predicted, network.residual(t), strict=True)]
-        network.keep(t, Rendered(planes, flow))
+        network.keep(t, Rendered(planes, motion))
         errors = [
             weight * (a - b).square().sum()
             for weight, a, b in zip(self.plane_weights, planes, target, strict=True)
@@ -186,13 +185,13 @@ class _Work:
         return (bits + self.lmbda * torch.stack(errors).sum()) / target[0].numel()
 
     def _find_motion(
-        self, t: int, is_first: bool, target: Tensor,
-        known: Mapping[int, Rendered], flows: Mapping[int, Tensor],
-    ) -> None:  # fmt: skip
+        self, t: int, is_first: bool, target: Tensor, known: Mapping[int, Rendered]
+    ) -> None:
         width, prices = float(self.widths["base"][t, 0]), self.prices
         references = [one.planes[0] for one in known.values()]
         weight = self._lmbda(t) * self.plane_weights[0]
-        search = MotionSearch(self.network, target, t, references, flows, weight, width**2 / 12)
+        motion = {r: one.motion for r, one in known.items()}
+        search = MotionSearch(self.network, target, t, references, motion, weight, width**2 / 12)
         if is_first:
             grids = search.search(*(ANCHOR_REACH if len(known) == 1 else REACH))
         else:
