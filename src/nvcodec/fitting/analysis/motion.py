@@ -28,7 +28,6 @@ SEARCH_BITS = (0.35, 3.0, 2.0)
 """Bits of a motion symbol before anything is learned: of zero, of one, and of each octave above."""
 SEARCH_WEIGHT = 3.0
 """Factor on them: contexts make rare symbols dearer."""
-FINE_REACH = 8
 OWN_SHARE = 0.7
 """Of a cell's own error while it is searched; the rest is that of the cells around it."""
 Bits = Callable[[int, Tensor], Tensor]
@@ -79,19 +78,20 @@ class MotionSearch:
         steps = [grid * width_of(k) for k, grid in enumerate(grids)]
         return self.network.summed(self.inherited, steps, len(self.references))
 
-    def search(self, whole_reach: int, reach: int) -> list[Tensor]:
+    def search(self, whole_reach: int, reach: int, fine_reach: int) -> list[Tensor]:
         """Motion towards each reference alone, coarse to fine.
 
         Args:
             whole_reach: pixels from what is inherited, for the frame as a whole.
             reach: and for cells of some 32 to 128 pixels.
+            fine_reach: and for other cells.
         """
         grids, coarsest = self.none(), len(self.sizes) - 1
         for number, reference in enumerate(self.references):
             own = slice(2 * number, 2 * number + 2)
             for k in range(coarsest, -1, -1):
                 cell = self.network.cells[k]
-                far = whole_reach if k == coarsest else reach if 32 <= cell <= 128 else FINE_REACH
+                far = whole_reach if k == coarsest else reach if 32 <= cell <= 128 else fine_reach
                 start = self._start(self._motion(grids)[own])
                 best = grids[k][own]
                 if cell >= POOLED_FROM:

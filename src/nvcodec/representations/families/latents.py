@@ -112,8 +112,8 @@ class Latents(Representation[LatentsConfig]):
         return torch.stack(frames)
 
     def _numbers(self, t: Tensor) -> list[int]:
-        """Frames that are meant; without numbers, the first of the deepest layer for all."""
-        return [self.layers[-1].frames[0]] * len(t) if t.is_meta else t.tolist()
+        """Frames that are meant; without numbers one that needs no other, as that takes seconds."""
+        return [0] * len(t) if t.is_meta else t.tolist()
 
     def samples(self, planes: Planes) -> Tensor:
         """Planes as samples, (h, w, C) in [0, 1]."""
