@@ -39,10 +39,10 @@ class Compensation:
         self.size, self.cell, self.counts, self.scale = size, cell, counts, scale
 
     def predicted(self, references: Sequence[Tensor], motion: Tensor) -> Tensor:
-        """From one reference (H, W) or two, by motion (5, rows, columns): see `blended`."""
+        """From one reference (H, W) or two, by motion (5, rows, columns)."""
         number = len(references)
         moved = [self.moved(r, motion[2 * i : 2 * i + 2], number) for i, r in enumerate(references)]
-        return self.blended(moved, motion[4:5])
+        return blended(moved, self.share(motion[4:5]) if number == 2 else None)
 
     def moved(self, reference: Tensor, motion: Tensor, num_references: int) -> Tensor:
         """One reference (H, W), of so many, by motion (2, rows, columns) down and right."""
@@ -61,13 +61,9 @@ class Compensation:
             total = total + down[:, None] * across * warp(reference, flow)
         return total
 
-    def blended(self, moved: Sequence[Tensor], blend: Tensor) -> Tensor:
-        """One moved reference, or two with a share of the first: sigmoid of 2 blend (1, ...)."""
-        if len(moved) == 1:
-            return moved[0]
-        first, second = moved
-        share = torch.sigmoid(BLEND_SLOPE * self.everywhere(blend)[0])
-        return share * first + (1 - share) * second
+    def share(self, blend: Tensor) -> Tensor:
+        """Of the first of two references at every sample: sigmoid of 2 blend (1, rows, columns)."""
+        return torch.sigmoid(BLEND_SLOPE * self.everywhere(blend)[0])
 
     def everywhere(self, values: Tensor) -> Tensor:
         """Values (C, rows, columns) of cells at every sample, bilinear between their centres."""
@@ -92,6 +88,14 @@ def _overlaps(
     even = (number + is_odd).clamp(0, count - 1), torch.where(is_odd == 1, window, 1 - window)
     odd = (number + 1 - is_odd).clamp(0, count - 1), torch.where(is_odd == 1, 1 - window, window)
     return even, odd
+
+
+def blended(moved: Sequence[Tensor], share: Tensor | None) -> Tensor:
+    """One moved reference, or two with a share of the first."""
+    if share is None:
+        return moved[0]
+    first, second = moved
+    return share * first + (1 - share) * second
 
 
 def warp(plane: Tensor, flow: Tensor) -> Tensor:

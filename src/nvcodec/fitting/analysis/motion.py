@@ -14,7 +14,7 @@ from torch import Tensor
 from nvcodec.coding.latents.layout import GROUPS
 from nvcodec.coding.latents.tensors import motion_width
 from nvcodec.fitting.analysis.twin import group_of
-from nvcodec.representations.compensation import warp
+from nvcodec.representations.compensation import blended, warp
 from nvcodec.representations.configs.latents import FINEST_CELL, NUM_MOTION
 from nvcodec.representations.families.latents import Latents
 
@@ -177,6 +177,7 @@ class MotionSearch:
         height, width = self.target.shape
         chosen = group_of(rows, columns, self.target.device) == group
         motion, before = self._motion(grids), grids[k][own].clone()
+        share = self.compensation.share(motion[4:5]) if len(self.references) == 2 else None
         best, least = before, None
         for tried in _candidates(before):
             change = torch.zeros_like(grids[k])
@@ -187,8 +188,9 @@ class MotionSearch:
             pictures = list(moved)
             if number is not None:
                 pictures[number] = self._moved(number, changed_motion)
-            predicted = self.compensation.blended(pictures, changed_motion[4:5])
-            costs = self._cost(self.target - predicted)
+            else:
+                share = self.compensation.share(changed_motion[4:5])
+            costs = self._cost(self.target - blended(pictures, share))
             half, low, right = cell // 2, rows * cell - height, columns * cell - width
             padded = F.pad(costs[None], (half, half + right, half, half + low))
             changed = grids[k].clone()
