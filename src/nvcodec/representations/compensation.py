@@ -79,15 +79,14 @@ def _overlaps(
     length: int, cell: int, count: int, device: torch.device
 ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
     """Of each sample of an axis the cell of even number and its weight; those of odd number."""
-    place = (torch.arange(length, device=device) + 0.5) / cell - 0.5
-    before = place.floor()
-    share = place - before
-    window = share.square() * (3 - 2 * share)
-    number = before.long()
-    is_odd = number % 2
-    even = (number + is_odd).clamp(0, count - 1), torch.where(is_odd == 1, window, 1 - window)
-    odd = (number + 1 - is_odd).clamp(0, count - 1), torch.where(is_odd == 1, 1 - window, window)
-    return even, odd
+    with torch.inference_mode(False):  # kept for whoever asks next, gradients or not
+        place = (torch.arange(length, device=device) + 0.5) / cell - 0.5
+        number, share = place.floor().long(), place - place.floor()
+        window = share.square() * (3 - 2 * share)
+        is_odd = number % 2
+        even = (number + is_odd).clamp(0, count - 1), torch.where(is_odd == 1, window, 1 - window)
+        odd = (number + 1 - is_odd).clamp(0, count - 1), 1 - even[1]
+        return even, odd
 
 
 def blended(moved: Sequence[Tensor], share: Tensor | None) -> Tensor:
