@@ -25,7 +25,9 @@ HD = (1920, 1080)
         (Facts(176, 144, 48, 0.0), "latents", "176x144 is small, up to 640x360"),
         (Facts(640, 360, 9000, 0.0), "latents", "640x360 is small"),
         (Facts(*HD, 300, 0.0), "latents", "300 frames of 1920x1080 are few, up to 300"),
-        (Facts(*HD, 600, 0.2), "latents", "1920x1080, changes by 0.20 of its detail a frame"),
+        (Facts(*HD, 600, 0.2), "latents", "1920x1080 changes by 0.20 of its detail a frame"),
+        (Facts(176, 144, 48, 0.5), "latents-moving", "176x144 is small, up to 640x360; changes by"),
+        (Facts(*HD, 600, 0.41), "latents-moving", "0.41 of its detail a frame, over 0.4 is fast"),
         (Facts(*HD, 600, 0.15), "nvrc-mini", "600 frames of 1920x1080 are many, and nearly still"),
         (Facts(640, 360, 600, 0.0, has_gpu=True), "latents", "small"),
         (Facts(*HD, 30, 0.0, has_gpu=True), "latents", "few"),
@@ -51,6 +53,7 @@ def test_the_documented_limits_are_those_of_the_code():
     limits = [pixels for pixels, _ in auto.NETWORKS_OF_GPU[:-1]]
     assert [round(pixels / 1e6) for pixels in (auto.LARGE_PIXELS, *limits)] == [69, 311]
     assert f"motion over {auto.STILL_MOTION}" in text
+    assert f"motion over {auto.FAST_MOTION}" in text
     assert f"up to {auto.SHORT_FRAMES} frames" in text
     assert auto.SMALL_PIXELS == 640 * 360
     assert all(name in text for name in auto.CHOICES)
@@ -126,7 +129,8 @@ def test_a_video_of_ffmpeg(tmp_path):
     with open_video(path) as video:
         choice = choose(look(video, 600, has_gpu=False))
         assert len(list(video)) == 12
-    assert choice == Choice("latents", "96x64 is small, up to 640x360")
+    assert choice.preset == "latents-moving"
+    assert choice.reason.startswith("96x64 is small, up to 640x360; changes by ")
 
 
 @pytest.fixture(scope="module")
@@ -213,4 +217,4 @@ def test_restart_chooses_anew(clip, tmp_path):
         for restart in (False, True):
             options = EncodeOptions(restart=restart)
             AutoPreset().chosen_for(video, target, options, False, chosen.append)
-    assert [event.preset for event in chosen] == ["hinerv-tiny", "latents"]
+    assert [event.preset for event in chosen] == ["hinerv-tiny", "latents-moving"]

@@ -28,12 +28,14 @@ LARGE_PIXELS = SMALL_PIXELS * SHORT_FRAMES
 """Of all frames of a segment, from which a GPU fits a network."""
 STILL_MOTION = 0.15
 """`motion` up to which a video is nearly still."""
-LATENTS = "latents"
+FAST_MOTION = 0.4
+"""`motion` from which frames are predicted from nearer ones."""
+LATENTS, LATENTS_MOVING = "latents", "latents-moving"
 NETWORK_OF_CPU = "nvrc-mini"
 NETWORKS_OF_GPU = ((1920 * 1080 * 150, "nvrc-s1"), (float("inf"), "nvrc-s2"))
 """Pixels of all frames of a segment, up to which each is taken: the smallest sizes that NVRC prints
 for MCL-JCV (150 frames of 1920x1080) and for UVG (600)."""
-CHOICES = (LATENTS, NETWORK_OF_CPU, *(name for _, name in NETWORKS_OF_GPU))
+CHOICES = (LATENTS, LATENTS_MOVING, NETWORK_OF_CPU, *(name for _, name in NETWORKS_OF_GPU))
 
 
 @dataclass(frozen=True)
@@ -88,19 +90,25 @@ def choose(facts: Facts) -> Choice:
     larger                      motion over 0.15                         latents
     larger                      up to 300 frames                         latents
     larger                      over 300 frames, motion up to 0.15       nvrc-mini
+
+    latents with motion over 0.4 is latents-moving.
     """
     frames = f"{facts.num_frames} frames of {facts.size}"
-    moves = f"{facts.size}, changes by {facts.motion:.2f} of its detail a frame"
+    moves = f"changes by {facts.motion:.2f} of its detail a frame"
     if facts.is_small:
-        return Choice(LATENTS, f"{facts.size} is small, up to 640x360")
-    if facts.has_gpu and facts.all_pixels > LARGE_PIXELS:
+        choice = Choice(LATENTS, f"{facts.size} is small, up to 640x360")
+    elif facts.has_gpu and facts.all_pixels > LARGE_PIXELS:
         preset = next(name for most, name in NETWORKS_OF_GPU if facts.all_pixels <= most)
-        return Choice(preset, f"{frames} are many, on a GPU")
-    if facts.motion > STILL_MOTION:
-        return Choice(LATENTS, f"{moves}; up to {STILL_MOTION} is nearly still")
-    if facts.num_frames <= SHORT_FRAMES:
-        return Choice(LATENTS, f"{frames} are few, up to {SHORT_FRAMES}")
-    return Choice(NETWORK_OF_CPU, f"{frames} are many, and nearly still")
+        choice = Choice(preset, f"{frames} are many, on a GPU")
+    elif facts.motion > STILL_MOTION:
+        choice = Choice(LATENTS, f"{facts.size} {moves}; up to {STILL_MOTION} is nearly still")
+    elif facts.num_frames <= SHORT_FRAMES:
+        choice = Choice(LATENTS, f"{frames} are few, up to {SHORT_FRAMES}")
+    else:
+        choice = Choice(NETWORK_OF_CPU, f"{frames} are many, and nearly still")
+    if choice.preset == LATENTS and facts.motion > FAST_MOTION:
+        return Choice(LATENTS_MOVING, f"{choice.reason}; {moves}, over {FAST_MOTION} is fast")
+    return choice
 
 
 def look(video: VideoReader, segment_frames: int, has_gpu: bool) -> Facts:

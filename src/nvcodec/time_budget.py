@@ -64,5 +64,6 @@ def measure_overhead_s(
         QualityMeter(info).add(frame, frame)
         frame_s = time.monotonic() - started
     count = representation.shape.num_frames
-    evaluation_s = coding_s + render_s * min(EvaluationPolicy().num_frames, count)
+    # Coded once for its size, and once for the shares of it.
+    evaluation_s = 2 * coding_s + render_s * min(EvaluationPolicy().num_frames, count)
     return START_S + evaluation_s + coding_s + verify * (coding_s + frame_s * count)

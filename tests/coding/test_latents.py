@@ -9,7 +9,7 @@ import torch
 from nvcodec import hierarchy
 from nvcodec.coding.cdf import parametric_table
 from nvcodec.coding.latents import contexts, lattice
-from nvcodec.coding.latents.contexts import FIELDS, field_shapes
+from nvcodec.coding.latents.contexts import FIELDS, field_shapes, usual_numbers
 from nvcodec.coding.latents.layout import Layout
 from nvcodec.coding.latents.symbols import SymbolCounter, SymbolReader, SymbolWriter
 from nvcodec.coding.latents.tensors import Coding
@@ -43,16 +43,15 @@ def with_numbers(coded, seed=0):
     models = {
         grid.name: {
             name: np.clip(
-                FIELDS[name].default + rng.integers(-9, 10, shape),
-                FIELDS[name].low,
-                FIELDS[name].high,
+                usual + rng.integers(-9, 10, usual.shape), FIELDS[name].low, FIELDS[name].high
             )
-            for name, shape in field_shapes(grid).items()
+            for name, usual in usual_numbers(grid).items()
         }
         for grid in layout.grids
     }
-    for model in models.values():  # what does not occur is not stored
-        model["depth"][hierarchy.num_depths(layout.num_frames, 4) :] = FIELDS["depth"].default
+    for grid in layout.grids:  # what does not occur is not stored
+        deeper = slice(hierarchy.num_depths(layout.num_frames, 4), None)
+        models[grid.name]["depth"][deeper] = usual_numbers(grid)["depth"][deeper]
     shapes = rng.integers(0, 5, 3)
     changed = dataclasses.replace(coding, models=models, shapes=shapes)
     return ParameterSet([dataclasses.replace(t, coding=changed) for t in coded.tensors])

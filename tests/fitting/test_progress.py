@@ -15,7 +15,7 @@ def test_steps():
 
 
 def test_time_is_shared_in_proportion_to_steps():
-    pace = TimePace([6, 0, 2], 80.0)
+    pace = TimePace([6, 0, 2], [1, 1, 1], 80.0)
     assert pace.progress(0, 0, 0.0) == 0
     assert pace.progress(0, 9, 30.0) == 0.5
     assert pace.progress(0, 9, 60.0) == 1
@@ -27,7 +27,14 @@ def test_time_is_shared_in_proportion_to_steps():
 
 @pytest.mark.parametrize("limit_s", [0.0, -3.0, 1e-9])
 def test_without_time_every_stage_takes_one_step(limit_s):
-    pace = TimePace([1, 1], limit_s)
+    pace = TimePace([1, 1], [1, 1], limit_s)
     for stage in (0, 1):
         assert pace.progress(stage, 0, 5.0) == 0
         assert pace.progress(stage, 1, 5.0) >= 1
+
+
+def test_some_steps_are_taken_whatever_the_time():
+    pace = TimePace([30], [10], 80.0)
+    assert pace.progress(0, 9, 200.0) < 1
+    assert pace.progress(0, 10, 200.0) >= 1
+    assert pace.progress(0, 9, 40.0) == 0.5

@@ -70,16 +70,19 @@ def residual(v: dict[str, np.ndarray], planes: list, scales: int, t: int) -> lis
     return found
 
 
-def enlarged(grid: np.ndarray, cell: int, height: int, width: int) -> np.ndarray:
-    """Bilinear, samples at centres, edges repeated."""
-    for axis, size in ((1, height), (2, width)):
-        n = grid.shape[axis]
-        p = np.clip((np.arange(size) + 0.5) / cell - 0.5, 0, n - 1)
-        i = np.floor(p).astype(int)
-        f = (p - i).reshape((-1, 1) if axis == 1 else (1, -1))
-        j = np.minimum(i + 1, n - 1)
-        grid = np.take(grid, i, axis) * (1 - f) + np.take(grid, j, axis) * f
-    return grid
+def places(size: int, cell: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of every sample the cells before and behind it, and how far it is from the first."""
+    p = (np.arange(size) + 0.5) / cell - 0.5
+    n = np.floor(p).astype(int)
+    return np.clip(n, 0, count - 1), np.clip(n + 1, 0, count - 1), p - n
+
+
+def enlarged(values: np.ndarray, cell: int, height: int, width: int) -> np.ndarray:
+    """Bilinear between cells."""
+    i, j, f = places(height, cell, values.shape[1])
+    values = values[:, i] * (1 - f)[:, None] + values[:, j] * f[:, None]
+    i, j, f = places(width, cell, values.shape[2])
+    return values[:, :, i] * (1 - f) + values[:, :, j] * f
 
 
 def cubic(f: np.ndarray) -> list[np.ndarray]:
@@ -109,9 +112,25 @@ def read(plane: np.ndarray, flow: np.ndarray) -> np.ndarray:
     return total
 
 
-def halved(x: np.ndarray) -> np.ndarray:
-    """Means of 2x2."""
-    return (x[..., ::2, ::2] + x[..., 1::2, ::2] + x[..., ::2, 1::2] + x[..., 1::2, 1::2]) / 4
+def overlapped(plane: np.ndarray, motion: np.ndarray, cell: int) -> np.ndarray:
+    *rows, f = places(plane.shape[0], cell, motion.shape[1])
+    *columns, g = places(plane.shape[1], cell, motion.shape[2])
+    f, g = 3 * f**2 - 2 * f**3, 3 * g**2 - 2 * g**3
+    total = np.zeros_like(plane, np.float64)
+    for row, down in zip(rows, (1 - f, f), strict=True):
+        for column, across in zip(columns, (1 - g, g), strict=True):
+            total += down[:, None] * across * read(plane, motion[:, row][:, :, column])
+    return total
+
+
+def blended(planes: list[np.ndarray], motion: np.ndarray, cell: int) -> np.ndarray:
+    height, width = planes[0].shape
+    first, second = (
+        read(plane, enlarged(motion[2 * n : 2 * n + 2], cell, height, width) * (cell / 8))
+        for n, plane in enumerate(planes)
+    )
+    share = 1 / (1 + np.exp(-2 * enlarged(motion[4:], cell, height, width)[0]))
+    return share * first + (1 - share) * second
 
 
 def render(settings: dict[str, Any], shape: Shape, v: dict[str, np.ndarray], t: int) -> np.ndarray:
@@ -131,29 +150,33 @@ def render(settings: dict[str, Any], shape: Shape, v: dict[str, np.ndarray], t: 
 
     def predict(i: int, known: list) -> tuple[list[np.ndarray], np.ndarray]:
         own = residual(v, planes, scales, i)
-        height, width, _ = planes[0]
-        flow = np.zeros((5, height, width))
+        rows, columns = (-(-n // 8) for n in planes[0][:2])
+        motion = np.zeros((5, rows, columns))
         if not known:
-            return own, flow
+            return own, motion
         if len(known) == 2:
             a, b = references[i]
             r = (i - a) / (b - a)
             if references[b][:1] == (a,):
                 f = known[1][1][:2]
-                flow[:2], flow[2:4] = r * f, (r - 1) * f
+                motion[:2], motion[2:4] = r * f, (r - 1) * f
             else:
                 f = known[0][1][2:4]
-                flow[:2], flow[2:4] = -r * f, (1 - r) * f
+                motion[:2], motion[2:4] = -r * f, (1 - r) * f
         for k in range(sum(name.startswith("motion") for name in v)):
-            flow = flow + enlarged(v[f"motion.{k}"][i], 2 ** (k + 3), height, width)
-        share = 1 / (1 + np.exp(-2 * flow[4]))
+            grid = v[f"motion.{k}"][i]
+            if len(known) == 2:
+                motion = motion + enlarged(grid, 2**k, rows, columns)
+            else:
+                motion = motion + np.kron(grid, np.ones((1, 2**k, 2**k)))[:, :rows, :columns]
         found = []
         for number, (_, _, first) in enumerate(planes):
-            f = halved(flow) / 2 if first else flow
-            p = [read(one[0][number], f[2 * n : 2 * n + 2]) for n, one in enumerate(known)]
-            q = halved(share) if first else share
-            found.append(own[number] + (p[0] if len(p) == 1 else q * p[0] + (1 - q) * p[1]))
-        return found, flow
+            cell, moving = 8 >> first, [one[0][number] for one in known]
+            if len(known) == 1:
+                found.append(own[number] + overlapped(moving[0], motion[:2] * (cell / 8), cell))
+            else:
+                found.append(own[number] + blended(moving, motion, cell))
+        return found, motion
 
     picture, _ = frame(t)
     if shape[3] == 6:

@@ -13,8 +13,22 @@ from independent.tensors import Spec, Tensor, half
 DEFAULTS = {"anchor_every": 16}
 M = (1024, 1117, 1218, 1328, 1448, 1579, 1722, 1878)
 NUMBERS = {
-    "weight": (-7, -32, 16), "offset": (-12, -32, 16), "slope": (64, 0, 255),
-    "level": (0, -128, 127), "group": (0, -64, 63), "depth": (0, -64, 63),
+    "weight": (-32, 16),
+    "offset": (-32, 16),
+    "slope": (0, 255),
+    "level": (-128, 127),
+    "group": (-64, 63),
+    "depth": (-64, 63),
+}
+OFTEN = {"offset": -11, "slope": 60, "group": [0, 0, 0, 0], "depth": 0}
+USUAL: dict[str, dict[str, Any]] = {
+    "motion": {"weight": [-3, -7, -8, -8, -4, -7, -7], "level": [0, -16, -16]},
+    "base": {"weight": [-3, -5, -7, -7, -7, -9, -9], "level": [20, -12, -12]},
+    "detail": {
+        "weight": [-2, -6, -9, -9, -6, -9, -9],
+        "level": [0, 0, 0],
+        "group": [3, 2, -3, -4],
+    },
 }  # fmt: skip
 GROUPS = ((0, 0), (1, 1), (0, 1), (1, 0))
 
@@ -96,12 +110,16 @@ class Latents:
                 "level": (3, spec.shape[1]), "group": (3, 4), "depth": (8,),
             }  # fmt: skip
             model = {}
-            for name, (default, low, high) in NUMBERS.items():
-                array, order = np.full(shapes[name], default), take(2)
+            usual = USUAL[spec.name.partition(".")[0]]
+            for name, (low, high) in NUMBERS.items():
+                start = np.array(usual.get(name, OFTEN.get(name)))
+                if name == "level":
+                    start = start[:, None]
+                array, order = np.broadcast_to(start, shapes[name]).copy(), take(2)
                 used = [k for k in kinds if k or not spec.name.startswith("motion")]
                 for i in range(num_depths) if name == "depth" else used:
                     for place in np.ndindex(array[i].shape):
-                        value = default + self.entp.signed(order)
+                        value = int(array[(i, *place)]) + self.entp.signed(order)
                         check(low <= value <= high, "a number out of range")
                         array[(i, *place)] = value
                 model[name] = array

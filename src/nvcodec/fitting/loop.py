@@ -95,7 +95,10 @@ class Fitting:
             0 if n == 0 else stage.config.epochs * self._steps_of_epoch(stage, n)
             for n, stage in zip(turns, stages, strict=True)
         ]
-        self.pace: Pace = StepPace(steps) if time_limit_s is None else TimePace(steps, time_limit_s)
+        least = [len(frames) if stage.is_direct else 1 for stage in stages]
+        self.pace: Pace = (
+            StepPace(steps) if time_limit_s is None else TimePace(steps, least, time_limit_s)
+        )
         self.evaluation = Evaluation()
         self.steps_done = 0
         self.elapsed_s = 0.0

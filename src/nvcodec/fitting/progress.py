@@ -8,6 +8,9 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+ALMOST = 0.999
+"""Progress where time is over and there is more to do."""
+
 
 class Outlook(NamedTuple):
     """What is left."""
@@ -44,12 +47,18 @@ class StepPace:
 
 
 class TimePace:
-    """All stages share a time, in proportion to their steps; each takes one step at least."""
+    """All stages share a time, in proportion to their steps; each takes one step at least.
 
-    def __init__(self, steps: Sequence[int], limit_s: float) -> None:
+    Args:
+        steps: of each stage, as it would be without a limit.
+        least: steps that each takes whatever the time.
+        limit_s: for all of them.
+    """
+
+    def __init__(self, steps: Sequence[int], least: Sequence[int], limit_s: float) -> None:
         ends = list(itertools.accumulate(steps))
         self._ends = [end / max(ends[-1], 1) for end in ends]
-        self.limit_s = limit_s
+        self._least, self.limit_s = least, limit_s
 
     def progress(self, stage: int, step: int, elapsed_s: float) -> float:
         """Share of the stage's time."""
@@ -57,9 +66,9 @@ class TimePace:
         share = self._ends[stage] - start
         if not share:
             return 1.0
-        if step == 0 or self.limit_s <= 0:
-            return float(step > 0)
-        return max(0.0, (elapsed_s / self.limit_s - start) / share)
+        past = elapsed_s / self.limit_s if self.limit_s > 0 else 1.0
+        progress = max(0.0, (past - start) / share) if step else 0.0
+        return min(progress, ALMOST) if step < self._least[stage] else progress
 
     def outlook(self, steps_done: int, elapsed_s: float, step_s: float) -> Outlook:
         """The time that is left, filled with such steps."""

@@ -68,8 +68,8 @@ class Stage(abc.ABC, Generic[ConfigT]):
         """What a step at `progress` of the stage fits; called before everything else in it."""
         return Turn(0 if self.config.frames == "first" else None, progress)
 
-    def direct_step(self, state: FitState, step: int) -> Tensor:
-        """A step of a stage that is direct; gives its loss."""
+    def direct_step(self, state: FitState, step: int, progress: float) -> Tensor:
+        """A step at `progress` of a stage that is direct; gives its loss."""
         raise NotImplementedError
 
     def view(self, state: FitState, progress: float, generator: torch.Generator) -> View:

@@ -42,7 +42,7 @@ class StepTaker:
     def take(self, step: int, progress: float) -> Tensor:
         """Do one step at `progress` (0 to 1) of the stage; gives its loss, a scalar."""
         if self.stage.is_direct:
-            return self.stage.direct_step(self.state, step)
+            return self.stage.direct_step(self.state, step, progress)
         frame, progress = self.stage.begin_step(self.state, progress)
         self._set_rates(progress)
         while True:

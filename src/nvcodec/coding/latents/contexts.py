@@ -54,21 +54,47 @@ Model = Mapping[str, Integers]
 
 
 class Field(NamedTuple):
-    """One kind of stored number."""
+    """Range of one kind of stored number."""
 
-    default: int
     low: int
     high: int
 
 
 FIELDS = {
-    "weight": Field(-7, MIN_WEIGHT, MAX_WEIGHT),
-    "offset": Field(-12, MIN_WEIGHT, MAX_WEIGHT),
-    "slope": Field(64, 0, 255),
-    "level": Field(0, -128, 127),
-    "group": Field(0, -64, 63),
-    "depth": Field(0, -64, 63),
+    "weight": Field(MIN_WEIGHT, MAX_WEIGHT),
+    "offset": Field(MIN_WEIGHT, MAX_WEIGHT),
+    "slope": Field(0, 255),
+    "level": Field(-128, 127),
+    "group": Field(-64, 63),
+    "depth": Field(-64, 63),
 }
+USUAL_WEIGHTS = {
+    "motion": (-3, -7, -8, -8, -4, -7, -7),
+    "base": (-3, -5, -7, -7, -7, -9, -9),
+    "detail": (-2, -6, -9, -9, -6, -9, -9),
+}
+"""Of each feature, by the first word of a tensor's name."""
+USUAL_LEVELS = {"motion": (0, -16, -16), "base": (20, -12, -12), "detail": (0, 0, 0)}
+"""Of each kind of layer."""
+USUAL_GROUPS = {"motion": (0, 0, 0, 0), "base": (0, 0, 0, 0), "detail": (3, 2, -3, -4)}
+USUAL_OFFSET, USUAL_SLOPE, USUAL_DEPTH = -11, 60, 0
+
+
+def usual_numbers(grid: Grid) -> dict[str, Integers]:
+    """What a tensor's stored numbers are coded against: as they were learned from some clips."""
+    word = grid.name.partition(".")[0]
+    usual = {
+        "weight": np.array(USUAL_WEIGHTS[word]),
+        "offset": np.array(USUAL_OFFSET),
+        "slope": np.array(USUAL_SLOPE),
+        "level": np.array(USUAL_LEVELS[word])[:, None],
+        "group": np.array(USUAL_GROUPS[word]),
+        "depth": np.array(USUAL_DEPTH),
+    }
+    return {
+        name: np.broadcast_to(usual[name], shape).astype(np.int64, order="C")
+        for name, shape in field_shapes(grid).items()
+    }
 
 
 def field_shapes(grid: Grid) -> dict[str, tuple[int, ...]]:

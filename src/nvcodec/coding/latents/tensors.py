@@ -7,12 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nvcodec.coding.latents.contexts import (
-    FIELDS,
     NUM_DEPTHS,
     NUM_KINDS,
     Integers,
     Model,
-    field_shapes,
+    usual_numbers,
 )
 from nvcodec.coding.latents.lattice import MAX_WIDTH, MIN_WIDTH
 from nvcodec.coding.latents.layout import BANDS, Grid, Layout
@@ -43,13 +42,7 @@ class Coding:
     @classmethod
     def default(cls, layout: Layout, width: int = 0) -> "Coding":
         """One bin width, and contexts before anything is learned."""
-        models = {
-            grid.name: {
-                name: np.full(shape, FIELDS[name].default, np.int64)
-                for name, shape in field_shapes(grid).items()
-            }
-            for grid in layout.grids
-        }
+        models = {grid.name: usual_numbers(grid) for grid in layout.grids}
         return cls(
             np.full(NUM_KINDS, DEFAULT_SHAPE, np.int64),
             np.full(NUM_DEPTHS, width, np.int64),

@@ -11,7 +11,7 @@
                     order, for the first plane, then, if there are more, for the others
     numbers         for each tensor in coding order, for each array of `contexts.field_shapes`: 2
                     bits order, then all entries as signed exp-Golomb codes of that order of their
-                    difference from `FIELDS`' default; of arrays that begin with the kind of a layer
+                    difference from `usual_numbers`; of arrays that begin with the kind of a layer
                     only kinds that occur (for motion not the first), of depths as many as occur
 
 Indices of bin widths are those of `latents.lattice`, limited to its range after the sum; widths of
@@ -28,7 +28,7 @@ from pydantic import Field
 
 from nvcodec.coding.bits import BitReader, BitWriter
 from nvcodec.coding.cdf import SHAPE_BITS
-from nvcodec.coding.latents.contexts import FIELDS, NUM_DEPTHS
+from nvcodec.coding.latents.contexts import FIELDS, NUM_DEPTHS, usual_numbers
 from nvcodec.coding.latents.lattice import MAX_WIDTH, MIN_WIDTH, width_units, width_values
 from nvcodec.coding.latents.layout import Layout
 from nvcodec.coding.latents.symbols import (
@@ -141,10 +141,11 @@ class LatentsScheme(Scheme[LatentsSchemeConfig]):
             for offset in offsets[: max(plane_kinds(grid)) + 1]:
                 writer.write(offset + (1 << OFFSET_BITS - 1), OFFSET_BITS)
         for grid in layout.grids:
+            usual = usual_numbers(grid)
             for name, array in coding.models[grid.name].items():
-                default = FIELDS[name].default
+                changes = array - usual[name]
                 numbers = [v for i in _stored(name, grid.is_motion, kinds, num_depths)
-                           for v in (array[i].ravel() - default).tolist()]  # fmt: skip
+                           for v in changes[i].ravel().tolist()]  # fmt: skip
                 order = min(
                     range(1 << ORDER_BITS), key=lambda o: sum(_code_bits(v, o) for v in numbers)
                 )
@@ -168,7 +169,7 @@ class LatentsScheme(Scheme[LatentsSchemeConfig]):
                 for i in _stored(name, grid.is_motion, kinds, num_depths):
                     flat = array[i : i + 1].reshape(-1)
                     for n in range(flat.size):
-                        value = field.default + reader.read_signed_exp_golomb(order)
+                        value = int(flat[n]) + reader.read_signed_exp_golomb(order)
                         if not field.low <= value <= field.high:
                             raise MalformedError(
                                 f"section ENTP, tensor {grid.name}: {name} {value}, "

@@ -14,8 +14,9 @@ from torch import Tensor
 from nvcodec.coding.latents.layout import GROUPS
 from nvcodec.coding.latents.tensors import motion_width
 from nvcodec.fitting.analysis.twin import group_of
-from nvcodec.representations.configs.latents import NUM_MOTION
-from nvcodec.representations.families.latents import Latents, blended, first_share, warp
+from nvcodec.representations.compensation import blended, warp
+from nvcodec.representations.configs.latents import FINEST_CELL, NUM_MOTION
+from nvcodec.representations.families.latents import Latents
 
 POOLED = 4
 """Pixels a side that coarse search looks at as one."""
@@ -27,7 +28,6 @@ SEARCH_BITS = (0.35, 3.0, 2.0)
 """Bits of a motion symbol before anything is learned: of zero, of one, and of each octave above."""
 SEARCH_WEIGHT = 3.0
 """Factor on them: contexts make rare symbols dearer."""
-FINE_REACH = 3
 OWN_SHARE = 0.7
 """Of a cell's own error while it is searched; the rest is that of the cells around it."""
 Bits = Callable[[int, Tensor], Tensor]
@@ -47,7 +47,7 @@ class MotionSearch:
         target: the first plane of the frame.
         t: its number.
         references: first planes of its references.
-        flows: of its references, by number.
+        known: motion of its references, by number.
         error_weight: bits that a squared error of one is worth.
         rounding_error: mean squared error that rounding leaves.
     """
@@ -58,12 +58,12 @@ class MotionSearch:
         target: Tensor,
         t: int,
         references: Sequence[Tensor],
-        flows: Mapping[int, Tensor],
+        known: Mapping[int, Tensor],
         error_weight: float,
         rounding_error: float,
     ) -> None:
         self.network, self.target, self.references = network, target, references
-        self.inherited = network.inherited_flow(t, flows)
+        self.inherited, self.compensation = network.inherited(t, known), network.compensation[0]
         self.error_weight, self.knee = error_weight, KNEE * rounding_error
         self.sizes = network.config.motion_shapes(network.shape)
 
@@ -74,29 +74,39 @@ class MotionSearch:
     def _cost(self, errors: Tensor) -> Tensor:
         return self.error_weight * self.knee * torch.log1p(errors.square() / self.knee)
 
-    def _flow(self, grids: Sequence[Tensor]) -> Tensor:
+    def _motion(self, grids: Sequence[Tensor]) -> Tensor:
         steps = [grid * width_of(k) for k, grid in enumerate(grids)]
-        return self.network.moved(self.inherited, steps)
+        return self.network.summed(self.inherited, steps, len(self.references))
 
-    def search(self, whole_reach: int, reach: int) -> list[Tensor]:
+    def search(self, whole_reach: int, reach: int, fine_reach: int) -> list[Tensor]:
         """Motion towards each reference alone, coarse to fine.
 
         Args:
             whole_reach: pixels from what is inherited, for the frame as a whole.
             reach: and for cells of some 32 to 128 pixels.
+            fine_reach: and for other cells.
         """
         grids, coarsest = self.none(), len(self.sizes) - 1
         for number, reference in enumerate(self.references):
             own = slice(2 * number, 2 * number + 2)
             for k in range(coarsest, -1, -1):
                 cell = self.network.cells[k]
-                far = whole_reach if k == coarsest else reach if 32 <= cell <= 128 else FINE_REACH
-                start, best = self._flow(grids)[own], grids[k][own]
+                far = whole_reach if k == coarsest else reach if 32 <= cell <= 128 else fine_reach
+                start = self._start(self._motion(grids)[own])
+                best = grids[k][own]
                 if cell >= POOLED_FROM:
                     best = self._search_grid(k, start, reference, best, far, POOLED)
                     far = POOLED - 1
                 grids[k][own] = self._search_grid(k, start, reference, best, far, 1)
         return grids
+
+    def _start(self, motion: Tensor) -> Tensor:
+        """Motion (2, rows, columns) at every pixel."""
+        if len(self.references) == 2:
+            return self.compensation.everywhere(motion)
+        height, width = self.target.shape
+        whole = F.interpolate(motion[None], scale_factor=FINEST_CELL, mode="nearest")[0]
+        return whole[:, :height, :width]
 
     def _search_grid(
         self, k: int, start: Tensor, reference: Tensor, best: Tensor, reach: int, pooled: int
@@ -138,23 +148,24 @@ class MotionSearch:
 
     def refine(self, grids: list[Tensor], bits: Bits) -> None:
         """Change symbols, in place, where error and bits together become fewer."""
-        warped = [self._warped(number, self._flow(grids)) for number in range(len(self.references))]
+        moved = [self._moved(number, self._motion(grids)) for number in range(len(self.references))]
         parts = [slice(0, 2), slice(2, 4)][: len(self.references)]
         for k in reversed(range(len(self.sizes))):
             for number, own in enumerate(parts):
                 for group in range(len(GROUPS)):
-                    self._refine_group(grids, warped, k, group, own, number, bits)
+                    self._refine_group(grids, moved, k, group, own, number, bits)
             if len(parts) == 2:
                 for group in range(len(GROUPS)):
-                    self._refine_group(grids, warped, k, group, slice(4, 5), None, bits)
+                    self._refine_group(grids, moved, k, group, slice(4, 5), None, bits)
 
-    def _warped(self, number: int, flow: Tensor) -> Tensor:
-        return warp(self.references[number], flow[2 * number : 2 * number + 2])
+    def _moved(self, number: int, motion: Tensor) -> Tensor:
+        own = motion[2 * number : 2 * number + 2]
+        return self.compensation.moved(self.references[number], own, len(self.references))
 
     def _refine_group(
         self,
         grids: list[Tensor],
-        warped: list[Tensor],
+        moved: list[Tensor],
         k: int,
         group: int,
         own: slice,
@@ -165,16 +176,21 @@ class MotionSearch:
         cell, (rows, columns) = self.network.cells[k], self.sizes[k]
         height, width = self.target.shape
         chosen = group_of(rows, columns, self.target.device) == group
-        flow, before = self._flow(grids), grids[k][own].clone()
+        motion, before = self._motion(grids), grids[k][own].clone()
+        share = self.compensation.share(motion[4:5]) if len(self.references) == 2 else None
         best, least = before, None
         for tried in _candidates(before):
             change = torch.zeros_like(grids[k])
             change[own] = (tried - before) * chosen
-            moved = flow + self.network.spread(change * width_of(k), k)
-            pictures = list(warped)
+            changed_motion = motion + self.network.spread(
+                change * width_of(k), k, len(self.references)
+            )
+            pictures = list(moved)
             if number is not None:
-                pictures[number] = self._warped(number, moved)
-            costs = self._cost(self.target - blended(pictures, first_share(moved)))
+                pictures[number] = self._moved(number, changed_motion)
+            else:
+                share = self.compensation.share(changed_motion[4:5])
+            costs = self._cost(self.target - blended(pictures, share))
             half, low, right = cell // 2, rows * cell - height, columns * cell - width
             padded = F.pad(costs[None], (half, half + right, half, half + low))
             changed = grids[k].clone()
@@ -188,7 +204,7 @@ class MotionSearch:
             best, least = torch.where(better, tried, best), torch.where(better, total, least)
         grids[k][own] = best
         if number is not None:
-            warped[number] = self._warped(number, self._flow(grids))
+            moved[number] = self._moved(number, self._motion(grids))
 
 
 def _candidates(before: Tensor) -> list[Tensor]:

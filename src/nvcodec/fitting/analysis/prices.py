@@ -138,6 +138,8 @@ class Prices:
             optimizer.zero_grad(set_to_none=True)
             with torch.enable_grad():
                 bits = [self.frame_bits(t, arounds[t]) for t in sorted(chosen)]
+                share = len(chosen) / self.network.shape.num_frames
+                bits.append(share * self.twin.number_bits())
                 (torch.stack(bits).sum() / size).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         optimizer.zero_grad(set_to_none=True)

@@ -21,15 +21,13 @@ from nvcodec.coding.latents.contexts import (
     ORTHOGONAL,
     Integers,
     field_shapes,
+    usual_numbers,
 )
 from nvcodec.coding.latents.layout import GROUPS, Grid, Layout
 from nvcodec.coding.latents.symbols import ESCAPE
 
 UNITS = {"weight": 2.0, "offset": 2.0, "slope": 64.0, "level": 8.0, "group": 8.0, "depth": 8.0}
 """Stored steps in one unit of what is learned: octaves, and slopes of 1."""
-FIRST_LEVELS = {"base": 4.0, "motion": -2.0}
-"""Where learning begins, by the first word of a tensor's name; others at 0."""
-FIRST_SLOPES = {"base": 0.3}
 
 
 class Twin:
@@ -52,15 +50,20 @@ class Twin:
         """Numbers before anything is learned."""
         found = {}
         for grid in layout.grids:
-            word = grid.name.partition(".")[0]
-            for name, shape in field_shapes(grid).items():
-                value = FIELDS[name].default / UNITS[name]
-                if name == "level":
-                    value = FIRST_LEVELS.get(word, value)
-                if name == "slope":
-                    value = FIRST_SLOPES.get(word, value)
-                found[f"{name}.{grid.name}"] = torch.full(shape, value, device=device)
+            for name, numbers in usual_numbers(grid).items():
+                values = torch.from_numpy(numbers / UNITS[name]).float()
+                found[f"{name}.{grid.name}"] = values.to(device)
         return found
+
+    def number_bits(self) -> Tensor:
+        """About what the scheme needs for the numbers themselves."""
+        bits = []
+        for grid in self.layout.grids:
+            for name, usual in usual_numbers(grid).items():
+                own = self.learned[f"{name}.{grid.name}"]
+                steps = own * UNITS[name] - torch.from_numpy(usual).to(own)
+                bits.append(2 * torch.log2(1 + steps.abs()).sum())
+        return torch.stack(bits).sum()
 
     def stored(self) -> dict[str, dict[str, Integers]]:
         """The same as the integers that the scheme stores."""

@@ -9,6 +9,7 @@ After a pass the next one knows the contexts that the whole segment has. What ot
 from gets finer bins and a larger lambda (`cascade`).
 """
 
+import enum
 import math
 from collections.abc import Mapping, Sequence
 
@@ -28,6 +29,7 @@ from nvcodec.fitting.analysis.rounding import chosen_symbols, first_symbols
 from nvcodec.fitting.analysis.twin import Twin
 from nvcodec.fitting.configs.analysis import AnalysisConfig
 from nvcodec.fitting.losses import SAMPLE_WEIGHTS
+from nvcodec.fitting.progress import ALMOST
 from nvcodec.fitting.stage import Stage
 from nvcodec.fitting.state import FitState
 from nvcodec.pixel_values import to_unit
@@ -37,12 +39,28 @@ from nvcodec.samples import Samples
 
 FINEST_OFFSET, CHROMA_OFFSET = 2, -3
 """Eighths of an octave: packed luma's finest scale is coarser, chroma finer, than the rest."""
-FIRST_ROUNDS, ROUNDS = 4, 8
-REACH, ANCHOR_REACH = (8, 4), (96, 12)
-"""Pixels of search for the whole frame, and in cells of 32 to 128 pixels."""
+REACH, ANCHOR_REACH = (8, 4, 3), (96, 12, 8)
+"""Pixels of search for the whole frame, in cells of 32 to 128 pixels, and in others."""
 LEARN_AFTER = (0, 1, 2, 4, 8, 16)
 """Frames of the first pass after which contexts are learned."""
 FIRST_STEPS, SOON_STEPS, STEPS = 60, 25, 60
+BRIEF_SHARE = 0.06
+"""Of the time of a frame in the first pass, for one that is coded briefly."""
+
+
+class Effort(enum.Enum):
+    """How much is tried for a frame."""
+
+    BRIEF = enum.auto()
+    """Motion that is inherited, two rounds of rounding."""
+    FIRST = enum.auto()
+    """Motion by search, few rounds."""
+    FULL = enum.auto()
+    """Motion refined under learned prices."""
+
+
+ROUNDS = {Effort.BRIEF: 2, Effort.FIRST: 4, Effort.FULL: 8}
+"""Of rounding."""
 
 
 class Analysis(Stage[AnalysisConfig]):
@@ -69,7 +87,7 @@ class Analysis(Stage[AnalysisConfig]):
             self._work = _Work(self.config, state)
         return self._work
 
-    def direct_step(self, state: FitState, step: int) -> Tensor:
+    def direct_step(self, state: FitState, step: int, progress: float) -> Tensor:
         """Code a frame, and learn contexts where it is time."""
         work, network = self._working(state), _network(state)
         frames = [t for layer in network.layers for t in layer.frames]
@@ -78,10 +96,13 @@ class Analysis(Stage[AnalysisConfig]):
             network.forget()
             work.prices.forget()
         generator = torch.Generator().manual_seed(step)
-        loss = work.code(frames[place], number == 0, generator)
+        is_brief = number == 0 and _is_short_of_time(progress, place, len(frames))
+        effort = Effort.BRIEF if is_brief else Effort.FIRST if number == 0 else Effort.FULL
+        loss = work.code(frames[place], effort, generator)
         is_last = place + 1 == len(frames)
-        if is_last or (number == 0 and place in LEARN_AFTER):
-            count = STEPS if is_last else FIRST_STEPS if place == 0 else SOON_STEPS
+        if is_last or (effort is Effort.FIRST and place in LEARN_AFTER):
+            count = FIRST_STEPS if place == 0 else SOON_STEPS
+            count = STEPS if is_last and not is_brief else count
             work.prices.learn(frames if number else frames[: place + 1], count, generator)
         if is_last:
             for name, parameter in network.named_parameters():
@@ -160,24 +181,23 @@ class _Work:
         ]
 
     @torch.no_grad()
-    def code(self, t: int, is_first: bool, generator: torch.Generator) -> Tensor:
+    def code(self, t: int, effort: Effort, generator: torch.Generator) -> Tensor:
         """Find motion and symbols of a frame; gives R + lambda D a pixel."""
         network = self.network
         target = self.target(t)
         known = {r: network.frame(r) for r in network.references[t]}
         if known:
-            flows = {r: one.flow for r, one in known.items()}
-            self._find_motion(t, is_first, target[0], known, flows)
-            flow = network.flow(t, flows)
-            predicted = network.predicted(flow, [one.planes for one in known.values()])
+            self._find_motion(t, effort, target[0], known)
+            motion = network.motion_of(t, {r: one.motion for r, one in known.items()})
+            predicted = network.predicted(motion, [one.planes for one in known.values()])
         else:
-            flow = network.no_flow()
+            motion = network.no_motion()
             predicted = [torch.zeros_like(plane) for plane in target]
         residual = [a - b for a, b in zip(target, predicted, strict=True)]
         around = self.prices.around(t)
-        self._find_symbols(t, is_first, residual, around, generator)
+        self._find_symbols(t, effort, residual, around, generator)
         planes = [a + b for a, b in zip(predicted, network.residual(t), strict=True)]
-        network.keep(t, Rendered(planes, flow))
+        network.keep(t, Rendered(planes, motion))
         errors = [
             weight * (a - b).square().sum()
             for weight, a, b in zip(self.plane_weights, planes, target, strict=True)
@@ -186,14 +206,16 @@ class _Work:
         return (bits + self.lmbda * torch.stack(errors).sum()) / target[0].numel()
 
     def _find_motion(
-        self, t: int, is_first: bool, target: Tensor,
-        known: Mapping[int, Rendered], flows: Mapping[int, Tensor],
-    ) -> None:  # fmt: skip
+        self, t: int, effort: Effort, target: Tensor, known: Mapping[int, Rendered]
+    ) -> None:
         width, prices = float(self.widths["base"][t, 0]), self.prices
         references = [one.planes[0] for one in known.values()]
         weight = self._lmbda(t) * self.plane_weights[0]
-        search = MotionSearch(self.network, target, t, references, flows, weight, width**2 / 12)
-        if is_first:
+        motion = {r: one.motion for r, one in known.items()}
+        search = MotionSearch(self.network, target, t, references, motion, weight, width**2 / 12)
+        if effort is Effort.BRIEF:
+            grids = search.none()
+        elif effort is Effort.FIRST:
             grids = search.search(*(ANCHOR_REACH if len(known) == 1 else REACH))
         else:
             grids = prices.motion(t)
@@ -209,7 +231,7 @@ class _Work:
             parameter[t] = as_decoded(grid * width_of(k))
 
     def _find_symbols(
-        self, t: int, is_first: bool, residual: Planes, around: Around | None,
+        self, t: int, effort: Effort, residual: Planes, around: Around | None,
         generator: torch.Generator,
     ) -> None:  # fmt: skip
         """Round a frame's coefficients."""
@@ -226,15 +248,20 @@ class _Work:
         symbols = chosen_symbols(
             values,
             weights,
-            first_symbols(values) if is_first else start,
+            start if effort is Effort.FULL else first_symbols(values),
             lambda magnitudes: prices.spreads(t, magnitudes, around),
             self.twin.bits,
-            FIRST_ROUNDS if is_first else ROUNDS,
+            ROUNDS[effort],
             generator,
         )
         for grid, one in zip(prices.grids, symbols, strict=True):
             parameters[grid.name][t] = as_decoded(one[0] * self.widths[grid.name][t])
         prices.forget(t)
+
+
+def _is_short_of_time(progress: float, done: int, count: int) -> bool:
+    """Whether the frames left in the first pass have to be brief, so that all are coded."""
+    return done > 0 and progress * (1 + BRIEF_SHARE * (count - done) / done) >= ALMOST
 
 
 def as_decoded(values: Tensor) -> Tensor:

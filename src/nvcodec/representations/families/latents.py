@@ -1,7 +1,7 @@
 """Pictures as wavelet coefficients, predicted from other frames along motion.
 
-    detail, base --inverse wavelet--> residual --+--> planes --> samples
-    references --warp along motion--> blend -----+
+    detail, base --inverse wavelet--> residual --------+--> planes --> samples
+    references --moved as cells say--> prediction -----+
 
 What a frame is predicted from follows from `hierarchy`. Nothing here is a network: `fitting.stages.
 analysis` finds coefficients and motion by analysis, and what is learned is how they are coded.
@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nvcodec import hierarchy
+from nvcodec.representations.compensation import Compensation
 from nvcodec.representations.config import RepresentationConfig
-from nvcodec.representations.configs.latents import NUM_MOTION, LatentsConfig
+from nvcodec.representations.configs.latents import FINEST_CELL, NUM_MOTION, LatentsConfig
 from nvcodec.representations.representation import Patches, Representation
 from nvcodec.representations.wavelet import synthesis
 from nvcodec.samples import VideoShape
 
 SCALE, MIDDLE = 255.0, 0.5
-BLEND_SLOPE = 2.0
 FIRST_SPREAD = 4.0
 """Of what is left of a plane, before anything is fitted."""
 
@@ -39,8 +39,8 @@ class Rendered(NamedTuple):
     """A frame, and the motion that led to it."""
 
     planes: Planes
-    flow: Tensor
-    """(5, H, W) of the first plane, its pixels; zeros where nothing was predicted."""
+    motion: Tensor
+    """(5, rows, columns) of the finest cells, in pixels of the first plane; else zeros."""
 
 
 class Latents(Representation[LatentsConfig]):
@@ -48,7 +48,8 @@ class Latents(Representation[LatentsConfig]):
 
     Sources: the transform is the 9/7 wavelet of Cohen, Daubechies and Feauveau (1992) by lifting
     (Daubechies and Sweldens 1998); a hierarchy of bidirectional predictions as in video coding
-    since H.264. Motion is a sum of bilinear grids on top of that of the references.
+    since H.264. Motion is a sum of grids, each twice as fine as the next, on top of that of the
+    references.
     """
 
     Config: ClassVar[type[RepresentationConfig]] = LatentsConfig
@@ -67,6 +68,16 @@ class Latents(Representation[LatentsConfig]):
         nn.init.normal_(self.base, std=FIRST_SPREAD)
         self.cells = config.cells(shape)
         self.motion = tensors("motion", len(self.cells) if shape.num_frames > 1 else 0)
+        self.num_cells = config.motion_shapes(shape)[0]
+        self.compensation = [
+            Compensation(
+                (plane.height, plane.width),
+                FINEST_CELL >> plane.offset,
+                self.num_cells,
+                0.5**plane.offset,
+            )
+            for plane in self.plane_layout
+        ]
         self.layers = hierarchy.layers(shape.num_frames, config.anchor_every)
         self.references = {
             frame: references
@@ -101,8 +112,8 @@ class Latents(Representation[LatentsConfig]):
         return torch.stack(frames)
 
     def _numbers(self, t: Tensor) -> list[int]:
-        """Frames that are meant; without numbers, the first of the deepest layer for all."""
-        return [self.layers[-1].frames[0]] * len(t) if t.is_meta else t.tolist()
+        """Frames that are meant; without numbers one that needs no other, as that takes seconds."""
+        return [0] * len(t) if t.is_meta else t.tolist()
 
     def samples(self, planes: Planes) -> Tensor:
         """Planes as samples, (h, w, C) in [0, 1]."""
@@ -121,12 +132,12 @@ class Latents(Representation[LatentsConfig]):
         known = {reference: self.frame(reference) for reference in self.references[t]}
         residual = self.residual(t)
         if known:
-            flow = self.flow(t, {r: one.flow for r, one in known.items()})
-            predicted = self.predicted(flow, [one.planes for one in known.values()])
+            motion = self.motion_of(t, {r: one.motion for r, one in known.items()})
+            predicted = self.predicted(motion, [one.planes for one in known.values()])
             planes = [p + r for p, r in zip(predicted, residual, strict=True)]
         else:
-            planes, flow = residual, self.no_flow()
-        return self.keep(t, Rendered(planes, flow))
+            planes, motion = residual, self.no_motion()
+        return self.keep(t, Rendered(planes, motion))
 
     def keep(self, t: int, rendered: Rendered) -> Rendered:
         """Remember a frame, and drop what was not needed for the longest."""
@@ -136,10 +147,9 @@ class Latents(Representation[LatentsConfig]):
             self._kept.popitem(last=False)
         return rendered
 
-    def no_flow(self) -> Tensor:
+    def no_motion(self) -> Tensor:
         """That of a frame without references."""
-        first = self.plane_layout[0]
-        return self.base.new_zeros(NUM_MOTION, first.height, first.width)
+        return self.base.new_zeros(NUM_MOTION, *self.num_cells)
 
     def residual(self, t: int) -> Planes:
         """What frame `t` adds to its prediction."""
@@ -160,75 +170,46 @@ class Latents(Representation[LatentsConfig]):
         first = sum(layout.offset <= k for layout in self.plane_layout[:number])
         return detail[3 * first : 3 * first + 3]
 
-    def flow(self, t: int, flows: Mapping[int, Tensor]) -> Tensor:
-        """Motion of frame `t`, (5, H, W), from that of its references."""
-        return self.moved(self.inherited_flow(t, flows), [grid[t] for grid in self.motion])
+    def motion_of(self, t: int, known: Mapping[int, Tensor]) -> Tensor:
+        """Motion of frame `t`, (5, rows, columns), from that of its references by number."""
+        own = [grid[t] for grid in self.motion]
+        return self.summed(self.inherited(t, known), own, len(known))
 
-    def moved(self, inherited: Tensor, grids: Sequence[Tensor]) -> Tensor:
+    def summed(self, inherited: Tensor, grids: Sequence[Tensor], num_references: int) -> Tensor:
         """What is inherited plus every motion grid (5, h, w), finest first."""
         total = inherited
         for k, grid in enumerate(grids):
-            total = total + self.spread(grid, k)
+            total = total + self.spread(grid, k, num_references)
         return total
 
-    def inherited_flow(self, t: int, flows: Mapping[int, Tensor]) -> Tensor:
+    def inherited(self, t: int, known: Mapping[int, Tensor]) -> Tensor:
         """A share of the motion between the references, as that of one to the other tells."""
         first, *others = self.references[t]
-        flow = torch.zeros_like(flows[first])
+        motion = torch.zeros_like(known[first])
         if not others:
-            return flow
+            return motion
         (second,) = others
         share = (t - first) / (second - first)
         if self.references[second][:1] == (first,):
-            towards = flows[second][:2]
-            return torch.cat([towards * share, towards * (share - 1), flow[:1]])
-        towards = flows[first][2:4]
-        return torch.cat([towards * -share, towards * (1 - share), flow[:1]])
+            towards = known[second][:2]
+            return torch.cat([towards * share, towards * (share - 1), motion[:1]])
+        towards = known[first][2:4]
+        return torch.cat([towards * -share, towards * (1 - share), motion[:1]])
 
-    def spread(self, grid: Tensor, k: int) -> Tensor:
-        """A motion grid at every pixel of the first plane, bilinear between centres of cells."""
-        height, width = self.plane_layout[0].height, self.plane_layout[0].width
-        whole = F.interpolate(
-            grid[None], scale_factor=self.cells[k], mode="bilinear", align_corners=False
-        )
-        return whole[0, :, :height, :width]
+    def spread(self, grid: Tensor, k: int, num_references: int) -> Tensor:
+        """A motion grid (C, h, w) for every cell of the finest one; smooth with two references."""
+        rows, columns = self.num_cells
+        if num_references == 2 and k > 0:
+            whole = F.interpolate(
+                grid[None], scale_factor=1 << k, mode="bilinear", align_corners=False
+            )[0]
+        else:
+            whole = grid.repeat_interleave(1 << k, -2).repeat_interleave(1 << k, -1)
+        return whole[:, :rows, :columns]
 
-    def predicted(self, flow: Tensor, references: list[Planes]) -> Planes:
-        """References warped along the motion, and blended."""
-        planes = []
-        for number, layout in enumerate(self.plane_layout):
-            own = F.avg_pool2d(flow[None], 2)[0] if layout.offset else flow
-            pixels = 0.5 if layout.offset else 1.0
-            warped = [
-                warp(reference[number], own[2 * i : 2 * i + 2] * pixels)
-                for i, reference in enumerate(references)
-            ]
-            share = first_share(flow)
-            planes.append(
-                blended(warped, F.avg_pool2d(share[None], 2)[0] if layout.offset else share)
-            )
-        return planes
-
-
-def first_share(flow: Tensor) -> Tensor:
-    """Of the first reference in a blend, (1, H, W)."""
-    return torch.sigmoid(BLEND_SLOPE * flow[4:5])
-
-
-def blended(warped: Sequence[Tensor], share: Tensor) -> Tensor:
-    """One warped reference, or two with a share (1, H, W) of the first."""
-    if len(warped) == 1:
-        return warped[0]
-    first, second = warped
-    return share[0] * first + (1 - share[0]) * second
-
-
-def warp(plane: Tensor, flow: Tensor) -> Tensor:
-    """A plane (H, W) read at every pixel plus its flow (2, H, W), bicubic, edges repeated."""
-    height, width = plane.shape
-    y = torch.arange(height, device=plane.device)[:, None] + flow[0]
-    x = torch.arange(width, device=plane.device)[None] + flow[1]
-    grid = torch.stack([x * (2 / max(width - 1, 1)) - 1, y * (2 / max(height - 1, 1)) - 1], dim=-1)
-    return F.grid_sample(plane[None, None], grid[None], "bicubic", "border", align_corners=True)[
-        0, 0
-    ]
+    def predicted(self, motion: Tensor, references: Sequence[Planes]) -> Planes:
+        """Every plane, from those of one reference or two, by the motion of cells."""
+        return [
+            own.predicted([one[number] for one in references], motion)
+            for number, own in enumerate(self.compensation)
+        ]
