@@ -123,7 +123,7 @@ class Case:
     percent: dict[tuple[str, str], float]
     """BD-rate of (family, anchor), where the two curves overlap."""
     cut_short: frozenset[str]
-    """Families that did not come to each frame once."""
+    """Families that had no time for more than one pass, the end of it brief."""
 
 
 def budget_s(record: Record) -> int | None:
@@ -162,7 +162,7 @@ def _case(records: Sequence[Record], budget: int) -> Case:
         if c.metric == METRIC and isinstance(c.delta, Delta)
     }
     short = {
-        r["codec"] for r in records if r["codec"] == "latents" and r["steps"] < r["num_frames"]
+        r["codec"] for r in records if r["codec"] == "latents" and r["steps"] <= r["num_frames"]
     }
     size, clip = (first["width"], first["height"]), first["sequence"].split()[0]
     return Case(
