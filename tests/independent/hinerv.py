@@ -23,6 +23,7 @@ DEFAULTS = {
     "kernel_size": 3,
     "stem_kernel_size": 3,
     "min_channels": 1,
+    "tied_layers": None,
     "grid_frames": None,
     "grid_levels": 2,
     "grid_halving": "t",
@@ -84,9 +85,18 @@ def tensors(settings: dict[str, Any], shape: tuple[int, int, int, int]) -> list[
         for j in range(depth):
             a, name = out if j else into, f"block.{n}.conv.{j}"
             found.append(Spec(f"{name}.depthwise.weight", (a, 1, k, k), "weight"))
-            found.append(Spec(f"{name}.expand.weight", (expansion * out, a), "weight"))
-            found.append(Spec(f"{name}.project.weight", (out, expansion * out), "weight"))
+            if owner(s["tied_layers"] or 1, j, into == out) == j:
+                found.append(Spec(f"{name}.expand.weight", (expansion * out, a), "weight"))
+                found.append(Spec(f"{name}.project.weight", (out, expansion * out), "weight"))
     return found + layer("head", plan.outputs, plan.blocks[-1][1])
+
+
+def owner(tied: int, layer: int, first_fits: bool) -> int:
+    """The layer of the block whose expand and project this one uses."""
+    if layer == 0:
+        return 0
+    first = layer // tied * tied
+    return first if first or first_fits else 1
 
 
 def base(plan: Plan, v: dict[str, np.ndarray], t: int) -> np.ndarray:
@@ -106,7 +116,8 @@ def render(
 ) -> np.ndarray:
     plan = Plan(settings, shape)
     x = base(plan, v, t)
-    for n, (_, _, stride, depth, _, local) in enumerate(plan.blocks):
+    tied = plan.settings["tied_layers"] or 1
+    for n, (into, out, stride, depth, _, local) in enumerate(plan.blocks):
         _, height, width = x.shape
         x = enlarge(layer_norm(x), height * stride, width * stride)
         grids = [v[f"block.{n}.local.{i}"].reshape(grid) for i, grid in enumerate(local)]
@@ -116,7 +127,8 @@ def render(
         for j in range(depth):
             name = f"block.{n}.conv.{j}"
             y = layer_norm(depthwise(x, v[f"{name}.depthwise.weight"]))
-            y = gelu(pointwise(y, v[f"{name}.expand.weight"]))
-            y = pointwise(y, v[f"{name}.project.weight"])
+            shared = f"block.{n}.conv.{owner(tied, j, into == out)}"
+            y = gelu(pointwise(y, v[f"{shared}.expand.weight"]))
+            y = pointwise(y, v[f"{shared}.project.weight"])
             x = x + y if x.shape == y.shape else y
     return sigmoid(linear(x.transpose(1, 2, 0), v, "head"))

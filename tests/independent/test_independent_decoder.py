@@ -132,6 +132,8 @@ REPRESENTATIONS = [
         **HINERV, "channels": 1, "grid_halving": "thw", "strides": [5, 3], "stem_kernel_size": 1,
         "kernel_size": 7, "grid_frames": 7, "local_frames": 9,
     },
+    {**HINERV, "depths": [3, 5], "tied_layers": 2},
+    {**HINERV, "depths": [2, 4], "tied_layers": 3, "min_channels": 10},
     {**NERV, "norm": "batch", "activation": "swish", "output": "sigmoid"},
     {**NERV, "upsampling": "transposed", "norm": "instance", "embedding": "none"},
     {**NERV, "upsampling": "transposed", "strides": [1, 4, 3], "expansion": 3},

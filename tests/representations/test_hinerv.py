@@ -83,6 +83,7 @@ NVRC_FORM = {"grid_halving": "thw", "grid_levels": 4, "base_rows": 45}
         ((1080, 1920), (120, 120), {}),
         ((1080, 1920), (60, 960), {}),
         ((1080, 1920), (120, 120), NVRC_FORM),
+        ((720, 1280), (80, 80), {"tied_layers": 2}),
     ],
 )
 def test_patches_equal_the_frame(size, patch, settings):
@@ -131,6 +132,20 @@ def test_hidden_widths_follow_the_output_and_shortcuts_need_equal_widths():
     assert network.block[1].conv[1].shortcut
     assert first.expand.bias is None
     assert network.head.bias is not None
+
+
+def test_tied_layers_have_the_matrices_of_the_first_of_equal_widths():
+    network = small_network(180, 320, depths=[5, 4], expansions=[4, 4], tied_layers=2)
+    expands = [spec.name for spec in network.specs if ".expand." in spec.name]
+    # Block 1 goes from 16 to 8 channels in its first layer, which is like no other.
+    layers = ["0.conv.0", "0.conv.2", "0.conv.4", "1.conv.0", "1.conv.1", "1.conv.2"]
+    assert expands == [f"block.{layer}.expand.weight" for layer in layers]
+    untied = small_network(180, 320, depths=[5, 4], expansions=[4, 4]).config
+    shape = VideoShape(5, 180, 320, 3)
+    assert untied.macs_per_frame(shape) == network.config.macs_per_frame(shape)
+    pixels = network(Patches.frames(torch.tensor([1])))
+    pixels.mean().backward()
+    assert network.block[0].conv[2].expand.weight.grad.abs().sum() > 0
 
 
 # NVRC's networks without entropy parameters, counted from its repository's configurations.

@@ -15,6 +15,7 @@ OTHERS = [
     {**HINERV, "depths": [0], "expansions": [2], "grid_levels": 1, "local_levels": 1},
     {**HINERV, "depths": [1, 0, 2], "expansions": [2, 1, 3], "min_channels": 4, "kernel_size": 5},
     {**HINERV, "depths": [2, 1], "expansions": [1, 2], "grid_halving": "thw", "grid_levels": 3},
+    {**HINERV, "depths": [4, 5], "expansions": [2, 1], "tied_layers": 3},
     {"kind": "nerv", "channels": 8, "embedding": "none", "norm": "batch", "strides": [3]},
     {"kind": "nerv", "channels": 8, "norm": "instance", "upsampling": "transposed"},
     {"kind": "nerv", "channels": 8, "norm": "batch", "upsampling": "bilinear", "expansion": 3},

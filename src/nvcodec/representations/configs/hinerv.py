@@ -22,6 +22,17 @@ class BlockPlan(NamedTuple):
     depth: int
     expansion: int
     local_channels: int
+    tied_layers: int
+
+    @property
+    def widths(self) -> list[int]:
+        """Channels before every layer, and after the last."""
+        return [self.channels_in] + [self.channels_out] * self.depth
+
+    def owner(self, layer: int) -> int:
+        """The layer whose two matrices `layer` uses: the first of its run with its widths."""
+        start = layer - layer % self.tied_layers
+        return max(start, 1) if layer and self.channels_in != self.channels_out else start
 
 
 class HinervConfig(RepresentationConfig):
@@ -32,6 +43,9 @@ class HinervConfig(RepresentationConfig):
     depths: tuple[int, ...] = Field((3, 3, 3, 1), description="convolutional layers of each block")
     expansions: tuple[int, ...] = Field(
         (4, 4, 4, 1), description="hidden / output width of each block's layers"
+    )
+    tied_layers: int | None = Field(
+        None, ge=2, le=64, description="layers in a row of a block that share their two matrices"
     )
     strides: tuple[int, ...] | None = Field(None, description="upsampling factor of each block")
     base_rows: int = Field(
@@ -98,7 +112,8 @@ class HinervConfig(RepresentationConfig):
             narrowed = max(self.channels >> n, min(self.min_channels, self.channels), 1)
             after = narrowed if depth else channels
             local = max(self.local_channels >> n, 1)
-            plans.append(BlockPlan(channels, after, stride, depth, self.expansions[n], local))
+            expansion, tied = self.expansions[n], self.tied_layers or 1
+            plans.append(BlockPlan(channels, after, stride, depth, expansion, local, tied))
             channels = after
         return plans
 
@@ -180,14 +195,13 @@ class HinervConfig(RepresentationConfig):
             specs.append(ParameterSpec(f"{name}.local.{level}", size, Role.GRID))
             inputs += size[1]
         specs += layer(f"{name}.encoding", plan.channels_in, inputs, is_prunable=False)
-        widths = [plan.channels_in] + [plan.channels_out] * plan.depth
-        for k, (a, b) in enumerate(itertools.pairwise(widths)):
+        for k, (a, b) in enumerate(itertools.pairwise(plan.widths)):
             hidden = plan.expansion * b
             shapes: dict[str, tuple[int, ...]] = {
-                "depthwise": (a, 1, self.kernel_size, self.kernel_size),
-                "expand": (hidden, a),
-                "project": (b, hidden),
+                "depthwise": (a, 1, self.kernel_size, self.kernel_size)
             }
+            if plan.owner(k) == k:
+                shapes |= {"expand": (hidden, a), "project": (b, hidden)}
             specs += [
                 ParameterSpec(f"{name}.conv.{k}.{part}.weight", size, Role.WEIGHT, is_prunable=True)
                 for part, size in shapes.items()
@@ -230,10 +244,9 @@ class HinervConfig(RepresentationConfig):
         return stage.local_channels * ((1 << self.local_levels) - 1) * stage.channels_in
 
     def _block_weights(self, stage: BlockPlan) -> int:
-        widths = [stage.channels_in] + [stage.channels_out] * stage.depth
         return sum(
             a * self.kernel_size**2 + stage.expansion * b * (a + b)
-            for a, b in itertools.pairwise(widths)
+            for a, b in itertools.pairwise(stage.widths)
         )
 
 

@@ -130,10 +130,13 @@ class SummedBase(nn.Module):
 
 
 class ConvNextBlock(nn.Module):
-    """Depth-wise convolution, norm, two linear layers; a shortcut when the widths agree."""
+    """Depth-wise convolution, norm, two linear layers; a shortcut when the widths agree.
+
+    One that is tied has no linear layers of its own.
+    """
 
     def __init__(
-        self, channels_in: int, channels_out: int, expansion: int, kernel_size: int
+        self, channels_in: int, channels_out: int, expansion: int, kernel_size: int, is_tied: bool
     ) -> None:
         super().__init__()
         self.shortcut = channels_in == channels_out
@@ -145,15 +148,19 @@ class ConvNextBlock(nn.Module):
             groups=channels_in,
             bias=False,
         )
-        self.expand = nn.Linear(channels_in, expansion * channels_out, bias=False)
-        self.project = nn.Linear(expansion * channels_out, channels_out, bias=False)
+        if not is_tied:
+            self.expand = nn.Linear(channels_in, expansion * channels_out, bias=False)
+            self.project = nn.Linear(expansion * channels_out, channels_out, bias=False)
 
-    def forward(self, x: Tensor, inside: Tensor | None) -> Tensor:
-        """One block; `inside` (N, h, w, 1) zeroes what lies outside the frame."""
+    def forward(self, x: Tensor, inside: Tensor | None, owner: "ConvNextBlock") -> Tensor:
+        """One block with the linear layers of `owner`, which is itself unless it is tied.
+
+        `inside` (N, h, w, 1) zeroes what lies outside the frame.
+        """
         y = self.depthwise(x.permute(0, 3, 1, 2)).permute(
             0, 2, 3, 1
         )  # channels last in memory throughout
-        y = self.project(F.gelu(self.expand(normalize(y))))
+        y = owner.project(F.gelu(owner.expand(normalize(y))))
         if inside is not None:
             y = y * inside
         result: Tensor = x + y if self.shortcut else y
@@ -169,10 +176,17 @@ class UpsampleBlock(nn.Module):
         self.local = local
         self.encoding = nn.Linear(local.out_channels, plan.channels_in)
         nn.init.zeros_(self.encoding.bias)
-        widths = [plan.channels_in] + [plan.channels_out] * plan.depth
+        self.owners = [plan.owner(k) for k in range(plan.depth)]
         self.conv = nn.ModuleList(
-            ConvNextBlock(a, b, plan.expansion, kernel_size) for a, b in itertools.pairwise(widths)
+            ConvNextBlock(a, b, plan.expansion, kernel_size, is_tied=self.owners[k] != k)
+            for k, (a, b) in enumerate(itertools.pairwise(plan.widths))
         )
+
+    def convolve(self, x: Tensor, inside: Tensor | None) -> Tensor:
+        """All blocks, one after the other."""
+        for conv, owner in zip(self.conv, self.owners, strict=True):
+            x = conv(x, inside, self.conv[owner])
+        return x
 
     def local_encoding(self, t: Tensor, num_frames: int) -> Tensor:
         """Hierarchical encoding of one cell of the coarse grid, (N, s, s, C_in)."""
@@ -238,8 +252,7 @@ class Hinerv(Representation[HinervConfig]):
             encoding = block.local_encoding(t, num_frames)
             x = x.reshape(n, h, s, w, s, c) + encoding[:, None, :, None, :, :]
             x = x.reshape(n, h * s, w * s, c)
-            for conv in block.conv:
-                x = conv(x, None)
+            x = block.convolve(x, None)
         assert isinstance(x, Tensor)
         return x
 
@@ -271,9 +284,7 @@ class Hinerv(Representation[HinervConfig]):
             encoding = block.local_encoding(patches.t, num_frames)
             x = x + encoding[batch, (rows % s)[:, :, None], (columns % s)[:, None, :]]
             inside = inside_mask(rows, columns, limits)
-            x = x * inside
-            for conv in block.conv:
-                x = conv(x, inside)
+            x = block.convolve(x * inside, inside)
             x, rows, columns = crop(x, rows, columns, outer - inner)
         return x
 
