@@ -81,7 +81,7 @@ USUAL_OFFSET, USUAL_SLOPE, USUAL_DEPTH = -11, 60, 0
 
 
 def usual_numbers(grid: Grid) -> dict[str, Integers]:
-    """What a tensor's stored numbers are coded against: as they were learned from some clips."""
+    """What a tensor's stored numbers are coded against: medians of what two clips had learned."""
     word = grid.name.partition(".")[0]
     usual = {
         "weight": np.array(USUAL_WEIGHTS[word]),
