@@ -32,7 +32,7 @@ from nvcodec.pixel_values import to_unit
 from nvcodec.presets import load_preset
 from nvcodec.representations.representation import Patches
 from nvcodec.segment_encoder import start_fitting
-from trials import plain
+from trials import fitted, outcome, values_of
 
 BLOCK = 64
 STRETCH = 0.1
@@ -159,13 +159,9 @@ def compare(path: str, args: argparse.Namespace) -> None:
     preset = load_preset(args.preset)
     pixels = frames_of(path, preset.samples, args.frames)
     first, last = preset.stages
-    fitting = start_fitting(
-        pixels.numpy(), plain(preset, first.epochs), args.seed, samples=preset.samples
-    )
-    list(fitting.run())
-    network = fitting.state.representation
+    network, _ = fitted(pixels, preset, first.epochs, args.seed)
+    values = values_of(network)
     whole_db = psnr_db(network, pixels, preset.samples)
-    values = {name: p.detach().numpy().copy() for name, p in network.named_parameters()}
     key = {"clip": Path(path).name, "preset": args.preset, "frames": args.frames,
            "seed": args.seed, "epochs": first.epochs, "fitted_db": whole_db}  # fmt: skip
 
@@ -186,12 +182,7 @@ def compare(path: str, args: argparse.Namespace) -> None:
     def by_fitting(epochs: int) -> Line:
         config = load_stage_config({**last.model_dump(), "epochs": epochs})
         encoded, _ = fit(pixels, preset.model_copy(update={"stages": (config,)}), args.seed, values)
-        seen = {name: torch.from_numpy(array).float() for name, array in encoded.values.items()}
-        return {
-            "psnr_db": psnr_db(network, pixels, preset.samples, values=seen),
-            "size_bytes": sum(map(len, encoded.sections.values())),
-            "seconds": encoded.fit_s,
-        }
+        return outcome(encoded, network, pixels, preset)
 
     for name, way in WAYS.items():
         measured(args.out, {**key, "name": name}, lambda w=way: calibrate(*w))

@@ -25,6 +25,8 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
 
 from common import Line, fit, frames_of, measured, parser_of
 from nvcodec.coding.schemes import load_scheme
@@ -34,7 +36,8 @@ from nvcodec.fitting.evaluation import EvaluationPolicy, psnr_db
 from nvcodec.fitting.record import FitRecord
 from nvcodec.fitting.step import FittingWarning
 from nvcodec.presets import Preset, load_preset
-from nvcodec.segment_encoder import start_fitting
+from nvcodec.representations.representation import Representation
+from nvcodec.segment_encoder import EncodedSegment, start_fitting
 
 SHARES = (0.1, 0.2)
 
@@ -176,17 +179,39 @@ WAYS: dict[str, tuple[int, list[Line]]] = {
 """Bits of a symbol, and stages."""
 
 
+def fitted(
+    pixels: Tensor, preset: Preset, epochs: int, seed: int
+) -> tuple[Representation[Any], list[FitRecord]]:
+    """The preset's network after its fitting alone, and the records on the way."""
+    fitting = start_fitting(pixels.numpy(), plain(preset, epochs), seed, samples=preset.samples)
+    records = list(fitting.run())
+    return fitting.state.representation, records
+
+
+def values_of(network: Representation[Any]) -> dict[str, NDArray[np.float32]]:
+    """A copy of its parameters."""
+    return {name: p.detach().numpy().copy() for name, p in network.named_parameters()}
+
+
+def outcome(
+    encoded: EncodedSegment, network: Representation[Any], pixels: Tensor, preset: Preset
+) -> Line:
+    """Bytes of a coded segment, the quality that a network has with its values, and its time."""
+    seen = {name: torch.from_numpy(array).float() for name, array in encoded.values.items()}
+    return {
+        "psnr_db": psnr_db(network, pixels, preset.samples, values=seen),
+        "size_bytes": sum(map(len, encoded.sections.values())),
+        "seconds": encoded.fit_s,
+    }
+
+
 def integers(path: str, args: argparse.Namespace, key: Line) -> None:
     """Bytes and quality of one fitted network after each way."""
     preset = load_preset(args.preset)
     pixels = frames_of(path, preset.samples, args.frames)
     (stage,) = (stage for stage in preset.stages if stage.kind == "fit")
-    fitting = start_fitting(
-        pixels.numpy(), plain(preset, stage.epochs), args.seed, samples=preset.samples
-    )
-    records = list(fitting.run())
-    network = fitting.state.representation
-    values = {name: p.detach().numpy().copy() for name, p in network.named_parameters()}
+    network, records = fitted(pixels, preset, stage.epochs, args.seed)
+    values = values_of(network)
     whole_db = psnr_db(network, pixels, preset.samples)
 
     def measure(bits: int, stages: list[Line]) -> Line:
@@ -194,14 +219,8 @@ def integers(path: str, args: argparse.Namespace, key: Line) -> None:
         loaded = tuple(map(load_stage_config, stages))
         changed = preset.model_copy(update={"stages": loaded, "scheme": scheme})
         encoded, _ = fit(pixels, changed, args.seed, values)
-        seen = {name: torch.from_numpy(array).float() for name, array in encoded.values.items()}
-        return {
-            "fitted_db": whole_db,
-            "fit_s": records[-1].elapsed_s,
-            "psnr_db": psnr_db(network, pixels, preset.samples, values=seen),
-            "size_bytes": sum(map(len, encoded.sections.values())),
-            "seconds": encoded.fit_s,
-        }
+        line = outcome(encoded, network, pixels, preset)
+        return {"fitted_db": whole_db, "fit_s": records[-1].elapsed_s, **line}
 
     for name, (bits, stages) in WAYS.items():
         own = {"name": name, "seed": args.seed, "epochs": stage.epochs}
