@@ -67,11 +67,19 @@ class Compensation:
 
     def everywhere(self, values: Tensor) -> Tensor:
         """Values (C, rows, columns) of cells at every sample, bilinear between their centres."""
-        height, width = self.size
+        return enlarged(values, self.cell, self.size, is_smooth=True)
+
+
+def enlarged(values: Tensor, factor: int, size: tuple[int, int], is_smooth: bool) -> Tensor:
+    """Values (C, h, w) so much larger, cut to a size (H, W): bilinear, or each one a block."""
+    height, width = size
+    if is_smooth:
         whole = F.interpolate(
-            values[None], scale_factor=self.cell, mode="bilinear", align_corners=False
+            values[None], scale_factor=factor, mode="bilinear", align_corners=False
         )
-        return whole[0, :, :height, :width]
+    else:
+        whole = F.interpolate(values[None], scale_factor=factor, mode="nearest")
+    return whole[0, :, :height, :width]
 
 
 @functools.lru_cache(maxsize=16)

@@ -14,9 +14,9 @@ from torch import Tensor
 from nvcodec.coding.latents.layout import GROUPS
 from nvcodec.coding.latents.tensors import motion_width
 from nvcodec.fitting.analysis.twin import group_of
-from nvcodec.representations.compensation import blended, warp
+from nvcodec.representations.compensation import blended, enlarged, warp
 from nvcodec.representations.configs.latents import FINEST_CELL, NUM_MOTION
-from nvcodec.representations.families.latents import Latents
+from nvcodec.representations.families.latents import Latents, Rendered
 
 POOLED = 4
 """Pixels a side that coarse search looks at as one."""
@@ -46,8 +46,7 @@ class MotionSearch:
         network: for what it inherits and how grids are spread.
         target: the first plane of the frame.
         t: its number.
-        references: first planes of its references.
-        known: motion of its references, by number.
+        known: its references, by number.
         error_weight: bits that a squared error of one is worth.
         rounding_error: mean squared error that rounding leaves.
     """
@@ -57,12 +56,12 @@ class MotionSearch:
         network: Latents,
         target: Tensor,
         t: int,
-        references: Sequence[Tensor],
-        known: Mapping[int, Tensor],
+        known: Mapping[int, Rendered],
         error_weight: float,
         rounding_error: float,
     ) -> None:
-        self.network, self.target, self.references = network, target, references
+        self.network, self.target = network, target
+        self.references = [one.planes[0] for one in known.values()]
         self.inherited, self.compensation = network.inherited(t, known), network.compensation[0]
         self.error_weight, self.knee = error_weight, KNEE * rounding_error
         self.sizes = network.config.motion_shapes(network.shape)
@@ -105,8 +104,7 @@ class MotionSearch:
         if len(self.references) == 2:
             return self.compensation.everywhere(motion)
         height, width = self.target.shape
-        whole = F.interpolate(motion[None], scale_factor=FINEST_CELL, mode="nearest")[0]
-        return whole[:, :height, :width]
+        return enlarged(motion, FINEST_CELL, (height, width), is_smooth=False)
 
     def _search_grid(
         self, k: int, start: Tensor, reference: Tensor, best: Tensor, reach: int, pooled: int
@@ -123,8 +121,8 @@ class MotionSearch:
 
         def cost(symbols: Tensor) -> Tensor:
             steps = symbols * (width_of(k) / pooled)
-            spread = F.interpolate(steps[None], scale_factor=cell, mode="nearest")[0]
-            errors = target - warp(reference, start + spread[:, :height, :width])
+            spread = enlarged(steps, cell, (height, width), is_smooth=False)
+            errors = target - warp(reference, start + spread)
             padded = F.pad(self._cost(errors)[None], (0, max(right, 0), 0, max(bottom, 0)))
             sums = F.avg_pool2d(padded[:, : rows * cell, : columns * cell], cell)
             sums = sums * (cell * pooled) ** 2

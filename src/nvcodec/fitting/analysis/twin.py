@@ -44,10 +44,11 @@ class Twin:
         self.exponent = SHAPE_EIGHTHS[shape] / 8
         device = next((tensor.device for tensor in learned.values()), torch.device("cpu"))
         self._totals = _log2_totals(shape).to(device)
+        self._usual = self.start(layout, device)
 
     @staticmethod
     def start(layout: Layout, device: torch.device) -> dict[str, Tensor]:
-        """Numbers before anything is learned."""
+        """Numbers before anything is learned, which are the usual ones."""
         found = {}
         for grid in layout.grids:
             for name, numbers in usual_numbers(grid).items():
@@ -58,11 +59,9 @@ class Twin:
     def number_bits(self) -> Tensor:
         """About what the scheme needs for the numbers themselves."""
         bits = []
-        for grid in self.layout.grids:
-            for name, usual in usual_numbers(grid).items():
-                own = self.learned[f"{name}.{grid.name}"]
-                steps = own * UNITS[name] - torch.from_numpy(usual).to(own)
-                bits.append(2 * torch.log2(1 + steps.abs()).sum())
+        for key, usual in self._usual.items():
+            steps = (self.learned[key] - usual) * UNITS[key.partition(".")[0]]
+            bits.append(2 * torch.log2(1 + steps.abs()).sum())
         return torch.stack(bits).sum()
 
     def stored(self) -> dict[str, dict[str, Integers]]:

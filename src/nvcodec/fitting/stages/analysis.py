@@ -96,13 +96,13 @@ class Analysis(Stage[AnalysisConfig]):
             network.forget()
             work.prices.forget()
         generator = torch.Generator().manual_seed(step)
-        is_brief = number == 0 and _is_short_of_time(progress, place, len(frames))
+        is_brief = number == 0 and is_short_of_time(progress, place, len(frames))
         effort = Effort.BRIEF if is_brief else Effort.FIRST if number == 0 else Effort.FULL
         loss = work.code(frames[place], effort, generator)
         is_last = place + 1 == len(frames)
         if is_last or (effort is Effort.FIRST and place in LEARN_AFTER):
-            count = FIRST_STEPS if place == 0 else SOON_STEPS
-            count = STEPS if is_last and not is_brief else count
+            is_whole = is_last and not is_brief
+            count = STEPS if is_whole else FIRST_STEPS if place == 0 else SOON_STEPS
             work.prices.learn(frames if number else frames[: place + 1], count, generator)
         if is_last:
             for name, parameter in network.named_parameters():
@@ -188,7 +188,7 @@ class _Work:
         known = {r: network.frame(r) for r in network.references[t]}
         if known:
             self._find_motion(t, effort, target[0], known)
-            motion = network.motion_of(t, {r: one.motion for r, one in known.items()})
+            motion = network.motion_of(t, known)
             predicted = network.predicted(motion, [one.planes for one in known.values()])
         else:
             motion = network.no_motion()
@@ -209,10 +209,8 @@ class _Work:
         self, t: int, effort: Effort, target: Tensor, known: Mapping[int, Rendered]
     ) -> None:
         width, prices = float(self.widths["base"][t, 0]), self.prices
-        references = [one.planes[0] for one in known.values()]
         weight = self._lmbda(t) * self.plane_weights[0]
-        motion = {r: one.motion for r, one in known.items()}
-        search = MotionSearch(self.network, target, t, references, motion, weight, width**2 / 12)
+        search = MotionSearch(self.network, target, t, known, weight, width**2 / 12)
         if effort is Effort.BRIEF:
             grids = search.none()
         elif effort is Effort.FIRST:
@@ -259,7 +257,7 @@ class _Work:
         prices.forget(t)
 
 
-def _is_short_of_time(progress: float, done: int, count: int) -> bool:
+def is_short_of_time(progress: float, done: int, count: int) -> bool:
     """Whether the frames left in the first pass have to be brief, so that all are coded."""
     return done > 0 and progress * (1 + BRIEF_SHARE * (count - done) / done) >= ALMOST
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nvcodec import hierarchy
-from nvcodec.representations.compensation import Compensation
+from nvcodec.representations.compensation import Compensation, enlarged
 from nvcodec.representations.config import RepresentationConfig
 from nvcodec.representations.configs.latents import FINEST_CELL, NUM_MOTION, LatentsConfig
 from nvcodec.representations.representation import Patches, Representation
@@ -132,7 +132,7 @@ class Latents(Representation[LatentsConfig]):
         known = {reference: self.frame(reference) for reference in self.references[t]}
         residual = self.residual(t)
         if known:
-            motion = self.motion_of(t, {r: one.motion for r, one in known.items()})
+            motion = self.motion_of(t, known)
             predicted = self.predicted(motion, [one.planes for one in known.values()])
             planes = [p + r for p, r in zip(predicted, residual, strict=True)]
         else:
@@ -170,8 +170,8 @@ class Latents(Representation[LatentsConfig]):
         first = sum(layout.offset <= k for layout in self.plane_layout[:number])
         return detail[3 * first : 3 * first + 3]
 
-    def motion_of(self, t: int, known: Mapping[int, Tensor]) -> Tensor:
-        """Motion of frame `t`, (5, rows, columns), from that of its references by number."""
+    def motion_of(self, t: int, known: Mapping[int, Rendered]) -> Tensor:
+        """Motion of frame `t`, (5, rows, columns), from its references by number."""
         own = [grid[t] for grid in self.motion]
         return self.summed(self.inherited(t, known), own, len(known))
 
@@ -182,30 +182,23 @@ class Latents(Representation[LatentsConfig]):
             total = total + self.spread(grid, k, num_references)
         return total
 
-    def inherited(self, t: int, known: Mapping[int, Tensor]) -> Tensor:
+    def inherited(self, t: int, known: Mapping[int, Rendered]) -> Tensor:
         """A share of the motion between the references, as that of one to the other tells."""
         first, *others = self.references[t]
-        motion = torch.zeros_like(known[first])
+        motion = torch.zeros_like(known[first].motion)
         if not others:
             return motion
         (second,) = others
         share = (t - first) / (second - first)
         if self.references[second][:1] == (first,):
-            towards = known[second][:2]
+            towards = known[second].motion[:2]
             return torch.cat([towards * share, towards * (share - 1), motion[:1]])
-        towards = known[first][2:4]
+        towards = known[first].motion[2:4]
         return torch.cat([towards * -share, towards * (1 - share), motion[:1]])
 
     def spread(self, grid: Tensor, k: int, num_references: int) -> Tensor:
         """A motion grid (C, h, w) for every cell of the finest one; smooth with two references."""
-        rows, columns = self.num_cells
-        if num_references == 2 and k > 0:
-            whole = F.interpolate(
-                grid[None], scale_factor=1 << k, mode="bilinear", align_corners=False
-            )[0]
-        else:
-            whole = grid.repeat_interleave(1 << k, -2).repeat_interleave(1 << k, -1)
-        return whole[:, :rows, :columns]
+        return enlarged(grid, 1 << k, self.num_cells, is_smooth=num_references == 2)
 
     def predicted(self, motion: Tensor, references: Sequence[Planes]) -> Planes:
         """Every plane, from those of one reference or two, by the motion of cells."""
