@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from codec_helpers import TINY_LATENTS, moving_frames, video_info
+from nvcodec.fitting.progress import StepPace, TimePace
+from nvcodec.fitting.stages.analysis import is_short_of_time
 from nvcodec.presets import load_preset
 from nvcodec.representations.wavelet import analysis, synthesis
 from nvcodec.samples import Samples
@@ -122,3 +124,16 @@ def test_batches_are_nothing_to_it():
 def test_one_frame_is_a_picture():
     encoded = encode_segment(clip(1), load_preset(TINY_LATENTS), 0, samples=Samples.PACKED420)
     assert "MOTN" not in encoded.sections
+
+
+@pytest.mark.parametrize("count", [1, 48, 2000, 200_000])
+def test_only_the_clock_makes_a_pass_brief(count):
+    """A single pass by steps ends as it began, however many frames it has."""
+    steps = StepPace([count])
+    assert not any(
+        is_short_of_time(steps.progress(0, done, 0.0), done, count)
+        for done in {0, count // 2, count - 1}
+    )
+    if count > 1:
+        over = TimePace([count], [count], 1.0)
+        assert is_short_of_time(over.progress(0, 1, 5.0), 1, count)

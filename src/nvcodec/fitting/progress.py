@@ -8,8 +8,8 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-ALMOST = 0.999
-"""Progress where time is over and there is more to do."""
+ALMOST = 1 - 2.0**-20
+"""Progress where time is over and there is more to do; no number of steps comes as near to 1."""
 
 
 class Outlook(NamedTuple):
@@ -47,11 +47,11 @@ class StepPace:
 
 
 class TimePace:
-    """All stages share a time, in proportion to their steps; each takes one step at least.
+    """All stages share a time, in proportion to their steps; each takes its least whatever it is.
 
     Args:
         steps: of each stage, as it would be without a limit.
-        least: steps that each takes whatever the time.
+        least: steps of each that are taken in any case, one or more.
         limit_s: for all of them.
     """
 
