@@ -14,7 +14,7 @@ SOURCE = ROOT / "src"
 
 HELPERS = {
     "errors", "config", "registry", "segments", "processes", "disk", "allocator", "samples",
-    "version", "cursors", "state_files", "hierarchy",
+    "version", "cursors", "state_files", "hierarchy", "goals",
 }  # fmt: skip
 LOW = HELPERS | {"video", "coding"}
 FORMAT = LOW | {"coding.schemes", "container"}
@@ -29,6 +29,7 @@ ALLOWED = {
     "registry": set(),
     "hierarchy": set(),
     "segments": set(),
+    "goals": {"errors"},
     "cursors": {"errors"},
     "processes": {"errors"},
     "disk": {"errors"},
@@ -44,7 +45,7 @@ ALLOWED = {
     "segment_values": FORMAT | {"representations"},
     "segment_decoder": FORMAT | {"representations", "pixel_values", "segment_values"},
     "decoder": FORMAT | {"representations", "segment_values", "segment_decoder"},
-    "fitting": FORMAT | {"representations", "pixel_values"},
+    "fitting": FORMAT | {"representations", "pixel_values", "metrics"},
     "presets": FORMAT | {"representations", "fitting"},
     "expectation": FORMAT | {"representations", "presets", "segment_values"},
     "encode_types": FORMAT | {"metrics", "fitting", "expectation"},
@@ -66,7 +67,9 @@ ALLOWED["finished"] = FORMAT | {
     "metrics", "encode_plan", "job", "job_folder", "job_state", "segment_decoder", "segment_work",
     "tally",
 }  # fmt: skip
+ALLOWED["goal_shares"] = FORMAT | {"encode_plan"}
 ALLOWED["encoder"] = FORMAT | {
+    "goal_shares",
     "fitting", "presets", "expectation", "encode_types", "encode_plan", "job", "outputs", "tally",
     "segment_decoder", "segment_values", "segment_work", "finished", "auto",
 }  # fmt: skip

@@ -50,6 +50,7 @@ class EncodePlan:
             "segment_frames": options.segment_frames,
             "seed": options.seed,
             "max_time_s": options.max_time_s,
+            "goal": options.goal.settings() if options.goal else None,
             "frames": [frames.start, frames.stop] if frames else None,
             "width": info.width,
             "height": info.height,

@@ -8,6 +8,7 @@ from typing import Any
 from nvcodec.container.header import DEFAULT_LIMITS, Limits
 from nvcodec.expectation import Expectation
 from nvcodec.fitting.record import FitRecord
+from nvcodec.goals import Goal
 from nvcodec.metrics.quality import Quality
 from nvcodec.samples import Samples
 from nvcodec.segments import Segment
@@ -47,6 +48,8 @@ class EncodeOptions:
     """Decode and measure what was written."""
     limits: Limits = DEFAULT_LIMITS
     """Those of the decoder to come."""
+    goal: Goal | None = None
+    """A size or a quality that lambda is turned for."""
     max_time_s: float | None = None
     """Seconds for the whole call, instead of the preset's epochs."""
     spent_s: float = 0.0

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from nvcodec.auto import AutoPreset
-from nvcodec.container.header import Head
 from nvcodec.container.writer import NvcWriter
 from nvcodec.encode_plan import EncodePlan, frames_of_segments, plan_encoding
 from nvcodec.encode_types import EncodeOptions, EncodeReport, Event, SegmentFitting, SegmentStarted
@@ -22,6 +21,7 @@ from nvcodec.errors import InterruptedEncodeError, NvcError
 from nvcodec.expectation import expect
 from nvcodec.finished import is_complete, recall
 from nvcodec.fitting.record import FitRecord
+from nvcodec.goal_shares import segment_goal
 from nvcodec.job import frames_digest, open_job
 from nvcodec.outputs import check_written, free_output, open_writer
 from nvcodec.presets import Preset
@@ -115,7 +115,7 @@ class _Encoding:
                 if number < len(writer.segments):
                     self._recall(number, len(planes), input_digest)
                     continue
-                task = self._task(writer.head, number, len(planes), input_digest)
+                task = self._task(writer, number, len(planes), input_digest)
                 result = self._do(task, planes, values)
                 self.tally.add(result)
                 self._commit(writer, result, input_digest)
@@ -148,9 +148,11 @@ class _Encoding:
             count = len(first)
         return open_writer(self.path or self.target, self.plan.head(count), self.options, self.job)
 
-    def _task(self, head: Head, number: int, num_frames: int, input_digest: str) -> SegmentTask:
+    def _task(
+        self, writer: NvcWriter, number: int, num_frames: int, input_digest: str
+    ) -> SegmentTask:
         """What is to be done for one segment; refuses what no decoder would take."""
-        options, segment = self.options, self.tally.next_segment(num_frames)
+        options, segment, head = self.options, self.tally.next_segment(num_frames), writer.head
         task = SegmentTask(
             number=number,
             segment=segment,
@@ -163,6 +165,7 @@ class _Encoding:
             verify=options.verify,
             begins_with=number - 1 if number and self.plan.preset.fitting.warm_start else None,
             store=None if self.job is None else self.job.checkpoints(number, input_digest),
+            goal=segment_goal(self.plan, segment, writer),
         )
         expected = expect(task.preset, task.shape, task.info)
         check_limits(head, num_frames, options.limits)

@@ -22,6 +22,7 @@ from nvcodec.fitting.loop import Fitting, MakeOptimizers
 from nvcodec.fitting.optimizers import make_optimizers
 from nvcodec.fitting.record import FitRecord
 from nvcodec.fitting.stages import load_stage
+from nvcodec.fitting.steering import Steering
 from nvcodec.presets import Preset
 from nvcodec.representations import build
 from nvcodec.representations.representation import float32
@@ -53,6 +54,7 @@ def start_fitting(
     time_limit_s: float | None = None,
     evaluation: EvaluationPolicy | None = None,
     make_optimizers: MakeOptimizers = make_optimizers,
+    steering: Steering | None = None,
 ) -> Fitting:
     """A fitting of the preset's network to one segment, ready to run.
 
@@ -69,6 +71,7 @@ def start_fitting(
             epochs; the bytes then depend on the machine's speed.
         evaluation: when, and on how many frames, it is measured.
         make_optimizers: what updates which parameters.
+        steering: a goal to end at, for stages that can.
 
     Raises:
         PresetError: the preset does not fit the video's size.
@@ -98,6 +101,7 @@ def start_fitting(
             time_limit_s=time_limit_s,
             evaluation=evaluation,
             make_optimizers=make_optimizers,
+            steering=steering,
         )
 
 
@@ -123,6 +127,7 @@ def encode_segment(
     initial_values: Mapping[str, NDArray[Any]] | None = None,
     store: CheckpointStore | None = None,
     time_limit_s: float | None = None,
+    steering: Steering | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     on_record: Callable[[FitRecord], None] = lambda record: None,
 ) -> EncodedSegment:
@@ -143,7 +148,7 @@ def encode_segment(
     keep_freed_memory()
     fitting = start_fitting(
         pixels, preset, seed, samples=samples, depth=depth, device=device,
-        initial_values=initial_values, store=store, time_limit_s=time_limit_s,
+        initial_values=initial_values, store=store, time_limit_s=time_limit_s, steering=steering,
     )  # fmt: skip
     for record in fitting.run(should_stop):
         on_record(record)

@@ -18,11 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nvcodec.coding.schemes import load_scheme
-from nvcodec.container.chunk_payloads import CodedSegment
+from nvcodec.container.chunk_payloads import DIGEST_SIZE, CodedSegment
+from nvcodec.container.chunks import FRAMING_SIZE
 from nvcodec.container.header import Head, Limits
 from nvcodec.encode_plan import stop_if
 from nvcodec.fitting.checkpoints import CheckpointStore
 from nvcodec.fitting.record import FitRecord
+from nvcodec.fitting.steering import Steering
+from nvcodec.goals import Goal
 from nvcodec.metrics.quality import LOSSLESS_DB, NEAR_DB, QualityMeter, flat_psnr_db
 from nvcodec.presets import Preset
 from nvcodec.representations import build
@@ -39,6 +42,7 @@ MIN_STEPS = 500
 SECOND_SEED = 1 << 32
 MIN_GAIN_DB = 5.0
 """How much nearer to its source than a constant picture a fitted one has to be."""
+NO_DIGEST = bytes(DIGEST_SIZE)
 Values = Mapping[str, NDArray[np.float16]]
 """Parameters of a segment as a decoder will have them."""
 
@@ -69,6 +73,8 @@ class SegmentTask:
     """Seconds for all of it, instead of the preset's epochs."""
     store: CheckpointStore | None = None
     """Where the state of its fitting is kept."""
+    goal: Goal | None = None
+    """What its chunk in the file is to come to."""
 
     @property
     def shape(self) -> VideoShape:
@@ -188,6 +194,7 @@ def _try(
         store=task.store,
         initial_values=values,
         time_limit_s=_fitting_s(task, planes[0]),
+        steering=_steering(task),
         should_stop=should_stop,
         on_record=tell,
     )
@@ -211,6 +218,21 @@ def _try(
         before_s=before_s,
         spent_s=before_s + time.monotonic() - started,
     )
+
+
+def _steering(task: SegmentTask) -> Steering | None:
+    """The goal of a task, for its fitting."""
+    if task.goal is None:
+        return None
+    segment = task.segment
+
+    def size_of(sections: Mapping[str, bytes]) -> int:
+        coded = CodedSegment(
+            task.number, segment.start, segment.num_frames, {**sections}, NO_DIGEST
+        )
+        return FRAMING_SIZE + len(coded.pack())
+
+    return Steering(task.goal, task.info, size_of, task.time_limit_s is not None)
 
 
 def samples_of(task: SegmentTask, planes: Sequence[Planes]) -> Pixels:

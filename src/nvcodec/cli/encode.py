@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nvcodec.cli import options
+from nvcodec.cli import goal_options, options
 from nvcodec.cli.console import command_line, emit, process_age_s
 from nvcodec.cli.encode_progress import Progress, print_report, report_record
 from nvcodec.cli.process import Stopper, say
@@ -95,6 +95,11 @@ def encode(
     epochs: Epochs = None,
     max_time: MaxTime = None,
     lmbda: Lmbda = None,
+    size: goal_options.Size = None,
+    bitrate: goal_options.Bitrate = None,
+    psnr: goal_options.Psnr = None,
+    vmaf: goal_options.Vmaf = None,
+    of: goal_options.Of = "mean",
     segment_frames: SegmentFrames = 600,
     frames: options.Frames = None,
     scale: options.Scale = None,
@@ -123,6 +128,7 @@ def encode(
         "frame_rate": options.frame_rate(fps),
         "limits": options.changed_limits(limit),
         "max_time_s": options.duration_s(max_time),
+        "goal": goal_options.goal(size, bitrate, psnr, vmaf, of),
     }
     if max_time is not None and epochs is not None:
         raise typer.BadParameter("--max-time and --epochs: only one of them")

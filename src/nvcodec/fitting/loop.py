@@ -25,6 +25,7 @@ from nvcodec.fitting.progress import Clock, Pace, StepPace, TimePace
 from nvcodec.fitting.record import FitRecord
 from nvcodec.fitting.stage import Stage
 from nvcodec.fitting.state import FitState
+from nvcodec.fitting.steering import Steering
 from nvcodec.fitting.step import FittingWarning, StepTaker
 from nvcodec.representations.representation import Representation
 from nvcodec.samples import Samples
@@ -59,6 +60,7 @@ class Fitting:
         time_limit_s: float | None = None,
         evaluation: EvaluationPolicy | None = None,
         make_optimizers: MakeOptimizers = make_optimizers,
+        steering: Steering | None = None,
     ) -> None:
         """Prepare a fitting; nothing runs yet.
 
@@ -76,13 +78,14 @@ class Fitting:
                 follow the clock.
             evaluation: when, and on how many frames, to measure.
             make_optimizers: what updates which parameters.
+            steering: a goal to end at.
 
         Raises:
             ValueError: the batches do not suit the representation.
         """
         if config.patch_size is not None:
             representation.check_patch_size(config.patch_size)
-        self.state = FitState(representation, scheme, frames, samples, depth)
+        self.state = FitState(representation, scheme, frames, samples, depth, steering=steering)
         self.stages, self.config = stages, config
         self.store, self.policy = store, evaluation or EvaluationPolicy()
         self.batches = Batches(
@@ -138,15 +141,15 @@ class Fitting:
             self.elapsed_s = run.clock.elapsed_s
 
     def _run_stage(self, run: "_StageRun", should_stop: Callable[[], bool]) -> Iterator[FitRecord]:
-        while run.progress < 1:
+        while not self._stage.is_over(self.state, run.progress):
             if should_stop():
                 if self.state.is_finite():  # otherwise the state before is the one to go on from
                     self._save(run)
                 raise InterruptedEncodeError("stopped on request; everything up to here is saved")
             run.take_step()
-            is_last = run.progress >= 1
+            is_last = self._stage.is_over(self.state, run.progress)
             to_save = not is_last and run.clock.is_due("checkpoint", CHECKPOINT_INTERVAL_S)
-            to_evaluate = self._is_evaluation_due(run)
+            to_evaluate = self._is_evaluation_due(run, is_last)
             if run.is_astray(is_kept=to_save or to_evaluate or is_last):
                 run.go_back()
                 continue
@@ -175,14 +178,14 @@ class Fitting:
             self.config.optimizer,
         )
 
-    def _is_evaluation_due(self, run: "_StageRun") -> bool:
+    def _is_evaluation_due(self, run: "_StageRun", is_last: bool) -> bool:
         """At the end of a stage, and now and then.
 
         Under a time limit only the last stage ends with an evaluation: the budget has no time for
         the others.
         """
         is_end = isinstance(self.pace, StepPace) or run.number + 1 == len(self.stages)
-        if run.progress >= 1 and is_end:
+        if is_last and is_end:
             return True
         return run.clock.is_due("evaluation", self._evaluation_interval_s)
 

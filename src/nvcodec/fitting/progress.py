@@ -42,7 +42,7 @@ class StepPace:
 
     def outlook(self, steps_done: int, elapsed_s: float, step_s: float) -> Outlook:
         """The steps that are left, at the speed of those done."""
-        total = sum(self._steps)
+        total = max(sum(self._steps), steps_done)
         return Outlook(total, (total - steps_done) * step_s)
 
 

@@ -57,6 +57,10 @@ class Stage(abc.ABC, Generic[ConfigT]):
         """How many frames are fitted one after the other; None: all of them, in random order."""
         return 1 if self.config.frames == "first" else None
 
+    def is_over(self, state: FitState, progress: float) -> bool:
+        """Whether no step follows; a stage that lands at a goal may take a few more, or fewer."""
+        return progress >= 1
+
     def phase(self, progress: float) -> int:
         """Number of the part of the stage that a step at `progress` is in.
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -14,6 +14,9 @@ from nvcodec.coding.parameters import Parameter
 from nvcodec.coding.scheme import Scheme
 from nvcodec.representations.representation import Representation
 from nvcodec.samples import Samples
+
+if TYPE_CHECKING:
+    from nvcodec.fitting.steering import Steering
 
 
 @dataclass
@@ -33,6 +36,8 @@ class FitState:
     """Leaves that are optimised beside the parameters, such as side information of the scheme."""
     kept: dict[str, Tensor | int] = field(default_factory=dict)
     """What a stage has to remember, and no optimizer touches."""
+    steering: "Steering | None" = None
+    """A goal to end at."""
 
     @property
     def num_pixels(self) -> int:

@@ -1,8 +1,10 @@
 """VMAF through ffmpeg's libvmaf filter, where the ffmpeg at hand has it."""
 
 import functools
+import json
 import os
 import re
+import tempfile
 from pathlib import Path
 
 from nvcodec.errors import FfmpegError
@@ -41,3 +43,20 @@ def vmaf(reference: Path, decoded: Path) -> dict[str, float]:
         return {}
     scores = [float(match[1]) for line in lines if (match := _SCORE.search(line))]
     return dict(zip(MODELS, scores, strict=True)) if len(scores) == len(MODELS) else {}
+
+
+def vmaf_by_frame(reference: Path, decoded: Path) -> list[float]:
+    """VMAF of each frame, 0 to 100, of two Y4M of the same size, samples and depth.
+
+    Raises:
+        FfmpegError: it cannot be measured, as pictures are too small for its scales.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder, "vmaf.json")
+        options = f"model='version={MODELS['vmaf']}':n_threads={os.cpu_count() or 1}"
+        graph = f"[0:v][1:v]libvmaf={options}:log_fmt=json:log_path='{log}'"
+        command = [ffmpeg_path(), "-nostdin", "-hide_banner", "-nostats", "-v", "error"]
+        command += ["-i", f"file:{decoded}", "-i", f"file:{reference}", "-lavfi", graph]
+        run([*command, "-f", "null", "-"])
+        frames = json.loads(log.read_text(encoding="utf-8"))["frames"]
+    return [frame["metrics"]["vmaf"] for frame in frames]

@@ -23,6 +23,7 @@ from nvcodec.coding.latents.lattice import MAX_WIDTH, MIN_WIDTH, width_values
 from nvcodec.coding.latents.layout import BANDS, Layout
 from nvcodec.coding.latents.tensors import DEFAULT_SHAPE, Coding
 from nvcodec.coding.schemes.latents import LatentsScheme
+from nvcodec.fitting.analysis.course import Course
 from nvcodec.fitting.analysis.motion import MotionSearch, width_of
 from nvcodec.fitting.analysis.prices import Around, Prices
 from nvcodec.fitting.analysis.rounding import chosen_symbols, first_symbols
@@ -57,9 +58,11 @@ class Effort(enum.Enum):
     """Motion by search, few rounds."""
     FULL = enum.auto()
     """Motion refined under learned prices."""
+    LANDING = enum.auto()
+    """Motion as it is; rounding is turned."""
 
 
-ROUNDS = {Effort.BRIEF: 2, Effort.FIRST: 4, Effort.FULL: 8}
+ROUNDS = {Effort.BRIEF: 2, Effort.FIRST: 4, Effort.FULL: 8, Effort.LANDING: 4}
 """Of rounding."""
 
 
@@ -82,39 +85,73 @@ class Analysis(Stage[AnalysisConfig]):
         state.learned = {name: tensor.requires_grad_() for name, tensor in start.items()}
         state.kept = {}
 
+    def is_over(self, state: FitState, progress: float) -> bool:
+        """As the base class; towards a goal where it is reached."""
+        return progress >= 1 if state.steering is None else bool(Course.of(state).is_done)
+
     def _working(self, state: FitState) -> "_Work":
-        if self._work is None or self._work.state is not state:
-            self._work = _Work(self.config, state)
+        octaves = Course.of(state).octaves
+        if self._work is None or self._work.state is not state or self._work.octaves != octaves:
+            self._work = _Work(self.config, state, octaves)
         return self._work
 
     def direct_step(self, state: FitState, step: int, progress: float) -> Tensor:
         """Code a frame, and learn contexts where it is time."""
-        work, network = self._working(state), _network(state)
+        network = _network(state)
         frames = [t for layer in network.layers for t in layer.frames]
+        course = Course.of(state)
         number, place = divmod(step, len(frames))
+        if state.steering is not None:
+            if course.is_cut(step, progress):
+                self._take_back(state)
+                course.land(step)
+                course.store(state)
+            number, place = int(course.number), step - int(course.first_step)
+        work = self._working(state)
         if place == 0:
             network.forget()
             work.prices.forget()
         generator = torch.Generator().manual_seed(step)
         is_brief = number == 0 and is_short_of_time(progress, place, len(frames))
         effort = Effort.BRIEF if is_brief else Effort.FIRST if number == 0 else Effort.FULL
-        loss = work.code(frames[place], effort, generator)
+        if course.is_landing:
+            effort = Effort.LANDING
+        loss = work.code(frames[place], effort, generator, math.exp2(course.trim))
         is_last = place + 1 == len(frames)
-        if is_last or (effort is Effort.FIRST and place in LEARN_AFTER):
+        is_learning = is_last and not course.is_landing
+        if is_learning or (effort is Effort.FIRST and place in LEARN_AFTER):
             is_whole = is_last and not is_brief
             count = STEPS if is_whole else FIRST_STEPS if place == 0 else SOON_STEPS
             work.prices.learn(frames if number else frames[: place + 1], count, generator)
-        if is_last:
+        if is_last and self._is_best(state, course, step + 1, progress):
             for name, parameter in network.named_parameters():
                 state.kept[f"whole.{name}"] = parameter.detach().half()
         return loss
+
+    def _is_best(self, state: FitState, course: Course, step: int, progress: float) -> bool:
+        """At the end of a pass: steer towards the goal, if there is one."""
+        steering = state.steering
+        if steering is None:
+            return True
+        values, side = self.fitted(state), self.side_information(state)
+        measured = steering.measure(state, state.parameters(values, side))
+        is_best = course.end_pass(steering, measured, step, progress, self.config.epochs)
+        course.store(state)
+        return is_best
 
     def side_information(self, state: FitState) -> Mapping[str, Mapping[str, Tensor]]:
         """Everything that the scheme stores beside the symbols."""
         return {"base": {"coding": torch.from_numpy(self._working(state).coding().flat())}}
 
     def finish(self, state: FitState) -> None:
-        """Where a pass was cut short, stand as after the one before."""
+        """Where a pass was cut short, or was not the best, stand as after that which is kept."""
+        self._take_back(state)
+        if state.steering is not None:
+            course = Course.of(state)
+            course.octaves = course.best_octaves
+            course.store(state)
+
+    def _take_back(self, state: FitState) -> None:
         network = _network(state)
         with torch.no_grad():
             for name, parameter in network.named_parameters():
@@ -127,8 +164,9 @@ class Analysis(Stage[AnalysisConfig]):
 class _Work:
     """What the steps of a stage have in common for one state."""
 
-    def __init__(self, config: AnalysisConfig, state: FitState) -> None:
-        self.config, self.state = config, state
+    def __init__(self, config: AnalysisConfig, state: FitState, octaves: float) -> None:
+        """`octaves` of lambda above that of the settings."""
+        self.config, self.state, self.octaves = config, state, octaves
         self.network, device = _network(state), state.frames.device
         assert isinstance(state.scheme, LatentsScheme)
         anchor_every = state.scheme.config.anchor_every
@@ -136,7 +174,7 @@ class _Work:
         self.layout = Layout.of(self.network.specs)
         self.twin = Twin(self.layout, state.learned, DEFAULT_SHAPE)
         self.depths = {t: layer.depth for layer in self.network.layers for t in layer.frames}
-        self.lmbda = config.lmbda / SCALE**2
+        self.lmbda = config.lmbda * math.exp2(octaves) / SCALE**2
         indices = self.coding().width_indices(self.layout, anchor_every)
         self.widths = {
             name: torch.from_numpy(width_values(own).astype(np.float32)).to(device)
@@ -181,13 +219,19 @@ class _Work:
         ]
 
     @torch.no_grad()
-    def code(self, t: int, effort: Effort, generator: torch.Generator) -> Tensor:
-        """Find motion and symbols of a frame; gives R + lambda D a pixel."""
+    def code(
+        self, t: int, effort: Effort, generator: torch.Generator, emphasis: float = 1.0
+    ) -> Tensor:
+        """Find motion and symbols of a frame; gives R + lambda D a pixel.
+
+        `emphasis` is a factor on the distortion as rounding weighs it.
+        """
         network = self.network
         target = self.target(t)
         known = {r: network.frame(r) for r in network.references[t]}
         if known:
-            self._find_motion(t, effort, target[0], known)
+            if effort is not Effort.LANDING:
+                self._find_motion(t, effort, target[0], known)
             motion = network.motion_of(t, known)
             predicted = network.predicted(motion, [one.planes for one in known.values()])
         else:
@@ -195,7 +239,7 @@ class _Work:
             predicted = [torch.zeros_like(plane) for plane in target]
         residual = [a - b for a, b in zip(target, predicted, strict=True)]
         around = self.prices.around(t)
-        self._find_symbols(t, effort, residual, around, generator)
+        self._find_symbols(t, effort, residual, around, generator, emphasis)
         planes = [a + b for a, b in zip(predicted, network.residual(t), strict=True)]
         network.keep(t, Rendered(planes, motion))
         errors = [
@@ -230,7 +274,7 @@ class _Work:
 
     def _find_symbols(
         self, t: int, effort: Effort, residual: Planes, around: Around | None,
-        generator: torch.Generator,
+        generator: torch.Generator, emphasis: float,
     ) -> None:  # fmt: skip
         """Round a frame's coefficients."""
         prices, parameters = self.prices, dict(self.network.named_parameters())
@@ -241,12 +285,13 @@ class _Work:
             values.append((taken[grid.name] / width)[None])
             bands = 1 if grid.name == "base" else BANDS
             own = [self.plane_weights[c // bands] for c in range(grid.num_channels)]
-            weights.append(self._lmbda(t) * width.square() * width.new_tensor(own)[:, None, None])
+            weight = emphasis * self._lmbda(t) * width.square()
+            weights.append(weight * width.new_tensor(own)[:, None, None])
             start.append((parameters[grid.name][t].detach() / width).round()[None])
         symbols = chosen_symbols(
             values,
             weights,
-            start if effort is Effort.FULL else first_symbols(values),
+            start if effort in (Effort.FULL, Effort.LANDING) else first_symbols(values),
             lambda magnitudes: prices.spreads(t, magnitudes, around),
             self.twin.bits,
             ROUNDS[effort],

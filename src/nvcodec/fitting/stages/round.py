@@ -19,10 +19,16 @@ from torch import Tensor
 from nvcodec.coding.quantizer import rounded_up, symbol_range
 from nvcodec.coding.schemes.arithmetic import Arithmetic
 from nvcodec.fitting.configs.round import RoundConfig
+from nvcodec.fitting.landing import dead_zone, octaves_of_lmbda, shrunk, turn
 from nvcodec.fitting.relaxations import straight_through
 from nvcodec.fitting.sensitivity import fitted_error, tensor_sensitivities
-from nvcodec.fitting.stage import Stage, View
+from nvcodec.fitting.stage import Stage, Turn, View
 from nvcodec.fitting.state import FitState
+from nvcodec.goals import Measured
+
+MARKS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8)
+"""Progress at which widths are turned towards a goal; the first before anything is fitted."""
+_IDEAL = "ideal."
 
 
 class Round(Stage[RoundConfig]):
@@ -36,15 +42,43 @@ class Round(Stage[RoundConfig]):
         specs = [spec for spec in state.representation.specs if scheme.side_shapes(spec)]
         num_values = sum(spec.num_values for spec in specs)
         share = self.config.error_ratio * fitted_error(state) / num_values
-        widths: dict[str, Tensor | int] = {}
-        for spec in specs:
-            peak = float(values[spec.name].abs().max()) or 1.0
-            finest, coarsest = 2 * peak / (2**scheme.config.bits - 1), 2 * peak
-            ideal = math.sqrt(12 * share / max(sensitivities[spec.name], 1e-30))
-            width = np.array([min(max(ideal, finest), coarsest)], np.float32)
-            stored = rounded_up(width, scheme.config.quant_scale_mantissa_bits)
-            widths[spec.name] = torch.from_numpy(stored).to(values[spec.name])
-        state.kept = widths
+        ideal = {
+            spec.name: math.sqrt(12 * share / max(sensitivities[spec.name], 1e-30))
+            for spec in specs
+        }
+        state.kept = _stored(state, ideal)
+        if state.steering is not None:
+            state.kept |= {_IDEAL + n: torch.tensor(w).double() for n, w in ideal.items()}
+
+    def begin_step(self, state: FitState, progress: float) -> Turn:
+        """As the base class; towards a goal, all widths are turned."""
+        if turn(state, progress, MARKS, lambda: self._measured(state)):
+            factor = math.exp2(
+                -octaves_of_lmbda(state) / 2
+            )  # the squared width goes with 1 / lambda
+            ideal = {
+                name.removeprefix(_IDEAL): factor * float(width)
+                for name, width in state.kept.items()
+                if name.startswith(_IDEAL)
+            }
+            state.kept |= _stored(state, ideal)
+        return super().begin_step(state, progress)
+
+    def _measured(self, state: FitState, zone: float = 0.0) -> Measured:
+        """What the file would be now, with a dead zone of rounding."""
+        assert state.steering is not None
+        values = _shrunk(state, zone)
+        return state.steering.measure(state, state.parameters(values, self.side_information(state)))
+
+    def finish(self, state: FitState) -> None:
+        """As the base class; towards a goal with a dead zone."""
+        if state.steering is None:
+            super().finish(state)
+            return
+        zone = dead_zone(state.steering, lambda zone: self._measured(state, zone))
+        with torch.no_grad():
+            for name, values in _shrunk(state, zone).items():
+                state.representation.get_parameter(name).copy_(values)
 
     def view(self, state: FitState, progress: float, generator: torch.Generator) -> View:
         """Symbols times their widths."""
@@ -65,8 +99,32 @@ class Round(Stage[RoundConfig]):
         }
 
 
+def _stored(state: FitState, ideal: Mapping[str, float]) -> dict[str, Tensor | int]:
+    """Widths as the scheme stores them, by tensor."""
+    scheme, values = _scheme(state), state.masked()
+    widths: dict[str, Tensor | int] = {}
+    for name, width in ideal.items():
+        peak = float(values[name].detach().abs().max()) or 1.0
+        finest, coarsest = 2 * peak / (2**scheme.config.bits - 1), 2 * peak
+        chosen = np.array([min(max(width, finest), coarsest)], np.float32)
+        stored = rounded_up(chosen, scheme.config.quant_scale_mantissa_bits)
+        widths[name] = torch.from_numpy(stored).to(values[name])
+    return widths
+
+
+@torch.no_grad()
+def _shrunk(state: FitState, zone: float) -> dict[str, Tensor]:
+    """Values after a dead zone of so many bins."""
+    values, widths = state.masked(), _widths(state)
+    return {
+        n: shrunk(v / widths[n], zone) * widths[n] if n in widths and zone else v
+        for n, v in values.items()
+    }
+
+
 def _widths(state: FitState) -> dict[str, Tensor]:
-    return {name: width for name, width in state.kept.items() if isinstance(width, Tensor)}
+    names = {spec.name for spec in state.representation.specs}
+    return {n: w for n, w in state.kept.items() if isinstance(w, Tensor) and n in names}
 
 
 def _scheme(state: FitState) -> Arithmetic:

@@ -1,0 +1,73 @@
+"""Options that say what a file is to come to: size, bitrate, quality."""
+
+import re
+from typing import Annotated
+
+import typer
+
+from nvcodec.goals import Goal
+
+Size = Annotated[
+    str | None,
+    typer.Option(metavar="BYTES", help="At most so large a file: 2.5MB, 900kB, 1MiB, 120000."),
+]
+Bitrate = Annotated[
+    str | None,
+    typer.Option(metavar="RATE", help="The same as bits a second: 800k, 1.5M."),
+]
+Psnr = Annotated[float | None, typer.Option(metavar="DB", help="PSNR-RGB to reach, such as 38.")]
+Vmaf = Annotated[
+    float | None,
+    typer.Option(metavar="SCORE", help="VMAF to reach, such as 93, where ffmpeg has libvmaf."),
+]
+Of = Annotated[
+    str,
+    typer.Option(
+        "--of",
+        metavar="mean|worst|pN",
+        help="Which frames the quality is that of: their mean, the worst, or p5 for the 5th "
+        "percentile.",
+    ),
+]
+UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
+
+
+def goal(
+    size: str | None, bitrate: str | None, psnr: float | None, vmaf: float | None, of: str
+) -> Goal | None:
+    """What is asked for, if anything is.
+
+    Raises:
+        BadParameter: it makes no sense.
+        ToolMissingError: VMAF cannot be measured.
+    """
+    if size is None and bitrate is None and psnr is None and vmaf is None:
+        if of != "mean":
+            raise typer.BadParameter(f"--of {of}: goes with --psnr or --vmaf")
+        return None
+    size_bytes = None if size is None else round(_number(size, "--size", "B", "2.5MB"))
+    kbps = None if bitrate is None else _number(bitrate, "--bitrate", "b(?:it|ps)?", "800k") / 1000
+    try:
+        found = Goal(size_bytes, kbps, psnr, vmaf, of)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    if vmaf is not None:
+        _check_vmaf()
+    return found
+
+
+def _check_vmaf() -> None:
+    from nvcodec.errors import ToolMissingError
+    from nvcodec.metrics.vmaf import has_vmaf
+    from nvcodec.processes import ffmpeg_path
+
+    if not has_vmaf():
+        raise ToolMissingError(f"--vmaf: {ffmpeg_path()} has no libvmaf; $NVC_FFMPEG names another")
+
+
+def _number(text: str, option: str, unit: str, example: str) -> float:
+    """A number with a unit behind it, in units of one."""
+    match = re.fullmatch(rf"([0-9]+(?:\.[0-9]*)?) ?([kmg]i?|)(?:{unit})?", text, re.IGNORECASE)
+    if match is None or not float(match[1]):
+        raise typer.BadParameter(f"{option} {text!r}: expected a number such as {example}")
+    return float(match[1]) * UNITS[match[2].lower()]
