@@ -57,8 +57,12 @@ ALLOWED = {
     "time_budget": FITTING | {"metrics"},
     "segment_encoder": FITTING | {"presets"},
 }
+ALLOWED["prediction"] = FITTING | {
+    "presets", "expectation", "segment_decoder", "segment_encoder",
+}  # fmt: skip
 ALLOWED["segment_work"] = FITTING | {
-    "metrics", "presets", "segment_decoder", "segment_encoder", "time_budget", "encode_plan",
+    "prediction", "metrics", "presets", "segment_decoder", "segment_encoder", "time_budget",
+    "encode_plan",
 }  # fmt: skip
 ALLOWED["tally"] = FORMAT | {
     "metrics", "encode_plan", "encode_types", "segment_work", "time_budget",
@@ -72,6 +76,10 @@ ALLOWED["encoder"] = FORMAT | {
     "goal_shares",
     "fitting", "presets", "expectation", "encode_types", "encode_plan", "job", "outputs", "tally",
     "segment_decoder", "segment_values", "segment_work", "finished", "auto",
+}  # fmt: skip
+ALLOWED["dry_run"] = FORMAT | {
+    "fitting", "presets", "expectation", "encode_types", "encode_plan", "auto", "prediction",
+    "segment_decoder",
 }  # fmt: skip
 ALLOWED["bench"] = FORMAT | {
     "metrics", "representations", "presets", "encoder", "decoder", "segment_decoder",

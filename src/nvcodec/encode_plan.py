@@ -1,18 +1,26 @@
 """What an encoding comes to for one source: the preset resolved, the samples chosen, the head."""
 
 import itertools
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from nvcodec.container.header import Head
 from nvcodec.encode_types import EncodeOptions
-from nvcodec.errors import InterruptedEncodeError, UnsupportedVideoError, VideoError
+from nvcodec.errors import (
+    InterruptedEncodeError,
+    PresetError,
+    UnsupportedVideoError,
+    VideoError,
+)
+from nvcodec.goals import Goal
 from nvcodec.presets import Preset
 from nvcodec.samples import Chroma, Samples
 from nvcodec.segments import plan_segments
 from nvcodec.version import __version__
-from nvcodec.video import VideoReader
+from nvcodec.video import VideoReader, VideoWarning, open_videos
 from nvcodec.video.color import luma_weights
 from nvcodec.video.info import Planes, VideoInfo
 
@@ -78,6 +86,7 @@ def plan_encoding(info: VideoInfo, preset: Preset, options: EncodeOptions) -> En
             f"a video of {info.width}x{info.height}; allowed are {MIN_SIDE}x{MIN_SIDE} and larger"
         )
     samples = _choose_samples(options.samples, preset.samples, info.chroma)
+    _check_goal(info, preset, options.goal)
     if info.chroma not in (Chroma.GRAY, Chroma.RGB):
         luma_weights(info.color)
     shape = samples.shape(1, info.height, info.width)
@@ -87,6 +96,19 @@ def plan_encoding(info: VideoInfo, preset: Preset, options: EncodeOptions) -> En
     if longest is not None and longest < options.segment_frames:
         options = replace(options, segment_frames=longest)
     return EncodePlan(info, resolved, samples, options)
+
+
+def _check_goal(info: VideoInfo, preset: Preset, goal: Goal | None) -> None:
+    """Refuse what cannot be steered, or not be measured."""
+    if goal is None:
+        return
+    if not any(stage.can_steer for stage in preset.stages):
+        raise PresetError(
+            f"preset {preset.name}: no stage that a size or a quality can steer; latents, "
+            "nvrc-*, hinerv-* and nerv-* have one"
+        )
+    if goal.vmaf is not None and info.chroma in (Chroma.GRAY, Chroma.RGB):
+        raise UnsupportedVideoError(f"VMAF of {info.chroma.words}; it is defined for YUV")
 
 
 def _choose_samples(asked: Samples | None, preferred: Samples, chroma: Chroma) -> Samples:
@@ -106,6 +128,17 @@ def _choose_samples(asked: Samples | None, preferred: Samples, chroma: Chroma) -
             "{samples} chooses among them",
         )
     return asked
+
+
+def count_frames(sources: Sequence[Any], options: EncodeOptions) -> int | None:
+    """Frames of files, by reading them once; None of a stream, which can be read once only."""
+    paths = [source for source in sources if isinstance(source, str | Path) and source != "-"]
+    if len(paths) < len(sources) or not all(Path(p).is_file() or Path(p).is_dir() for p in paths):
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", VideoWarning)  # the second reading says the same
+        with open_videos(sources, **options.of_source()) as video:
+            return video.info.num_frames or sum(1 for _ in video)
 
 
 def frames_of_segments(

@@ -55,6 +55,11 @@ class EncodeOptions:
     spent_s: float = 0.0
     """How many of them passed before it, loading Python and torch."""
 
+    @property
+    def needs_count(self) -> bool:
+        """Whether segments share something, so that their number is to be known."""
+        return self.max_time_s is not None or (self.goal is not None and self.goal.has_size)
+
     def of_source(self) -> dict[str, Any]:
         """Those that `video.open_videos` takes."""
         return {name: getattr(self, name) for name in ("frames", "scale", "frame_rate", "raw")}

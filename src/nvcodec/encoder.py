@@ -15,12 +15,11 @@ from typing import Any, BinaryIO
 
 from nvcodec.auto import AutoPreset
 from nvcodec.container.writer import NvcWriter
-from nvcodec.encode_plan import EncodePlan, frames_of_segments, plan_encoding
+from nvcodec.encode_plan import EncodePlan, count_frames, frames_of_segments, plan_encoding
 from nvcodec.encode_types import EncodeOptions, EncodeReport, Event, SegmentFitting, SegmentStarted
 from nvcodec.errors import InterruptedEncodeError, NvcError
 from nvcodec.expectation import expect
 from nvcodec.finished import is_complete, recall
-from nvcodec.fitting.record import FitRecord
 from nvcodec.goal_shares import segment_goal
 from nvcodec.job import frames_digest, open_job
 from nvcodec.outputs import check_written, free_output, open_writer
@@ -63,6 +62,8 @@ def encode(
     with open_videos(sources, **options.of_source()) as video:
         if isinstance(preset, AutoPreset):
             preset = preset.chosen_for(video, path, options, device.type != "cpu", on_event)
+        if video.info.num_frames is None and options.needs_count:
+            video.info = replace(video.info, num_frames=count_frames(sources, options))
         plan = plan_encoding(video.info, preset, options)
         return _Encoding(video, plan, target, path, should_stop, on_event).run()
 
@@ -115,7 +116,7 @@ class _Encoding:
                 if number < len(writer.segments):
                     self._recall(number, len(planes), input_digest)
                     continue
-                task = self._task(writer, number, len(planes), input_digest)
+                task = self._task(writer, len(planes), input_digest)
                 result = self._do(task, planes, values)
                 self.tally.add(result)
                 self._commit(writer, result, input_digest)
@@ -148,11 +149,10 @@ class _Encoding:
             count = len(first)
         return open_writer(self.path or self.target, self.plan.head(count), self.options, self.job)
 
-    def _task(
-        self, writer: NvcWriter, number: int, num_frames: int, input_digest: str
-    ) -> SegmentTask:
+    def _task(self, writer: NvcWriter, num_frames: int, input_digest: str) -> SegmentTask:
         """What is to be done for one segment; refuses what no decoder would take."""
         options, segment, head = self.options, self.tally.next_segment(num_frames), writer.head
+        number = len(writer.segments)
         task = SegmentTask(
             number=number,
             segment=segment,
@@ -182,10 +182,10 @@ class _Encoding:
         elif before is None and self.job is not None:
             before = self.job.kept_values(task.begins_with)
 
-        def tell(record: FitRecord) -> None:
-            self.on_event(SegmentFitting(task.number, record))
-
-        return do(task, planes, before, self.should_stop, tell)
+        return do(
+            task, planes, before, self.should_stop,
+            lambda record: self.on_event(SegmentFitting(task.number, record)),
+        )  # fmt: skip
 
     def _commit(self, writer: NvcWriter, result: SegmentResult, input_digest: str) -> None:
         """Put a result into the file, and into the job around it."""

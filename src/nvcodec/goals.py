@@ -102,11 +102,11 @@ class Goal:
             qualities.append((self.psnr_db + DB_AIM - measured.psnr_db) / response.db)
         if self.vmaf is not None and measured.vmaf is not None:
             qualities.append((self.vmaf + VMAF_AIM - measured.vmaf) / response.vmaf)
-        found = [max(qualities)] if qualities else []
+        found = [max(qualities)] if qualities else []  # none where nothing was measured
         if self.size_bytes is not None:
             share = SIZE_AIM * self.size_bytes / measured.size_bytes
             found.append(math.log2(max(share, 2.0**-30)) / response.size_octaves)
-        return min(found)
+        return min(found, default=0.0)
 
     def is_met(self, measured: Measured) -> bool:
         """Whether nothing is left to do."""
@@ -132,6 +132,20 @@ class Goal:
         distance = abs(self.octaves(measured, response))
         is_small = self.size_bytes is None or measured.size_bytes <= self.size_bytes
         return distance if is_small else 1000 + distance
+
+    def compared(self, measured: Measured) -> str:
+        """What was reached beside what was asked for, in words."""
+        pairs = (
+            (measured.size_bytes, self.size_bytes, "{:,} bytes"),
+            (measured.psnr_db, self.psnr_db, "PSNR-RGB {:.2f} dB"),
+            (measured.vmaf, self.vmaf, "VMAF {:.1f}"),
+        )
+        of = "" if self.of == "mean" else f" ({self.of})"
+        return ", ".join(
+            f"{words.format(seen)}{of if words[0] != '{' else ''}, {words.format(asked)} asked for"
+            for seen, asked, words in pairs
+            if seen is not None and asked is not None
+        )
 
     def settings(self) -> dict[str, Any]:
         """Plain values, of what is asked for."""

@@ -23,6 +23,7 @@ from nvcodec.fitting.optimizers import make_optimizers
 from nvcodec.fitting.record import FitRecord
 from nvcodec.fitting.stages import load_stage
 from nvcodec.fitting.steering import Steering
+from nvcodec.goals import Measured
 from nvcodec.presets import Preset
 from nvcodec.representations import build
 from nvcodec.representations.representation import float32
@@ -39,6 +40,8 @@ class EncodedSegment(NamedTuple):
     """Parameters as a decoder will have them."""
     fit_s: float
     """Time that fitting took, in all runs."""
+    reached: Measured | None = None
+    """Where there was a goal."""
 
 
 def start_fitting(
@@ -152,6 +155,9 @@ def encode_segment(
     )  # fmt: skip
     for record in fitting.run(should_stop):
         on_record(record)
-    scheme = fitting.state.scheme
-    coded = scheme.quantize(fitting.parameters())
-    return EncodedSegment(scheme.pack(coded), coded.digest(), coded.dequantize(), fitting.elapsed_s)
+    scheme, parameters = fitting.state.scheme, fitting.parameters()
+    coded = scheme.quantize(parameters)
+    reached = None if steering is None else steering.measure(fitting.state, parameters)
+    return EncodedSegment(
+        scheme.pack(coded), coded.digest(), coded.dequantize(), fitting.elapsed_s, reached
+    )

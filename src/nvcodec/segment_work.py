@@ -22,12 +22,14 @@ from nvcodec.container.chunk_payloads import DIGEST_SIZE, CodedSegment
 from nvcodec.container.chunks import FRAMING_SIZE
 from nvcodec.container.header import Head, Limits
 from nvcodec.encode_plan import stop_if
+from nvcodec.fitting.analysis.course import RESPONSE
 from nvcodec.fitting.checkpoints import CheckpointStore
 from nvcodec.fitting.record import FitRecord
 from nvcodec.fitting.steering import Steering
-from nvcodec.goals import Goal
+from nvcodec.goals import Goal, Measured
 from nvcodec.metrics.quality import LOSSLESS_DB, NEAR_DB, QualityMeter, flat_psnr_db
-from nvcodec.presets import Preset
+from nvcodec.prediction import Work, predict
+from nvcodec.presets import Preset, with_lmbda_turned
 from nvcodec.representations import build
 from nvcodec.samples import VideoShape
 from nvcodec.segment_decoder import SegmentDecoder, select_device
@@ -42,9 +44,15 @@ MIN_STEPS = 500
 SECOND_SEED = 1 << 32
 MIN_GAIN_DB = 5.0
 """How much nearer to its source than a constant picture a fitted one has to be."""
+FURTHEST = 6.0
+"""Octaves by which lambda may differ from the preset's at the start."""
 NO_DIGEST = bytes(DIGEST_SIZE)
 Values = Mapping[str, NDArray[np.float16]]
 """Parameters of a segment as a decoder will have them."""
+
+
+class GoalWarning(UserWarning):
+    """A segment does not come to what was asked for."""
 
 
 class FlatWarning(UserWarning):
@@ -184,9 +192,10 @@ def _try(
     tell: Callable[[FitRecord], None],
 ) -> SegmentResult:
     started = time.monotonic()
+    pixels = samples_of(task, planes)
     encoded = encode_segment(
-        samples_of(task, planes),
-        task.preset,
+        pixels,
+        _begun(task, pixels),
         task.seed,
         samples=task.head.samples,
         depth=task.info.depth,
@@ -200,6 +209,8 @@ def _try(
     )
     this_run_s = time.monotonic() - started
     before_s = max(0.0, encoded.fit_s - this_run_s)
+    if encoded.reached is not None and task.goal is not None:
+        _say_missed(task, task.goal, encoded.reached)
     segment = task.segment
     coded = CodedSegment(
         task.number, segment.start, segment.num_frames, encoded.sections, encoded.digest
@@ -218,6 +229,28 @@ def _try(
         before_s=before_s,
         spent_s=before_s + time.monotonic() - started,
     )
+
+
+def _say_missed(task: SegmentTask, goal: Goal, reached: Measured) -> None:
+    """Warn of a goal that was not reached; this is the nearest then."""
+    if not goal.is_met(reached):
+        warnings.warn(
+            f"segment {task.number}: {goal.compared(reached)}; that is the nearest that preset "
+            f"{task.preset.name} came in this time: more time, or another preset, comes nearer",
+            GoalWarning,
+            stacklevel=2,
+        )
+
+
+def _begun(task: SegmentTask, pixels: Pixels) -> Preset:
+    """The preset with a lambda near to the goal, where a few seconds can tell."""
+    preset, goal = task.preset, task.goal
+    count = task.segment.num_frames
+    work = Work(preset, task.head.samples, task.info, count, count, task.seed, task.device)
+    if goal is None or not work.is_of_pictures:
+        return preset
+    octaves = goal.octaves(predict(work, pixels).measured, RESPONSE)
+    return with_lmbda_turned(preset, max(-FURTHEST, min(FURTHEST, octaves)))
 
 
 def _steering(task: SegmentTask) -> Steering | None:

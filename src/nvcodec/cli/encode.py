@@ -100,6 +100,7 @@ def encode(
     psnr: goal_options.Psnr = None,
     vmaf: goal_options.Vmaf = None,
     of: goal_options.Of = "mean",
+    dry_run: goal_options.DryRun = False,
     segment_frames: SegmentFrames = 600,
     frames: options.Frames = None,
     scale: options.Scale = None,
@@ -151,6 +152,9 @@ def encode(
         verify=not no_verify,
         spent_s=process_age_s(),
     )
+    if dry_run:
+        goal_options.foresee(sources, asked, chosen, json)
+        return
     progress = Progress(json, to_stdout=output == "-", quiet=quiet)
     report = _run(sources, output, path, asked, chosen, progress)
     if json:

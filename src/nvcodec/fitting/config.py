@@ -82,6 +82,9 @@ class StageConfig(Config):
     bits_per_value: ClassVar[float | None] = None
     """Of an entry of a dense tensor, where the stage decides it and not the scheme; measured."""
 
+    can_steer: ClassVar[bool] = False
+    """Whether it can be steered towards a size or a quality."""
+
     kind: str
     epochs: int = Field(ge=0, le=1_000_000, description="passes over the frames")
     frames: Literal["all", "first"] = Field(

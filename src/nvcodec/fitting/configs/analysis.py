@@ -15,6 +15,7 @@ class AnalysisConfig(StageConfig):
     requires_representation: ClassVar[str | None] = "latents"
     """It finds what that has."""
 
+    can_steer: ClassVar[bool] = True
     kind: Literal["analysis"] = "analysis"
     lmbda: float = Field(gt=0, description="weight of the distortion: R (bits a pixel) + lmbda D")
     coarseness: float = Field(

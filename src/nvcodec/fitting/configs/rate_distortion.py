@@ -12,6 +12,7 @@ class RateDistortionConfig(StageConfig):
 
     requires_scheme: ClassVar[str | None] = "hierarchical"
 
+    can_steer: ClassVar[bool] = True
     kind: Literal["rate_distortion"] = "rate_distortion"
     lmbda: float = Field(gt=0, description="weight of the distortion: R (bits a pixel) + lmbda D")
     rate_every: int = Field(

@@ -15,6 +15,7 @@ class RoundConfig(StageConfig):
     bits_per_value: ClassVar[float | None] = 4.2
     """hinerv-tiny and nerv-tiny at their own lmbda: 3.6 to 5.2."""
 
+    can_steer: ClassVar[bool] = True
     kind: Literal["round"] = "round"
     error_ratio: float = Field(
         0.5,

@@ -1,0 +1,88 @@
+"""What an encoding would be: the same decisions, a few seconds of work, and no file."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from nvcodec.auto import AutoPreset
+from nvcodec.encode_plan import count_frames, plan_encoding
+from nvcodec.encode_types import EncodeOptions, Event
+from nvcodec.errors import VideoError
+from nvcodec.expectation import Expectation, expect
+from nvcodec.fitting.analysis.course import RESPONSE
+from nvcodec.goals import Goal
+from nvcodec.prediction import Prediction, Work, predict
+from nvcodec.presets import Preset
+from nvcodec.segment_decoder import select_device
+from nvcodec.video import VideoInfo, open_videos
+from nvcodec.video.conversion import from_planes
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What `encode` would do with the same arguments."""
+
+    preset: str
+    video: VideoInfo
+    num_frames: int
+    num_segments: int
+    expected: Expectation
+    """Of the longest segment."""
+    prediction: Prediction
+
+
+def dry_run(
+    source: str | Path | BinaryIO | Sequence[str | Path],
+    preset: Preset | AutoPreset,
+    options: EncodeOptions | None = None,
+    *,
+    on_event: Callable[[Event], None] = lambda event: None,
+) -> Foreseen:
+    """Foresee an encoding; arguments are those of `encoder.encode`.
+
+    Raises:
+        NvcError: as `encode` would say at its start.
+    """
+    options = options or EncodeOptions()
+    is_several = isinstance(source, Sequence) and not isinstance(source, str)
+    sources: list[Any] = [*source] if is_several else [source]  # type: ignore[misc]
+    device = select_device(options.device)
+    with open_videos(sources, **options.of_source()) as video:
+        count = video.info.num_frames or count_frames(sources, options)
+        if count is None:
+            raise VideoError("a pipe does not say how many frames are to come", "{frames} does")
+        if isinstance(preset, AutoPreset):
+            preset = preset.chosen_for(video, None, options, device.type != "cpu", on_event)
+        plan = plan_encoding(video.info, preset, options)
+        work = Work(
+            plan.preset, plan.samples, plan.info, count, plan.options.segment_frames,
+            options.seed, options.device,
+        )  # fmt: skip
+        frames = video.first(work.num_sampled)
+        pixels = np.stack([from_planes(plan.samples, frame, plan.info) for frame in frames])
+    prediction = predict(work, pixels)
+    if options.goal is not None:
+        goal = options.goal.sized(work.num_frames, plan.info.frame_rate)
+        prediction = _steered(prediction, goal)
+    if options.max_time_s is not None:
+        prediction = Prediction(prediction.size_bytes, prediction.psnr_db, options.max_time_s)
+    longest = max(segment.num_frames for segment in work.segments)
+    return Foreseen(
+        plan.preset.name, plan.info, work.num_frames, len(work.segments),
+        expect(plan.preset, work.shape(longest), plan.info), prediction,
+    )  # fmt: skip
+
+
+def _steered(prediction: Prediction, goal: Goal) -> Prediction:
+    """The same once lambda is turned towards a goal."""
+    if prediction.psnr_db is None:
+        return prediction
+    octaves = goal.octaves(prediction.measured, RESPONSE)
+    return Prediction(
+        round(prediction.size_bytes * 2 ** (octaves * RESPONSE.size_octaves)),
+        prediction.psnr_db + octaves * RESPONSE.db,
+        prediction.seconds,
+    )
