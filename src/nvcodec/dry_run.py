@@ -1,14 +1,14 @@
 """What an encoding would be: the same decisions, a few seconds of work, and no file."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from nvcodec.auto import AutoPreset
-from nvcodec.encode_plan import count_frames, plan_encoding
+from nvcodec.encode_plan import counted, plan_encoding
 from nvcodec.encode_types import EncodeOptions, Event
 from nvcodec.errors import VideoError
 from nvcodec.expectation import Expectation, expect
@@ -51,7 +51,7 @@ def dry_run(
     sources: list[Any] = [*source] if is_several else [source]  # type: ignore[misc]
     device = select_device(options.device)
     with open_videos(sources, **options.of_source()) as video:
-        count = video.info.num_frames or count_frames(sources, options)
+        count = counted(video.info, sources, replace(options, max_time_s=1.0)).num_frames
         if count is None:
             raise VideoError("a pipe does not say how many frames are to come", "{frames} does")
         if isinstance(preset, AutoPreset):

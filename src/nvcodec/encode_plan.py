@@ -130,19 +130,27 @@ def _choose_samples(asked: Samples | None, preferred: Samples, chroma: Chroma) -
     return asked
 
 
-def count_frames(sources: Sequence[Any], options: EncodeOptions) -> int | None:
-    """Frames of files, by reading them once; None of a stream, which can be read once only."""
+def counted(info: VideoInfo, sources: Sequence[Any], options: EncodeOptions) -> VideoInfo:
+    """A description that says how many frames there are, where segments share something.
+
+    Files that do not say it are read for it. A stream, which can be read once only, stays as it is.
+    """
     paths = [source for source in sources if isinstance(source, str | Path) and source != "-"]
-    if len(paths) < len(sources) or not all(Path(p).is_file() or Path(p).is_dir() for p in paths):
-        return None
+    is_stream = len(paths) < len(sources) or not all(map(_is_stored, paths))
+    if info.num_frames is not None or is_stream or not options.needs_count:
+        return info
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", VideoWarning)  # the second reading says the same
+        warnings.simplefilter("ignore", VideoWarning)  # the other reading says the same
         with open_videos(sources, **options.of_source()) as video:
-            return video.info.num_frames or sum(1 for _ in video)
+            return replace(info, num_frames=sum(1 for _ in video))
+
+
+def _is_stored(path: str | Path) -> bool:
+    return Path(path).is_file() or Path(path).is_dir()
 
 
 def frames_of_segments(
-    video: VideoReader, longest: int, should_stop: Callable[[], bool]
+    video: VideoReader, plan: EncodePlan, should_stop: Callable[[], bool]
 ) -> Iterator[list[Planes]]:
     """Frames of each segment: even lengths where their number is known, else as they come.
 
@@ -150,7 +158,7 @@ def frames_of_segments(
         VideoError: there are more frames than announced.
         InterruptedEncodeError: `should_stop` said so.
     """
-    frames, count = iter(video), video.info.num_frames
+    frames, count, longest = iter(video), plan.info.num_frames, plan.options.segment_frames
     lengths: Sequence[int] | Iterator[int] = itertools.repeat(longest)
     if count is not None:
         lengths = [segment.num_frames for segment in plan_segments(count, longest)]

@@ -15,11 +15,12 @@ from typing import Any, BinaryIO
 
 from nvcodec.auto import AutoPreset
 from nvcodec.container.writer import NvcWriter
-from nvcodec.encode_plan import EncodePlan, count_frames, frames_of_segments, plan_encoding
+from nvcodec.encode_plan import EncodePlan, counted, frames_of_segments, plan_encoding
 from nvcodec.encode_types import EncodeOptions, EncodeReport, Event, SegmentFitting, SegmentStarted
 from nvcodec.errors import InterruptedEncodeError, NvcError
 from nvcodec.expectation import expect
 from nvcodec.finished import is_complete, recall
+from nvcodec.fitting.record import FitRecord
 from nvcodec.goal_shares import segment_goal
 from nvcodec.job import frames_digest, open_job
 from nvcodec.outputs import check_written, free_output, open_writer
@@ -62,9 +63,7 @@ def encode(
     with open_videos(sources, **options.of_source()) as video:
         if isinstance(preset, AutoPreset):
             preset = preset.chosen_for(video, path, options, device.type != "cpu", on_event)
-        if video.info.num_frames is None and options.needs_count:
-            video.info = replace(video.info, num_frames=count_frames(sources, options))
-        plan = plan_encoding(video.info, preset, options)
+        plan = plan_encoding(counted(video.info, sources, options), preset, options)
         return _Encoding(video, plan, target, path, should_stop, on_event).run()
 
 
@@ -83,7 +82,7 @@ class _Encoding:
         self.video, self.plan, self.target, self.path = video, plan, target, path
         self.should_stop, self.on_event = should_stop, on_event
         self.options = plan.options
-        self.segments = frames_of_segments(video, plan.options.segment_frames, should_stop)
+        self.segments = frames_of_segments(video, plan, should_stop)
         self.tally = Tally(plan)
         self.is_there = path is not None and is_complete(path, plan)
         self.job = None if path is None or self.is_there else open_job(path, plan)
@@ -144,21 +143,21 @@ class _Encoding:
 
     def _open_writer(self, first: Sequence[Planes]) -> NvcWriter:
         """The file, begun or continued; a stream's first segment tells if it is all there is."""
-        count = self.video.info.num_frames
+        count = self.plan.info.num_frames
         if count is None and len(first) < self.plan.options.segment_frames:
             count = len(first)
         return open_writer(self.path or self.target, self.plan.head(count), self.options, self.job)
 
     def _task(self, writer: NvcWriter, num_frames: int, input_digest: str) -> SegmentTask:
         """What is to be done for one segment; refuses what no decoder would take."""
-        options, segment, head = self.options, self.tally.next_segment(num_frames), writer.head
-        number = len(writer.segments)
+        number, segment = len(writer.segments), self.tally.next_segment(num_frames)
+        head, options = writer.head, self.options
         task = SegmentTask(
             number=number,
             segment=segment,
             preset=self.plan.preset,
             head=head,
-            info=self.video.info,
+            info=self.plan.info,
             seed=options.seed + number,
             device=options.device,
             limits=options.limits,
@@ -167,10 +166,9 @@ class _Encoding:
             store=None if self.job is None else self.job.checkpoints(number, input_digest),
             goal=segment_goal(self.plan, segment, writer),
         )
-        expected = expect(task.preset, task.shape, task.info)
         check_limits(head, num_frames, options.limits)
-        is_resumed = task.store is not None and task.store.exists
-        self.on_event(SegmentStarted(number, segment, task.info, expected, is_resumed))
+        expected = expect(task.preset, task.shape, task.info)
+        self.on_event(SegmentStarted(number, segment, task.info, expected, task.is_resumed))
         return replace(task, time_limit_s=self.tally.time_limit_s(segment))
 
     def _do(
@@ -182,19 +180,18 @@ class _Encoding:
         elif before is None and self.job is not None:
             before = self.job.kept_values(task.begins_with)
 
-        return do(
-            task, planes, before, self.should_stop,
-            lambda record: self.on_event(SegmentFitting(task.number, record)),
-        )  # fmt: skip
+        def tell(record: FitRecord) -> None:
+            self.on_event(SegmentFitting(task.number, record))
+
+        return do(task, planes, before, self.should_stop, tell)
 
     def _commit(self, writer: NvcWriter, result: SegmentResult, input_digest: str) -> None:
         """Put a result into the file, and into the job around it."""
         coded = result.coded
         kept = result.values if self.plan.preset.fitting.warm_start else None
-        around: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
-        if self.job is not None:
-            around = self.job.commit(coded.number, input_digest, result.measured, kept)
-        with around:
+        with contextlib.ExitStack() as around:
+            if (job := self.job) is not None:
+                around.enter_context(job.commit(coded.number, input_digest, result.measured, kept))
             writer.write_segment(coded)
 
     def _recall(self, number: int, num_frames: int, input_digest: str) -> None:

@@ -85,6 +85,11 @@ class SegmentTask:
     """What its chunk in the file is to come to."""
 
     @property
+    def is_resumed(self) -> bool:
+        """Whether an earlier run has begun it."""
+        return self.store is not None and self.store.exists
+
+    @property
     def shape(self) -> VideoShape:
         """Of its samples."""
         return self.head.samples.shape(self.segment.num_frames, self.info.height, self.info.width)
