@@ -37,6 +37,8 @@ class EncodeOptions:
     """Instead of the source's own, frames a second."""
     raw: RawGeometry | None = None
     """Geometry of a raw planar source."""
+    depth: int | None = None
+    """8: deeper samples are rounded to 8 bits; None: as the source has them."""
     workdir: Path | None = None
     """Where the job's state is kept, instead of `OUT.nvc.job`."""
     restart: bool = False
@@ -54,7 +56,9 @@ class EncodeOptions:
 
     def of_source(self) -> dict[str, Any]:
         """Those that `video.open_videos` takes."""
-        return {name: getattr(self, name) for name in ("frames", "scale", "frame_rate", "raw")}
+        return {
+            name: getattr(self, name) for name in ("frames", "scale", "frame_rate", "raw", "depth")
+        }
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from nvcodec.samples import Chroma
 from nvcodec.video import encoders, images, y4m
 from nvcodec.video.color import BT601, yuv_info_of_rgb, yuv_planes_of_rgb
 from nvcodec.video.encoders import Conversion
+from nvcodec.video.hdr import without_hdr
 from nvcodec.video.info import Planes, VideoInfo
 from nvcodec.video.planar import check_planes, plane_chunks
 
@@ -297,7 +298,7 @@ def _native(
     is_ours: bool = False,
 ) -> VideoWriter:
     is_rgb = info.chroma is Chroma.RGB
-    stored = yuv_info_of_rgb(info, BT601) if is_rgb else info
+    stored = without_hdr(yuv_info_of_rgb(info, BT601) if is_rgb else info, where)
     sink = _StreamSink(stream, stored, where, is_raw=is_raw, is_ours=is_ours)
 
     def convert(planes: Planes) -> Planes:
