@@ -50,6 +50,7 @@ FLAGS = {
     "restart": "--restart",
     "workdir": "--workdir DIR",
     "samples": "--color",
+    "codec": "--codec",
     "frames": "--frames A:B",
     "scale": "--scale WxH",
     "segment_frames": "--segment-frames N",

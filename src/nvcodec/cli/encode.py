@@ -101,6 +101,7 @@ def encode(
     raw: options.Raw = None,
     fps: options.Fps = None,
     color: Color = "auto",
+    depth: options.Depth = None,
     seed: Seed = 0,
     device: options.Device = "auto",
     limit: options.LimitChanges = None,
@@ -121,6 +122,7 @@ def encode(
         "scale": options.picture_size(scale),
         "raw": options.raw_geometry(raw),
         "frame_rate": options.frame_rate(fps),
+        "depth": options.depth(depth),
         "limits": options.changed_limits(limit),
         "max_time_s": options.duration_s(max_time),
     }

@@ -70,6 +70,7 @@ def _lines(source: str, seen: "Inspection") -> Iterator[str]:
         f"{head['sample_aspect_ratio'][0]}:{head['sample_aspect_ratio'][1]}, "
         f"fitted as {head['samples']}"
     )
+    yield from _light(head)
     yield (
         f"format          version {head['format_version']}, "
         f"readable from {head['min_reader_version']}"
@@ -91,6 +92,19 @@ def _lines(source: str, seen: "Inspection") -> Iterator[str]:
             text = tags.get(row.kind, row.description) if indent else row.description
             yield f"{place}  {indent + row.kind:<11} {text}"
     yield from (f"damage: {text}" for text in seen.damage)
+
+
+def _light(head: dict[str, Any]) -> Iterator[str]:
+    """What is said of chroma's place and of light, where anybody said it."""
+    from nvcodec.samples import MasteringDisplay
+
+    if head["siting"] is not None:
+        yield f"siting          {head['siting']}"
+    if head["mastering_display"] is not None:
+        yield f"mastered on     {MasteringDisplay(*head['mastering_display']).words}"
+    if head["content_light"] is not None:
+        pixel, mean = head["content_light"]
+        yield f"content light   at most {pixel} cd/m2, a frame's mean {mean}"
 
 
 def _tags(head: dict[str, Any]) -> Mapping[str, str]:
