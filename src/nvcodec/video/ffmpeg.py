@@ -12,6 +12,7 @@ themselves.
 Writing is in encoders.py.
 """
 
+import contextlib
 import time
 import warnings
 from collections.abc import Iterable, Iterator
@@ -99,9 +100,10 @@ class FfmpegFrames:
             self._report.check(0, where)
             self.info, self._layout = self._report.describe(where, is_image)
             if source is not None and self.info.mastering_display is not None:
-                corner = run(_command(name, options, _CORNER)).stdout
-                display = mastering_display_in(corner) or self.info.mastering_display
-                self.info = replace(self.info, mastering_display=display)
+                with contextlib.suppress(FfmpegError):
+                    corner = run(_command(name, options, _CORNER)).stdout
+                    display = mastering_display_in(corner) or self.info.mastering_display
+                    self.info = replace(self.info, mastering_display=display)
         except BaseException:
             self.close()
             raise
@@ -170,7 +172,12 @@ class FfmpegFrames:
 
 _SOURCE = "SOURCE"
 """Stands for the input's name while a command is made."""
-_CORNER = {"format": "matroska", "vcodec": "ffv1", "vframes": 1, "vf": "crop=16:16:0:0"}
+_CORNER = {
+    "format": "matroska",
+    "vcodec": "ffv1",
+    "vframes": 1,
+    "vf": "crop=min(16\\,iw):min(16\\,ih)",
+}
 """The least that says what is stated beside the frames."""
 
 

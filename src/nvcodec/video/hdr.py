@@ -4,16 +4,18 @@ Read from what ffmpeg's `showinfo` says of a frame. It prints chromaticities wit
 they have five, so that those of a file are read once more, as `matroska` says.
 """
 
+import math
 import re
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 
 from nvcodec.samples import ContentLight, MasteringDisplay
 from nvcodec.video.info import VideoInfo, VideoWarning
 
-CHROMATICITIES, LUMINANCES = 50_000, 10_000
-"""Units of `MasteringDisplay` in 1, and in 1 cd/m2."""
-_NUMBER = r"\D*?([0-9]+\.[0-9]+)"
+UNITS = 8 * (50_000,) + 2 * (10_000,)
+"""Of the fields of `MasteringDisplay`: in 1, and in 1 cd/m2."""
+_NUMBER = r"[ ,]*([0-9]+\.[0-9]+)"
 _MASTERING = re.compile(
     rf"has_primaries:(\d) has_luminance:(\d) r\({_NUMBER * 2}\) g\({_NUMBER * 2}\) "
     rf"b\({_NUMBER * 2}\) wp\({_NUMBER * 2}\) min_luminance={_NUMBER}, max_luminance={_NUMBER}"
@@ -25,7 +27,6 @@ _NOT_KEPT = {
     "Dynamic Metadata SMPTE2094": "HDR10+ metadata",
     "Ambient viewing environment": "the ambient viewing environment",
 }
-_MAX = 1 << 32
 
 
 def has_hdr(info: VideoInfo) -> bool:
@@ -53,7 +54,7 @@ class HdrReport:
     def on_line(self, line: str) -> None:
         """Take note of a line; the first of its kind counts."""
         if match := _MASTERING.search(line):
-            self.mastering_display = self.mastering_display or _mastering_display(*match.groups())
+            self.mastering_display = self.mastering_display or _printed(*match.groups())
         elif match := _LIGHT.search(line):
             pixel, mean = (int(text) for text in match.groups())
             if max(pixel, mean) < 1 << 16 and pixel + mean:
@@ -63,11 +64,19 @@ class HdrReport:
                 self.lost[name] = None
 
 
-def _mastering_display(primaries: str, luminance: str, *texts: str) -> MasteringDisplay | None:
-    """From its numbers as printed; what is not stated is 0."""
-    *places, low, high = (float(text) for text in texts)
-    values = [round(value * CHROMATICITIES) * (primaries == "1") for value in places]
-    values += [round(value * LUMINANCES) * (luminance == "1") for value in (high, low)]
-    if not any(values) or max(values[:8]) >= 1 << 16 or max(values) >= _MAX:
+def mastering_display(numbers: Sequence[float]) -> MasteringDisplay | None:
+    """From chromaticities and luminances in cd/m2; None for none, and for what no display has."""
+    if not all(map(math.isfinite, numbers)):
         return None
-    return MasteringDisplay(*values)
+    values = [round(number * unit) for number, unit in zip(numbers, UNITS, strict=True)]
+    if not any(values) or min(values) < 0:
+        return None
+    fits = max(values[:8]) < 1 << 16 and max(values[8:]) < 1 << 32
+    return MasteringDisplay(*values) if fits else None
+
+
+def _printed(primaries: str, luminance: str, *texts: str) -> MasteringDisplay | None:
+    """From what `showinfo` prints; what is not stated is 0."""
+    *places, low, high = (float(text) for text in texts)
+    stated = [place * (primaries == "1") for place in places]
+    return mastering_display([*stated, *(light * (luminance == "1") for light in (high, low))])

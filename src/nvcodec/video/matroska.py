@@ -11,7 +11,7 @@ import struct
 from collections.abc import Sequence
 
 from nvcodec.samples import Chroma, MasteringDisplay
-from nvcodec.video.hdr import CHROMATICITIES, LUMINANCES
+from nvcodec.video.hdr import UNITS, mastering_display
 from nvcodec.video.info import VideoInfo
 
 EBML, SEGMENT, INFO, TRACKS, CLUSTER = (
@@ -62,9 +62,8 @@ def mastering_display_in(data: bytes) -> MasteringDisplay | None:
     values, fields = [], fields[:LONGEST_MASTERING]
     for i in range(len(MasteringDisplay._fields)):
         _, stated, number = fields.partition(_identity(FIRST_OF_MASTERING + i) + b"\x88")
-        unit = CHROMATICITIES if i < 8 else LUMINANCES
-        values.append(round(struct.unpack_from(">d", number)[0] * unit) if stated else 0)
-    return MasteringDisplay(*values)
+        values.append(struct.unpack_from(">d", number)[0] if stated else 0.0)
+    return mastering_display(values)
 
 
 def _head(info: VideoInfo) -> bytes:
@@ -94,10 +93,9 @@ def _head(info: VideoInfo) -> bytes:
 def _color(info: VideoInfo) -> bytes:
     """What is stated of the display and of the light; zeros are not."""
     light, display = info.content_light or (0, 0), info.mastering_display or ()
-    units = 8 * (CHROMATICITIES,) + 2 * (LUMINANCES,)
     mastering = b"".join(
         _element(FIRST_OF_MASTERING + i, struct.pack(">d", value / unit))
-        for i, (value, unit) in enumerate(zip(display, units, strict=False))
+        for i, (value, unit) in enumerate(zip(display, UNITS, strict=False))
         if any(display[:8] if i < 8 else display[8:])
     )
     stated: Elements = [(MAX_PIXEL, light[0]), (MAX_FRAME_MEAN, light[1]), (MASTERING, mastering)]

@@ -244,8 +244,8 @@ def create_video(
             or PNG pictures in a folder (no ending, or a slash at the end) or by printf pattern. A
             binary stream, and `-` for standard output, get Y4M.
         info: Description of the frames that will be written.
-        codec: Codec of a movie: x264 (the default), x265, svt-av1, vvenc, vp9 (the default of
-            .webm) or ffv1.
+        codec: Codec of a movie: x264 (the default of 8 bits), x265 (of more), svt-av1, vvenc, vp9
+            (of .webm) or ffv1.
         overwrite: Whether an existing target may be replaced.
 
     Raises:
