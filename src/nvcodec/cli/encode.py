@@ -124,10 +124,8 @@ def encode(
         "frame_rate": options.frame_rate(fps),
         "depth": options.depth(depth),
         "limits": options.changed_limits(limit),
-        "max_time_s": options.duration_s(max_time),
+        "max_time_s": _max_time_s(max_time, epochs),
     }
-    if max_time is not None and epochs is not None:
-        raise typer.BadParameter("--max-time and --epochs: only one of them")
     options.check_sources(sources)
     from nvcodec.auto import asked_preset
 
@@ -153,6 +151,12 @@ def encode(
         emit({"event": "done", **report_record(report)}, output == "-")
     elif not quiet:
         print_report(report, output)
+
+
+def _max_time_s(max_time: str | None, epochs: int | None) -> float | None:
+    if max_time is not None and epochs is not None:
+        raise typer.BadParameter("--max-time and --epochs: only one of them")
+    return options.duration_s(max_time)
 
 
 def _check_name(output: str, source: str) -> None:
