@@ -101,11 +101,10 @@ def test_a_deep_source_and_a_baseline_at_its_depth(tmp_path):
     psnr_y = 10 * np.log10(1023**2 / np.mean(errors))
     assert quality["psnr_planes_db"][0] == pytest.approx(psnr_y)
     assert quality["psnr_rgb_ffmpeg_db"] is None  # which is of 8 bits
+    shallow = video_info(64, 64)
+    other = write_video(tmp_path / "8.y4m", shallow, moving_frames(shallow, 2))
     with pytest.raises(VerificationError, match="420 of 8 bits, the source is 64x64 420 of 10"):
-        shallow = video_info(64, 64)
-        measure(
-            source, write_video(tmp_path / "8.y4m", shallow, moving_frames(shallow, 2)), tmp_path
-        )
+        measure(source, other, tmp_path)
 
 
 def test_an_rgb_source_coded_as_yuv(tmp_path):

@@ -265,7 +265,7 @@ def outcome(data: bytes) -> str:
     try:
         with Decoder(io.BytesIO(data), limits=LIMITS) as video:
             for number, planes in enumerate(video.planes()):
-                assert all(plane.dtype == np.uint8 for plane in planes)
+                assert all(plane.dtype == video.info.sample_type for plane in planes)
                 if number == 3:
                     break
     except NvcError as error:
