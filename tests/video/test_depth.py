@@ -136,6 +136,14 @@ def test_what_has_no_place_for_hdr_says_so(tmp_path, name):
         write(tmp_path / name, info, make_frames(info, 1))
 
 
+def test_half_a_light_level_is_not_written_and_said(tmp_path):
+    info = make_info(16, 16, **{**HDR, "content_light": ContentLight(1000, 0)})
+    with pytest.warns(VideoWarning, match="without the light level, of which one number"):
+        path = write(tmp_path / "a.mkv", info, make_frames(info, 1), codec="ffv1")
+    with open_video(path) as video:
+        assert (video.info.mastering_display, video.info.content_light) == (DISPLAY, None)
+
+
 def test_scaling_keeps_the_depth(tmp_path):
     info = make_info(32, 32, depth=10)
     flat = tuple(np.full_like(plane, 513) for plane in make_frames(info, 1)[0])

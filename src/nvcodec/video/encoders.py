@@ -28,7 +28,7 @@ from nvcodec.video.color import (
 )
 from nvcodec.video.ffmpeg import GLOBAL_OPTIONS
 from nvcodec.video.ffmpeg_report import planar_format
-from nvcodec.video.hdr import has_hdr, without_hdr
+from nvcodec.video.hdr import has_hdr, movie_hdr, without_hdr
 from nvcodec.video.info import UNSPECIFIED, Planes, VideoInfo, VideoWarning
 from nvcodec.video.planar import plane_chunks
 
@@ -169,8 +169,7 @@ def movie_sink(
         raise UnsupportedVideoError(f"codec {name!r}; allowed are {', '.join(ENCODERS)}")
     encoder = ENCODERS[name]
     stored, convert = _fitted(info, encoder, name, where)
-    if path.suffix.lower() == ".avi":
-        stored = without_hdr(stored, where)
+    stored = movie_hdr(stored, path.suffix.lower(), where)
     outputs = dict(encoder.options)
     outputs["pix_fmt"] = planar_format(stored, where)
     if stored.depth == 8:

@@ -42,6 +42,17 @@ def without_hdr(info: VideoInfo, where: str) -> VideoInfo:
     return replace(info, mastering_display=None, content_light=None)
 
 
+def movie_hdr(info: VideoInfo, suffix: str, where: str) -> VideoInfo:
+    """The same video with what a movie can hold of such metadata; says what it cannot."""
+    if suffix == ".avi":
+        return without_hdr(info, where)
+    if info.content_light is not None and 0 in info.content_light:  # ffmpeg takes both or none
+        text = f"{where}: written without the light level, of which one number is not stated"
+        warnings.warn(text, VideoWarning, stacklevel=2)
+        return replace(info, content_light=None)
+    return info
+
+
 class HdrReport:
     """What `showinfo` says of a video's side data, line by line."""
 
