@@ -79,7 +79,7 @@ def gains(out: Path, key: Line) -> list[Line]:
                     at[near], [shallow[i]["psnr_yuv_db"][way] for i in near], 1
                 )
             expected = slope * np.log(line["size_bytes"]) + level
-            gain[way] = line["psnr_yuv_db"]["as_coded"] - expected
+            gain[way] = round(float(line["psnr_yuv_db"]["as_coded"] - expected), 3)
         found.append({**key, "gain_at_equal_bytes_db": gain, "lmbda": line["lmbda"]})
     return found
 
