@@ -29,7 +29,7 @@ class Progress:
 
     def __call__(self, event: "Event") -> None:
         """Show one event."""
-        from nvcodec.encode_types import PresetChosen, SegmentStarted
+        from nvcodec.encode_types import PresetChosen, SegmentFitting, SegmentStarted
 
         if isinstance(event, PresetChosen):
             if self.json:
@@ -42,11 +42,20 @@ class Progress:
                 emit(_segment_record(event), self.to_stdout)
             elif not self.quiet:
                 say(_expectation(event))
+        elif not isinstance(event, SegmentFitting):
+            return
         elif self.json:
             record = {"event": "fit", "segment": event.number, **asdict(event.record)}
             emit(record, self.to_stdout)
         else:
             self._draw(event)
+
+    def finish(self, report: "EncodeReport", output: str) -> None:
+        """Show the result."""
+        if self.json:
+            emit({"event": "done", **report_record(report)}, self.to_stdout)
+        elif not self.quiet:
+            print_report(report, output)
 
     def _draw(self, event: "SegmentFitting") -> None:
         record, started = event.record, self.started
@@ -101,6 +110,7 @@ def _expectation(event: "SegmentStarted") -> str:
 def report_record(report: "EncodeReport") -> dict[str, Any]:
     """An encoding's result as plain values."""
     record = asdict(report)
+    del record["frames_psnr_db"]
     quality = record.pop("quality") or {}
     quality.pop("num_frames", None)
     return {**record, **quality}

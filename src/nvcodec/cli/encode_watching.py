@@ -1,0 +1,76 @@
+"""Who is told of an encoding: the live line, and if wanted a picture of it and a page about it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import typer
+
+from nvcodec.cli import options
+from nvcodec.cli.encode_progress import Progress
+
+if TYPE_CHECKING:
+    from nvcodec.auto import AutoPreset
+    from nvcodec.encode_types import EncodeReport, Event
+    from nvcodec.presets import Preset
+    from nvcodec.preview import Preview
+
+
+class Watching:
+    """Hands events on, while it is entered.
+
+    Args:
+        progress: the live line.
+        preview: where a picture is kept up to date, if anywhere.
+        page: where a page is written at the end, if anywhere.
+    """
+
+    def __init__(self, progress: Progress, preview: Path | None, page: Path | None) -> None:
+        self.progress, self.preview, self.page = progress, preview, page
+        self._picture: Preview | None = None
+
+    @property
+    def wants_frames(self) -> bool:
+        """Whether anybody looks at frames."""
+        return self.preview is not None or self.page is not None
+
+    def check(self, sources: Sequence[str], output: Path | None, overwrite: bool) -> None:
+        """Refuse, before anything is done, what could not be written at the end.
+
+        Raises:
+            OutputError: it is there and not ours, or is the source.
+        """
+        if self.preview is not None:
+            from nvcodec.preview import check_preview
+
+            _check_name(self.preview, ".png", "--preview", output)
+            check_preview(self.preview, overwrite)
+            options.check_apart(sources, self.preview)
+
+    def __enter__(self) -> Self:
+        if self.preview is not None:
+            from nvcodec.preview import Preview
+
+            self._picture = Preview(self.preview)
+        self.progress.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.progress.__exit__(*error)
+
+    def __call__(self, event: "Event") -> None:
+        """Hand one on."""
+        self.progress(event)
+        if self._picture is not None:
+            self._picture(event)
+
+    def finish(
+        self, report: "EncodeReport", output: str, path: Path | None, preset: "Preset | AutoPreset"
+    ) -> None:
+        """The file is there."""
+        self.progress.finish(report, output)
+
+
+def _check_name(path: Path, suffix: str, option: str, output: Path | None) -> None:
+    if path.suffix.lower() != suffix:
+        raise typer.BadParameter(f"{option} {path}: expected a name that ends in {suffix}")
