@@ -55,7 +55,8 @@ class Progress:
         if self.json:
             emit({"event": "done", **report_record(report)}, self.to_stdout)
         elif not self.quiet:
-            print_report(report, output)
+            for name, value in report_rows(report, output):
+                say(f"{name:>9}  {value}")
 
     def _draw(self, event: "SegmentFitting") -> None:
         record, started = event.record, self.started
@@ -116,8 +117,8 @@ def report_record(report: "EncodeReport") -> dict[str, Any]:
     return {**record, **quality}
 
 
-def print_report(report: "EncodeReport", output: str) -> None:
-    """An encoding's result for people."""
+def report_rows(report: "EncodeReport", output: str) -> list[tuple[str, str]]:
+    """Names and values of an encoding's result, for people."""
     plural = "s" * (report.num_segments > 1)
     there = ", is there already and complete" if report.was_there else ""
     rows = [
@@ -129,6 +130,4 @@ def print_report(report: "EncodeReport", output: str) -> None:
         rows += quality_rows(report.quality)
         if report.decode_s > 0:
             rows.append(("decoding", f"{report.num_frames / report.decode_s:.1f} frames/s"))
-    rows.append(("fitting", format_time(report.fit_s)))
-    for name, value in rows:
-        say(f"{name:>9}  {value}")
+    return [*rows, ("fitting", format_time(report.fit_s))]
