@@ -68,7 +68,7 @@ const columns = Object.keys(data.curve[0] ?? {}), names = Object.keys(data.metri
 offer($("curveCsv"), [columns, ...data.curve.map(point => columns.map(name => point[name]))]);
 offer($("framesCsv"), [["frame", ...names], ...(data.metrics[names[0]] ?? []).map((_, n) => [data.firstFrame + n, ...names.map(name => data.metrics[name][n] ?? "")])]);
 for (const {title, head, rows, shares} of data.tables) {
-  const bar = n => make("td", {}, Object.assign(make("span", {className: "share"}), {style: `width: ${Math.max(100 * shares[n], .5)}px`}));
+  const bar = n => make("td", {className: "words"}, Object.assign(make("span", {className: "share"}), {style: `width: ${Math.max(100 * shares[n], .5)}px`}));
   const line = (row, n) => make("tr", {}, ...row.map((text, k) => make("td", {textContent: text, className: k ? "" : "words"})), ...(shares ? [bar(n)] : []));
   const top = make("tr", {}, ...head.map(text => make("th", {textContent: text})), ...(shares ? [make("th", {})] : []));
   const table = make("table", {}, make("thead", {}, top), make("tbody", {}, ...rows.map(line)));
