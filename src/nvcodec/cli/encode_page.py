@@ -1,5 +1,6 @@
 """The page that `nvc encode --report` writes: what was told meanwhile, and what it came to."""
 
+import contextlib
 import importlib.metadata
 import json
 import platform
@@ -39,7 +40,8 @@ class EncodingPage:
         self._frames: dict[str, FrameShown] = {}
         """By what they are: `first`, `worst`, `best`."""
 
-    def listen(self) -> None:
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
         """Take warnings too, and hand them on."""
         show = warnings.showwarning
 
@@ -51,6 +53,10 @@ class EncodingPage:
             show(message, category, *more, **others)
 
         warnings.showwarning = note
+        try:
+            yield
+        finally:
+            warnings.showwarning = show
 
     def __call__(self, event: "Event") -> None:
         """Note an event."""

@@ -1,5 +1,6 @@
 """Who is told of an encoding: the live line, and if wanted a picture of it and a page about it."""
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -30,6 +31,7 @@ class Watching:
         self.progress, self.preview, self.page = progress, preview, page
         self._picture: Preview | None = None
         self._noted: EncodingPage | None = None
+        self._stack = contextlib.ExitStack()
 
     @property
     def wants_frames(self) -> bool:
@@ -58,22 +60,27 @@ class Watching:
             _check_name(self.preview, ".png", "--preview")
             check_preview(self.preview, overwrite)
             options.check_apart(sources, self.preview)
+            folder = self.preview.resolve().parent
+            if any(
+                Path(source).is_dir() and Path(source).resolve() == folder for source in sources
+            ):
+                raise OutputError(f"{self.preview}: would be one of the source's pictures")
 
     def __enter__(self) -> Self:
         if self.preview is not None:
             from nvcodec.preview import Preview
 
             self._picture = Preview(self.preview)
-        self.progress.__enter__()
+        self._stack.enter_context(self.progress)
         if self.page is not None:
             from nvcodec.cli.encode_page import EncodingPage
 
             self._noted = EncodingPage()
-            self._noted.listen()
+            self._stack.enter_context(self._noted.listening())
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self.progress.__exit__(*error)
+        self._stack.__exit__(*error)
 
     def __call__(self, event: "Event") -> None:
         """Hand one on."""

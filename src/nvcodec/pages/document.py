@@ -31,7 +31,7 @@ def document(title: str, body: Path, script: Path, data: dict[str, Any]) -> str:
         ("<!--BODY-->", content),
         ("/*SHARED*/", _part("page.js")),
         ("/*SCRIPT*/", script.read_text(encoding="utf-8").strip()),
-        ("{}/*DATA*/", text.replace("</", "<\\/").replace("<!--", "<\\!--")),
+        ("{}/*DATA*/", text.replace("<", "\\u003c")),
     ):
         before, after = page.split(place)
         page = before + part + after

@@ -135,6 +135,7 @@ function sortable(table, head, rows, initial) {
     if (isChosen) row.className = "chosen";
     return row;
   }));
+  titles.forEach((title, n) => { title.className = body.rows[0]?.cells[n].className ?? ""; });
   if (initial !== undefined) sort(initial, true);
 }
 function offer(link, rows) {
