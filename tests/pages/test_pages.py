@@ -8,6 +8,7 @@ import pytest
 
 from browser_helpers import opened
 from codec_helpers import TINY_NERV
+from nvcodec.pages.chosen import Chosen
 from nvcodec.pages.report import CurvePoint, Pair, Table, report_page
 from page_helpers import assert_whole, data_of
 
@@ -116,3 +117,19 @@ def test_frames_are_chosen_and_compared(browser, tmp_path):
         rows = table.value.path().read_text(encoding="utf-8").splitlines()
         assert rows[1] == '"100","30","", '.replace(" ", "").rstrip(",")
         assert len(rows) == 301
+
+
+def test_the_worst_the_best_and_the_first_are_kept():
+    chosen, made = Chosen(), []
+
+    def pictures(frame):
+        made.append(frame)
+        return picture(frame), picture(frame + 100)
+
+    for frame, psnr_db in enumerate([30.0, 31.0, 29.0, 29.5, 35.0, 29.0]):
+        chosen.add(10 + frame, psnr_db, lambda frame=frame: pictures(frame))
+    assert made == [0, 1, 2, 4]  # no others are looked at
+    pairs = {pair.frame: pair for pair in chosen.pairs("a", "b")}
+    assert [pairs[n].label.split(":")[0] for n in (12, 14, 10)] == ["worst", "best", "first"]
+    assert pairs[14].right_label == "b, 35.00 dB"
+    np.testing.assert_array_equal(pairs[12].right, picture(102))

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from nvcodec.cli.console import command_line
 from nvcodec.cli.encode_progress import report_rows
 from nvcodec.cli.info import tags_of
+from nvcodec.pages.chosen import Chosen
 
 if TYPE_CHECKING:
     from nvcodec.auto import AutoPreset
     from nvcodec.container.reader import Inspection
-    from nvcodec.encode_types import EncodeReport, Event, FrameShown, SegmentStarted
+    from nvcodec.encode_types import EncodeReport, Event, SegmentStarted
     from nvcodec.fitting.record import FitRecord
-    from nvcodec.pages.report import CurvePoint, Pair, Table
+    from nvcodec.pages.report import CurvePoint, Table
     from nvcodec.presets import Preset
 
 FROM_HERE = "Begins with this run: what an earlier one measured while fitting is not kept."
@@ -37,8 +38,7 @@ class EncodingPage:
         self._is_resumed = False
         self._last: dict[int, FitRecord] = {}
         """Of each segment."""
-        self._frames: dict[str, FrameShown] = {}
-        """By what they are: `first`, `worst`, `best`."""
+        self._frames = Chosen()
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
@@ -69,7 +69,8 @@ class EncodingPage:
             self._is_resumed |= event.is_resumed
         elif isinstance(event, FrameShown):
             if event.is_final:
-                self._choose(event)
+                pictures = (event.source, event.decoded)
+                self._frames.add(event.frame, event.psnr_db, lambda: pictures)
         else:
             self._measure(event.number, event.record)
 
@@ -94,14 +95,6 @@ class EncodingPage:
             )
         )  # fmt: skip
 
-    def _choose(self, shown: "FrameShown") -> None:
-        frames, quality = self._frames, shown.psnr_db
-        frames.setdefault("first", shown)
-        if quality < frames.setdefault("worst", shown).psnr_db:
-            frames["worst"] = shown
-        if quality > frames.setdefault("best", shown).psnr_db:
-            frames["best"] = shown
-
     def html(
         self, report: "EncodeReport", output: str, path: Path, preset: "Preset | AutoPreset"
     ) -> str:
@@ -118,30 +111,11 @@ class EncodingPage:
             curve=self.curve,
             curve_note="" if all_here else FROM_HERE,
             metrics={"PSNR-RGB (dB)": report.frames_psnr_db} if report.frames_psnr_db else None,
-            pairs=self._pairs(),
+            pairs=self._frames.pairs(),
             tables=[_bytes_table(seen), *self._groups()],
             settings=_settings(seen),
             text=self._preset_text(preset),
         )
-
-    def _pairs(self) -> list["Pair"]:
-        from nvcodec.pages.report import Pair
-
-        names: dict[int, list[str]] = {}
-        for name in ("worst", "best", "first"):
-            if name in self._frames:
-                names.setdefault(self._frames[name].frame, []).append(name)
-        shown = {frame.frame: frame for frame in self._frames.values()}
-        return [
-            Pair(
-                f"{', '.join(own)}: frame {number}, {shown[number].psnr_db:.2f} dB",
-                number,
-                shown[number].source,
-                shown[number].decoded,
-                right_label=f"decoded, {shown[number].psnr_db:.2f} dB",
-            )
-            for number, own in names.items()
-        ]
 
     def _groups(self) -> Iterator["Table"]:
         """Bits by group of tensors, where a stage counted them."""
