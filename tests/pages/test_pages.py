@@ -6,8 +6,11 @@ import re
 import numpy as np
 import pytest
 
+import nvcodec
 from browser_helpers import opened
-from codec_helpers import TINY_NERV
+from codec_helpers import TINY, TINY_NERV
+from nvcodec.encode_types import SegmentStarted
+from nvcodec.errors import InterruptedEncodeError
 from nvcodec.pages.chosen import Chosen
 from nvcodec.pages.report import CurvePoint, Pair, Table, report_page
 from page_helpers import assert_whole, data_of
@@ -133,3 +136,29 @@ def test_the_worst_the_best_and_the_first_are_kept():
     assert [pairs[n].label.split(":")[0] for n in (12, 14, 10)] == ["worst", "best", "first"]
     assert pairs[14].right_label == "b, 35.00 dB"
     np.testing.assert_array_equal(pairs[12].right, picture(102))
+
+
+def test_after_a_stop_the_page_says_what_it_has_not(clip, tmp_path, call):
+    file, page, started = tmp_path / "a.nvc", tmp_path / "page.html", []
+
+    def note(event):
+        started.extend([event.number] if isinstance(event, SegmentStarted) else [])
+
+    with pytest.raises(InterruptedEncodeError):
+        nvcodec.encode(
+            clip, file, TINY, segment_frames=4, on_event=note,
+            should_stop=lambda: len(started) > 1,
+        )  # fmt: skip
+    words = ("-p", TINY, "--segment-frames", 4, "--report", page)
+    assert call("encode", clip, "-o", file, *words).code == 0
+    data = data_of(page.read_text(encoding="utf-8"))
+    assert {point["segment"] for point in data["curve"]} == {1}
+    assert "an earlier one measured" in data["curveNote"]
+    assert len(data["metrics"]["PSNR-RGB (dB)"]) == 8  # these are in the job
+    assert {pair["frame"] for pair in data["pairs"]} <= {4, 5, 6, 7}
+    assert call("encode", clip, "-o", file, *words).code == 4  # the page is there
+    page.unlink()
+    assert call("encode", clip, "-o", file, *words).code == 0  # nothing to do but the page
+    data = data_of(page.read_text(encoding="utf-8"))
+    assert data["curve"] == []
+    assert 0 in {pair["frame"] for pair in data["pairs"]}
