@@ -14,7 +14,7 @@ SOURCE = ROOT / "src"
 
 HELPERS = {
     "errors", "config", "registry", "segments", "processes", "disk", "allocator", "samples",
-    "version", "cursors", "state_files", "hierarchy",
+    "version", "cursors", "state_files", "hierarchy", "png",
 }  # fmt: skip
 LOW = HELPERS | {"video", "coding"}
 FORMAT = LOW | {"coding.schemes", "container"}
@@ -28,6 +28,8 @@ ALLOWED = {
     "version": set(),
     "registry": set(),
     "hierarchy": set(),
+    "png": set(),
+    "pages": {"png"},
     "segments": set(),
     "cursors": {"errors"},
     "processes": {"errors"},
@@ -58,6 +60,7 @@ ALLOWED = {
 }
 ALLOWED["segment_work"] = FITTING | {
     "metrics", "presets", "segment_decoder", "segment_encoder", "time_budget", "encode_plan",
+    "encode_types",
 }  # fmt: skip
 ALLOWED["tally"] = FORMAT | {
     "metrics", "encode_plan", "encode_types", "segment_work", "time_budget",
@@ -70,8 +73,9 @@ ALLOWED["encoder"] = FORMAT | {
     "fitting", "presets", "expectation", "encode_types", "encode_plan", "job", "outputs", "tally",
     "segment_decoder", "segment_values", "segment_work", "finished", "auto",
 }  # fmt: skip
+ALLOWED["preview"] = HELPERS | {"encode_types", "outputs"}
 ALLOWED["bench"] = FORMAT | {
-    "metrics", "representations", "presets", "encoder", "decoder", "segment_decoder",
+    "metrics", "representations", "presets", "encoder", "decoder", "segment_decoder", "pages",
 }  # fmt: skip
 ALLOWED["cli"] = set(ALLOWED) | {"cli"}
 

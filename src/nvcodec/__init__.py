@@ -55,6 +55,7 @@ def encode(
     overwrite: bool = False,
     verify: bool = True,
     limits: "Limits | None" = None,
+    show_frames: bool = False,
     should_stop: Callable[[], bool] = lambda: False,
     on_event: "Callable[[Event], None]" = lambda event: None,
 ) -> "EncodeReport":
@@ -84,6 +85,8 @@ def encode(
         overwrite: replace an output that is there.
         verify: decode and measure what was written.
         limits: the most that a decoder shall be asked for; None: the usual.
+        show_frames: tell `on_event` of frames too, as `FrameShown`: what one looks like now and
+            then, and at the end each.
         should_stop: asked often; True saves the state and raises `InterruptedEncodeError`.
         on_event: told of progress.
 
@@ -113,6 +116,7 @@ def encode(
         frame_rate=frame_rate, raw=raw, depth=depth,
         workdir=None if workdir is None else Path(workdir), restart=restart,
         overwrite=overwrite, verify=verify, limits=limits or DEFAULT_LIMITS, max_time_s=max_time_s,
+        show_frames=show_frames,
     )  # fmt: skip
     return encode_video(source, target, asked, options, should_stop=should_stop, on_event=on_event)
 

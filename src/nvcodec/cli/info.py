@@ -36,7 +36,7 @@ def info(
 def _event(source: str, seen: "Inspection") -> dict[str, Any]:
     """What `--json` prints."""
     head = seen.head.model_dump(mode="json")
-    tags = _tags(head)
+    tags = tags_of(head)
     return {
         "event": "info",
         "file": source,
@@ -85,7 +85,7 @@ def _lines(source: str, seen: "Inspection") -> Iterator[str]:
             f"{float(part.frame_rate):g} frames/s"
         )
     yield from ("", "      offset        size  share  what")
-    tags = _tags(head)
+    tags = tags_of(head)
     for entry in seen.entries:
         for indent, row in (("", entry), *(("  ", part) for part in entry.parts)):
             place = f"{row.offset:12,}{row.size:12,}{row.size / max(seen.size_bytes, 1):7.1%}"
@@ -107,7 +107,7 @@ def _light(head: dict[str, Any]) -> Iterator[str]:
         yield f"content light   at most {pixel} cd/m2, a frame's mean {mean}"
 
 
-def _tags(head: dict[str, Any]) -> Mapping[str, str]:
+def tags_of(head: dict[str, Any]) -> Mapping[str, str]:
     """What the sections of the file's scheme hold; nothing if the scheme is unknown."""
     from nvcodec.coding.schemes import load_scheme
 

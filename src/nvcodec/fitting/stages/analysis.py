@@ -71,6 +71,7 @@ class Analysis(Stage[AnalysisConfig]):
     def __init__(self, config: AnalysisConfig) -> None:
         super().__init__(config)
         self._work: _Work | None = None
+        self._frame: int | None = None
 
     def prepare(self, state: FitState) -> None:
         """Begin with nothing but zeros."""
@@ -87,6 +88,10 @@ class Analysis(Stage[AnalysisConfig]):
             self._work = _Work(self.config, state)
         return self._work
 
+    def frame_at_work(self, state: FitState) -> int | None:
+        """The frame that was coded last."""
+        return self._frame
+
     def direct_step(self, state: FitState, step: int, progress: float) -> Tensor:
         """Code a frame, and learn contexts where it is time."""
         work, network = self._working(state), _network(state)
@@ -98,7 +103,8 @@ class Analysis(Stage[AnalysisConfig]):
         generator = torch.Generator().manual_seed(step)
         is_brief = number == 0 and is_short_of_time(progress, place, len(frames))
         effort = Effort.BRIEF if is_brief else Effort.FIRST if number == 0 else Effort.FULL
-        loss = work.code(frames[place], effort, generator)
+        self._frame = frames[place]
+        loss = work.code(self._frame, effort, generator)
         is_last = place + 1 == len(frames)
         if is_last or (effort is Effort.FIRST and place in LEARN_AFTER):
             is_whole = is_last and not is_brief
