@@ -25,9 +25,9 @@ TINY_LATENTS = str(TESTS / "presets" / "tiny-latents.toml")
 TIMEOUT_S = 120
 
 
-def video_info(width: int = 32, height: int = 32, chroma: str = "420") -> VideoInfo:
+def video_info(width: int = 32, height: int = 32, chroma: str = "420", depth: int = 8) -> VideoInfo:
     """A description at 25 frames a second."""
-    return VideoInfo(width, height, Chroma(chroma), Fraction(25))
+    return VideoInfo(width, height, Chroma(chroma), Fraction(25), depth=depth)
 
 
 def moving_frames(info: VideoInfo, num_frames: int, seed: int = 0) -> list[Planes]:
@@ -39,7 +39,8 @@ def moving_frames(info: VideoInfo, num_frames: int, seed: int = 0) -> list[Plane
             y, x = np.mgrid[:height, :width]
             phase = 0.3 * t + c + seed
             wave = np.sin(6 * x / width + phase) + np.cos(5 * y / height - phase)
-            planes.append(np.round(128 + 45 * wave).astype(np.uint8))
+            plane = (128 + 45 * wave) * 2 ** (info.depth - 8)
+            planes.append(np.round(plane).astype(info.sample_type))
         frames.append(tuple(planes))
     return frames
 

@@ -10,6 +10,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # small networks are fastest so, 
 
 import pytest
 
+from browser_helpers import chromium, playwright
 from codec_helpers import TINY, Outcome, nvc, write_y4m
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell's background job
@@ -45,6 +46,15 @@ def encoding(clip, tmp_path_factory):
 def encoded(encoding):
     """`clip` as a `.nvc` file of three segments: frames 0:2, 2:5, 5:8."""
     return encoding[0]
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A real one; skips where there is none."""
+    with playwright().sync_playwright() as driver:
+        running = driver.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        yield running
+        running.close()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ SOURCE = ROOT / "src"
 
 HELPERS = {
     "errors", "config", "registry", "segments", "processes", "disk", "allocator", "samples",
-    "version", "cursors", "state_files", "hierarchy", "goals",
+    "version", "cursors", "state_files", "hierarchy", "png", "goals",
 }  # fmt: skip
 LOW = HELPERS | {"video", "coding"}
 FORMAT = LOW | {"coding.schemes", "container"}
@@ -28,6 +28,8 @@ ALLOWED = {
     "version": set(),
     "registry": set(),
     "hierarchy": set(),
+    "png": set(),
+    "pages": {"png"},
     "segments": set(),
     "goals": {"errors"},
     "cursors": {"errors"},
@@ -62,7 +64,7 @@ ALLOWED["prediction"] = FITTING | {
 }  # fmt: skip
 ALLOWED["segment_work"] = FITTING | {
     "prediction", "metrics", "presets", "segment_decoder", "segment_encoder", "time_budget",
-    "encode_plan",
+    "encode_plan", "encode_types",
 }  # fmt: skip
 ALLOWED["tally"] = FORMAT | {
     "metrics", "encode_plan", "encode_types", "segment_work", "time_budget",
@@ -81,8 +83,9 @@ ALLOWED["dry_run"] = FORMAT | {
     "fitting", "presets", "expectation", "encode_types", "encode_plan", "auto", "prediction",
     "segment_decoder",
 }  # fmt: skip
+ALLOWED["preview"] = HELPERS | {"encode_types", "outputs"}
 ALLOWED["bench"] = FORMAT | {
-    "metrics", "representations", "presets", "encoder", "decoder", "segment_decoder",
+    "metrics", "representations", "presets", "encoder", "decoder", "segment_decoder", "pages",
 }  # fmt: skip
 ALLOWED["cli"] = set(ALLOWED) | {"cli"}
 

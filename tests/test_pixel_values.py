@@ -10,6 +10,7 @@ from nvcodec.pixel_values import from_unit, to_samples, to_unit
 from nvcodec.presets import load_preset
 from nvcodec.samples import DEPTHS, Samples, max_sample
 from nvcodec.segment_encoder import encode_segment
+from nvcodec.segment_values import FRAME_COPIES
 from nvcodec.video.info import VideoInfo, sample_type
 
 
@@ -54,4 +55,5 @@ def test_deep_samples_need_twice_the_memory():
         for depth in (8, 10)
     )
     num_samples = 4 * 32 * 32 * (3 + 1.5)  # of what is fitted, and of the source
-    assert deep.memory_bytes - shallow.memory_bytes == num_samples
+    decoded = FRAME_COPIES * 32 * 32 * 3
+    assert deep.memory_bytes - shallow.memory_bytes == num_samples + decoded

@@ -3,7 +3,7 @@
     import nvcodec
 
     report = nvcodec.encode("in.y4m", "out.nvc", preset="hinerv-mini", epochs=40)
-    for pixels in nvcodec.decode("out.nvc"):        # uint8 (H, W, 3) RGB; (H, W, 1) for grey
+    for pixels in nvcodec.decode("out.nvc"):        # (H, W, 3) RGB; (H, W, 1) for grey; uint8
         ...
     with nvcodec.open("out.nvc") as video:
         last = video[-1]
@@ -47,6 +47,7 @@ def encode(
     scale: tuple[int, int] | None = None,
     frame_rate: Fraction | None = None,
     raw: "RawGeometry | None" = None,
+    depth: int | None = None,
     seed: int = 0,
     device: str = "auto",
     workdir: str | Path | None = None,
@@ -54,6 +55,7 @@ def encode(
     overwrite: bool = False,
     verify: bool = True,
     limits: "Limits | None" = None,
+    show_frames: bool = False,
     should_stop: Callable[[], bool] = lambda: False,
     on_event: "Callable[[Event], None]" = lambda event: None,
 ) -> "EncodeReport":
@@ -75,6 +77,7 @@ def encode(
         scale: (width, height) to scale to first.
         frame_rate: instead of the source's own, frames a second.
         raw: geometry of a raw planar source.
+        depth: 8 rounds deeper samples to 8 bits; None: as the source has them.
         seed: of initial values, batches and noise.
         device: `auto`, `cpu`, `cuda`, `cuda:1`.
         workdir: where the job's state is kept, instead of `OUT.nvc.job`.
@@ -82,6 +85,8 @@ def encode(
         overwrite: replace an output that is there.
         verify: decode and measure what was written.
         limits: the most that a decoder shall be asked for; None: the usual.
+        show_frames: tell `on_event` of frames too, as `FrameShown`: what one looks like now and
+            then, and at the end each.
         should_stop: asked often; True saves the state and raises `InterruptedEncodeError`.
         on_event: told of progress.
 
@@ -108,9 +113,10 @@ def encode(
     options = EncodeOptions(
         samples=None if samples is None else Samples(samples),
         segment_frames=segment_frames, seed=seed, device=device, frames=frames, scale=scale,
-        frame_rate=frame_rate, raw=raw, workdir=None if workdir is None else Path(workdir),
-        restart=restart, overwrite=overwrite, verify=verify, limits=limits or DEFAULT_LIMITS,
-        max_time_s=max_time_s,
+        frame_rate=frame_rate, raw=raw, depth=depth,
+        workdir=None if workdir is None else Path(workdir), restart=restart,
+        overwrite=overwrite, verify=verify, limits=limits or DEFAULT_LIMITS, max_time_s=max_time_s,
+        show_frames=show_frames,
     )  # fmt: skip
     return encode_video(source, target, asked, options, should_stop=should_stop, on_event=on_event)
 
@@ -167,7 +173,8 @@ def decode(
 
     Returns:
         An iterator; the file is opened at once. Pixels are for looking at, whatever samples were
-        fitted: uint8 (H, W, 3), full-range RGB; or (H, W, 1), full-range grey, for a grey video.
+        fitted: (H, W, 3), full-range RGB; or (H, W, 1), full-range grey, for a grey video; uint8,
+        or uint16 from 0 to 2^d - 1 for a video of d bits, more than 8 (`Decoder.info.depth`).
         `Decoder.planes` gives the source's samples.
 
     Raises:

@@ -32,7 +32,7 @@ class Decoder:
     """An open `.nvc` file: its frames as pixels, by index or in order. A context manager.
 
         with Decoder("in.nvc") as video:
-            first = video[0]                # uint8 (H, W, 3) RGB, or (H, W, 1) grey
+            first = video[0]                # (H, W, 3) RGB, or (H, W, 1) grey
             for pixels in video: ...        # all of them
             for planes in video.planes(): ...   # in the samples of the source
 
@@ -140,7 +140,8 @@ class Decoder:
         """Frame `t` of the file, or of the clip chosen, as pixels; the file must be seekable.
 
         Returns:
-            uint8 (H, W, 3) RGB, or (H, W, 1) for a grey video; a list of them for a slice.
+            (H, W, 3) RGB, or (H, W, 1) for a grey video, full range; uint8, or uint16 at the depth
+            of the video, `info.depth`, where that is above 8; a list of them for a slice.
         """
         if isinstance(t, slice):
             return [self[i] for i in range(*t.indices(len(self)))]

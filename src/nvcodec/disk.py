@@ -115,6 +115,24 @@ def replace_file(path: Path, content: bytes, before: Path | None = None) -> None
     sync_folder(path)
 
 
+def put_file(path: Path, content: bytes) -> None:
+    """Give `path` a new content at once, in a folder that is not ours.
+
+    Raises:
+        OSError: it cannot be written; what was there before still is.
+    """
+    part = new_file(path)
+    try:
+        with part.open("r+b") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
 def _new(make: Callable[[Path], None], parent: Path, name: str, suffix: str) -> Path:
     while True:
         path = parent / f"{name[:_NAME_LENGTH]}.part-{secrets.token_hex(4)}{suffix}"

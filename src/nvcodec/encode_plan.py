@@ -65,6 +65,8 @@ class EncodePlan:
             "chroma": info.chroma.value,
             "depth": info.depth,
             "siting": info.siting,
+            "mastering_display": info.mastering_display,
+            "content_light": info.content_light,
             "frame_rate": str(info.frame_rate),
             "num_frames": info.num_frames,
         }

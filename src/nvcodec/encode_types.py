@@ -1,18 +1,22 @@
 """What an encoding is told besides its preset, and what it tells while it runs and at its end."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+import numpy as np
 
 from nvcodec.container.header import DEFAULT_LIMITS, Limits
 from nvcodec.expectation import Expectation
 from nvcodec.fitting.record import FitRecord
 from nvcodec.goals import Goal
-from nvcodec.metrics.quality import Quality
+from nvcodec.metrics.quality import Quality, mean_squared_error, psnr_db
 from nvcodec.samples import Samples
 from nvcodec.segments import Segment
 from nvcodec.video import RawGeometry, VideoInfo
+from nvcodec.video.color import planes_to_rgb
+from nvcodec.video.info import Pixels, Planes
 
 DEFAULT_SEGMENT_FRAMES = 600
 """Longest segment unless asked otherwise: a UVG sequence is one segment."""
@@ -38,6 +42,8 @@ class EncodeOptions:
     """Instead of the source's own, frames a second."""
     raw: RawGeometry | None = None
     """Geometry of a raw planar source."""
+    depth: int | None = None
+    """8: deeper samples are rounded to 8 bits; None: as the source has them."""
     workdir: Path | None = None
     """Where the job's state is kept, instead of `OUT.nvc.job`."""
     restart: bool = False
@@ -52,6 +58,8 @@ class EncodeOptions:
     """A size or a quality that lambda is turned for."""
     max_time_s: float | None = None
     """Seconds for the whole call, instead of the preset's epochs."""
+    show_frames: bool = False
+    """Tell of frames too, with `FrameShown`."""
     spent_s: float = 0.0
     """How many of them passed before it, loading Python and torch."""
 
@@ -62,7 +70,9 @@ class EncodeOptions:
 
     def of_source(self) -> dict[str, Any]:
         """Those that `video.open_videos` takes."""
-        return {name: getattr(self, name) for name in ("frames", "scale", "frame_rate", "raw")}
+        return {
+            name: getattr(self, name) for name in ("frames", "scale", "frame_rate", "raw", "depth")
+        }
 
 
 @dataclass(frozen=True)
@@ -93,6 +103,35 @@ class SegmentFitting:
     record: FitRecord
 
 
+@dataclass(frozen=True, eq=False)
+class FrameShown:
+    """A frame beside its source, both for looking at: uint8 (H, W, 3), RGB.
+
+    Told only where `EncodeOptions.show_frames` asks for it: now and then while a segment is fitted,
+    as its quantized representation has the frame then; and at its end every frame in order.
+    """
+
+    frame: int
+    """Of the video."""
+    source: Pixels
+    decoded: Pixels
+    psnr_db: float
+    """Between the two, at the source's depth."""
+    is_final: bool
+    """Whether it is decoded from the bytes of the file."""
+
+    @classmethod
+    def of(
+        cls, frame: int, source: Planes, decoded: Planes, info: VideoInfo, *, is_final: bool
+    ) -> Self:
+        """A frame from planes in the samples of the source."""
+        rgb = planes_to_rgb(source, info), planes_to_rgb(decoded, info)
+        quality = psnr_db(mean_squared_error(*rgb), info.depth)
+        looks = [np.broadcast_to(p, (*p.shape[:2], 3)) >> (info.depth - 8) for p in rgb]
+        before, after = (look.astype(np.uint8) for look in looks)
+        return cls(frame, before, after, quality, is_final)
+
+
 @dataclass(frozen=True)
 class EncodeReport:
     """A finished encoding; quality is that of the decoded file, None when it was not measured."""
@@ -107,6 +146,8 @@ class EncodeReport:
     decode_s: float
     was_there: bool = False
     """Whether an earlier call had finished the file already."""
+    frames_psnr_db: tuple[float, ...] = field(default=(), repr=False)
+    """PSNR-RGB of every frame; empty where it was not measured."""
 
 
-Event = PresetChosen | SegmentStarted | SegmentFitting
+Event = PresetChosen | SegmentStarted | SegmentFitting | FrameShown

@@ -2,9 +2,8 @@
 
     open_videos --planes--> SegmentTask --segment_work.do--> SegmentResult --commit--> NvcWriter
 
-Here is the order alone: which frames make a segment, which segment begins with the values of which,
-and that a result is in the job before it is in the file. What a user reads as quality comes from
-decoding the bytes, never from a loss.
+Here is the order alone, and that a result is in the job before it is in the file. What a user reads
+as quality comes from decoding the bytes, never from a loss.
 """
 
 import contextlib
@@ -20,7 +19,6 @@ from nvcodec.encode_types import EncodeOptions, EncodeReport, Event, SegmentFitt
 from nvcodec.errors import InterruptedEncodeError, NvcError
 from nvcodec.expectation import expect
 from nvcodec.finished import is_complete, recall
-from nvcodec.fitting.record import FitRecord
 from nvcodec.goal_shares import segment_goal
 from nvcodec.job import frames_digest, open_job
 from nvcodec.outputs import check_written, free_output, open_writer
@@ -81,7 +79,7 @@ class _Encoding:
     ) -> None:
         self.video, self.plan, self.target, self.path = video, plan, target, path
         self.should_stop, self.on_event = should_stop, on_event
-        self.options = plan.options
+        self.options, self._show = plan.options, on_event if plan.options.show_frames else None
         self.segments = frames_of_segments(video, plan, should_stop)
         self.tally = Tally(plan)
         self.is_there = path is not None and is_complete(path, plan)
@@ -136,7 +134,8 @@ class _Encoding:
         """As `_write_file`, of a file that is complete."""
         assert self.path is not None
         if self.is_there:
-            return recall(self.path, self.plan, self.segments, self.tally, self.should_stop)
+            stop = self.should_stop
+            return recall(self.path, self.plan, self.segments, self.tally, stop, self._show)
         for number, planes in enumerate(self.segments):
             self._recall(number, len(planes), frames_digest(planes))
         return self.path.stat().st_size
@@ -180,10 +179,11 @@ class _Encoding:
         elif before is None and self.job is not None:
             before = self.job.kept_values(task.begins_with)
 
-        def tell(record: FitRecord) -> None:
-            self.on_event(SegmentFitting(task.number, record))
-
-        return do(task, planes, before, self.should_stop, tell)
+        return do(
+            task, planes, before, self.should_stop,
+            tell=lambda record: self.on_event(SegmentFitting(task.number, record)),
+            show=self._show,
+        )  # fmt: skip
 
     def _commit(self, writer: NvcWriter, result: SegmentResult, input_digest: str) -> None:
         """Put a result into the file, and into the job around it."""

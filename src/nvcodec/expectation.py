@@ -44,7 +44,7 @@ def expect(preset: Preset, shape: VideoShape, info: VideoInfo) -> Expectation:
     values = shape.height * shape.width * shape.channels
     frame_bytes = values * info.sample_type.itemsize + info.frame_bytes
     moments = 8 * num_parameters
-    decoding = memory_bytes(config, shape, scheme)
+    decoding = memory_bytes(config, shape, scheme, info.depth)
     return Expectation(
         num_parameters=num_parameters,
         macs_per_frame=config.macs_per_frame(shape),

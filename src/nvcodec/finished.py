@@ -17,7 +17,7 @@ from nvcodec.job_folder import JobFolder
 from nvcodec.job_state import STATE_NAME
 from nvcodec.metrics.quality import NEAR_DB, QualityMeter, flat_psnr_db
 from nvcodec.segment_decoder import SegmentDecoder, select_device
-from nvcodec.segment_work import measure
+from nvcodec.segment_work import Show, measure
 from nvcodec.tally import Tally
 from nvcodec.video.info import Planes
 
@@ -49,6 +49,7 @@ def recall(
     segments: Iterable[Sequence[Planes]],
     tally: Tally,
     should_stop: Callable[[], bool],
+    show: Show | None = None,
 ) -> int:
     """Count the file's segments, each compared with the source; gives its size in bytes.
 
@@ -65,7 +66,7 @@ def recall(
                 raise other
             decoder = SegmentDecoder(reader.head, coded, device, limits=plan.options.limits)
             meter = QualityMeter(plan.info)
-            measure(decoder, planes, meter, should_stop)
+            measure(decoder, planes, meter, should_stop, show)
             psnr_db = meter.quality().psnr_rgb_db
             if psnr_db < NEAR_DB and psnr_db < flat_psnr_db(planes, plan.info):
                 raise other

@@ -16,6 +16,40 @@ def max_sample(depth: int) -> int:
     return (1 << depth) - 1
 
 
+class MasteringDisplay(NamedTuple):
+    """The display a picture was graded on (SMPTE ST 2086), as HEVC, AVC and PNG store it.
+
+    Chromaticities in 1/50000, luminances in 1/10000 cd/m2; those that nobody stated are 0.
+    """
+
+    red_x: int
+    red_y: int
+    green_x: int
+    green_y: int
+    blue_x: int
+    blue_y: int
+    white_x: int
+    white_y: int
+    max_luminance: int
+    min_luminance: int
+
+    @property
+    def words(self) -> str:
+        """The same for people."""
+        names = zip("RGBW", self[:8:2], self[1:8:2], strict=True)
+        places = " ".join(f"{name} {x / 50000:g},{y / 50000:g}" for name, x, y in names)
+        return f"{places}, {self.min_luminance / 1e4:g} to {self.max_luminance / 1e4:g} cd/m2"
+
+
+class ContentLight(NamedTuple):
+    """How light the content is (CTA-861.3), in cd/m2; 0: nobody said."""
+
+    max_pixel: int
+    """MaxCLL: the lightest pixel."""
+    max_frame_mean: int
+    """MaxFALL: the highest mean of a frame."""
+
+
 class VideoShape(NamedTuple):
     """Shape of the pixel array that a representation stands for."""
 

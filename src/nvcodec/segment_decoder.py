@@ -64,7 +64,7 @@ class SegmentDecoder:
     ) -> None:
         """Unpack a segment; `values` gives those of segments that it refers to."""
         keep_freed_memory()
-        self.head = head
+        self.head, self.first_frame = head, segment.first_frame
         own = (values or SegmentValues(head, limits)).of(segment)
         config, shape = representation_config(head), segment_shape(head, segment.num_frames)
         with float32(), torch.device("meta"):

@@ -133,12 +133,14 @@ def encode_segment(
     steering: Steering | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     on_record: Callable[[FitRecord], None] = lambda record: None,
+    on_frame: Callable[[int, Pixels], None] | None = None,
 ) -> EncodedSegment:
     """Fit a representation to one segment and code it; a function of frames, preset and seed.
 
     Args are those of `start_fitting`, and:
         should_stop: asked before every step.
         on_record: called about once a second.
+        on_frame: see `EvaluationPolicy.show`.
 
     Returns:
         Sections of the bitstream and the hash of their integers.
@@ -152,6 +154,7 @@ def encode_segment(
     fitting = start_fitting(
         pixels, preset, seed, samples=samples, depth=depth, device=device,
         initial_values=initial_values, store=store, time_limit_s=time_limit_s, steering=steering,
+        evaluation=EvaluationPolicy(show=on_frame),
     )  # fmt: skip
     for record in fitting.run(should_stop):
         on_record(record)

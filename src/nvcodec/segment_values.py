@@ -29,6 +29,7 @@ from nvcodec.representations import load_config
 from nvcodec.representations.config import RepresentationConfig
 from nvcodec.samples import Chroma, VideoShape
 from nvcodec.video.color import luma_weights
+from nvcodec.video.info import sample_type
 
 T = TypeVar("T")
 Values = Mapping[str, NDArray[np.float16]]
@@ -39,7 +40,7 @@ KEPT_SEGMENTS = 2
 BAND_BYTES = 1 << 30
 """Memory for the activations of what is rendered at a time."""
 OUTPUT_COPIES, FRAME_COPIES = 4, 6
-"""Estimates: arrays of float32 while output becomes samples; bytes for each sample of a frame."""
+"""Estimates: arrays of float32 while output becomes samples; a frame's samples at their depth."""
 MARGINS = 1.5
 """Estimate: rows computed for a band, with its margins, per row delivered."""
 
@@ -107,7 +108,9 @@ def band_height(config: RepresentationConfig, shape: VideoShape) -> int | None:
     return max(fitting, default=heights[0])
 
 
-def memory_bytes(config: RepresentationConfig, shape: VideoShape, scheme: Scheme[Any]) -> int:
+def memory_bytes(
+    config: RepresentationConfig, shape: VideoShape, scheme: Scheme[Any], depth: int
+) -> int:
     """Estimate for decoding: parameters and their integers, activations of a frame or band, frames.
 
     A frame is there as samples, as planes, and once more where they are written.
@@ -117,7 +120,7 @@ def memory_bytes(config: RepresentationConfig, shape: VideoShape, scheme: Scheme
     if band is not None:
         share = min(1.0, MARGINS * band / config.canvas(shape.height, shape.width)[0])
         activations = round(share * activations) + 4 * config.activations_per_band(shape)
-    frame = math.prod(shape[1:]) * FRAME_COPIES
+    frame = math.prod(shape[1:]) * FRAME_COPIES * sample_type(depth).itemsize
     return scheme.memory_bytes(config.tensors(shape)) + activations + frame
 
 
@@ -147,7 +150,7 @@ def check_limits(head: Head, num_frames: int, limits: Limits) -> None:
     limits.check(where, "weight steps, counted for every tensor", rows, limits.rows)
     what = "multiply-adds to decode a segment's integers"
     limits.check("HEAD, scheme", what, scheme.macs(specs), limits.macs_per_frame)
-    needed = memory_bytes(config, shape, scheme)
+    needed = memory_bytes(config, shape, scheme, head.bit_depth)
     limits.check(where, "bytes of memory", needed, limits.memory_bytes)
 
 

@@ -22,6 +22,7 @@ from nvcodec.container.chunk_payloads import DIGEST_SIZE, CodedSegment
 from nvcodec.container.chunks import FRAMING_SIZE
 from nvcodec.container.header import Head, Limits
 from nvcodec.encode_plan import stop_if
+from nvcodec.encode_types import FrameShown
 from nvcodec.fitting.analysis.course import RESPONSE
 from nvcodec.fitting.checkpoints import CheckpointStore
 from nvcodec.fitting.record import FitRecord
@@ -36,9 +37,10 @@ from nvcodec.segment_decoder import SegmentDecoder, select_device
 from nvcodec.segment_encoder import encode_segment
 from nvcodec.segments import Segment
 from nvcodec.time_budget import measure_overhead_s
-from nvcodec.video.conversion import from_planes
+from nvcodec.video.conversion import from_planes, to_planes
 from nvcodec.video.info import Pixels, Planes, VideoInfo
 
+Show = Callable[[FrameShown], None]
 MIN_STEPS = 500
 """Frames seen by a fitting that could have left a flat picture behind."""
 SECOND_SEED = 1 << 32
@@ -128,6 +130,7 @@ def do(
     values: Values | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     tell: Callable[[FitRecord], None] = lambda record: None,
+    show: Show | None = None,
 ) -> SegmentResult:
     """Fit, code, decode again and measure one segment; the same task gives the same bytes.
 
@@ -140,11 +143,12 @@ def do(
         values: of the segment `task.begins_with`.
         should_stop: asked before every step and frame.
         tell: told of progress about once a second.
+        show: shown frames, if anybody wants to see them.
 
     Raises:
         NvcError: as `encode_segment`; InterruptedEncodeError: stopped, the state is in the store.
     """
-    first = _try(task, planes, values, should_stop, tell)
+    first = _try(task, planes, values, should_stop, tell, show)
     why = _flatness(task, first, planes)
     if why is None:
         return first
@@ -158,7 +162,7 @@ def do(
         seed=(task.seed + SECOND_SEED) % (1 << 63),
         store=None if task.store is None else task.store.of_second_try(),
     )
-    second = _try(again, planes, values, should_stop, tell)
+    second = _try(again, planes, values, should_stop, tell, show)
     return replace(
         max(first, second, key=lambda result: _psnr_db(task, result)),
         fit_s=first.fit_s + second.fit_s,
@@ -195,6 +199,7 @@ def _try(
     values: Values | None,
     should_stop: Callable[[], bool],
     tell: Callable[[FitRecord], None],
+    show: Show | None,
 ) -> SegmentResult:
     started = time.monotonic()
     pixels = samples_of(task, planes)
@@ -211,6 +216,7 @@ def _try(
         steering=_steering(task),
         should_stop=should_stop,
         on_record=tell,
+        on_frame=None if show is None else _showing(task, planes, show),
     )
     this_run_s = time.monotonic() - started
     before_s = max(0.0, encoded.fit_s - this_run_s)
@@ -224,7 +230,7 @@ def _try(
     if task.verify:
         opened = time.monotonic()
         decoder = SegmentDecoder(task.head, coded, select_device(task.device), limits=task.limits)
-        decode_s = time.monotonic() - opened + measure(decoder, planes, meter, should_stop)
+        decode_s = time.monotonic() - opened + measure(decoder, planes, meter, should_stop, show)
     return SegmentResult(
         coded=coded,
         values=encoded.values,
@@ -273,6 +279,19 @@ def _steering(task: SegmentTask) -> Steering | None:
     return Steering(task.goal, task.info, size_of, task.time_limit_s is not None)
 
 
+def _showing(
+    task: SegmentTask, planes: Sequence[Planes], show: Show
+) -> Callable[[int, Pixels], None]:
+    """Takes a frame as `EvaluationPolicy.show` gives it."""
+
+    def showing(t: int, pixels: Pixels) -> None:
+        decoded = to_planes(task.head.samples, pixels, task.info)
+        frame = task.segment.start + t
+        show(FrameShown.of(frame, planes[t], decoded, task.info, is_final=False))
+
+    return showing
+
+
 def samples_of(task: SegmentTask, planes: Sequence[Planes]) -> Pixels:
     """What is fitted, (T, H, W, C) of the head's kind of samples."""
     pixels = np.empty(task.shape, task.info.sample_type)
@@ -296,6 +315,7 @@ def measure(
     planes: Sequence[Planes],
     meter: QualityMeter,
     should_stop: Callable[[], bool],
+    show: Show | None = None,
 ) -> float:
     """Compare every frame of a segment with its source; gives the seconds of decoding."""
     decode_s, started = 0.0, time.monotonic()
@@ -304,5 +324,8 @@ def measure(
         decoded = decoder.planes(t, meter.info)
         decode_s += time.monotonic() - started
         meter.add(reference, decoded)
+        if show is not None:
+            frame = decoder.first_frame + t
+            show(FrameShown.of(frame, reference, decoded, meter.info, is_final=True))
         started = time.monotonic()
     return decode_s

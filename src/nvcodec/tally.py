@@ -70,6 +70,7 @@ class Tally:
             quality=self._meter.quality() if is_measured else None,
             fit_s=self.fit_s,
             decode_s=self.decode_s,
+            frames_psnr_db=tuple(self._meter.frames_psnr_db) if is_measured else (),
         )
 
     def _count(

@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 
 from codec_helpers import moving_frames, video_info, write_video
+from nvcodec.bench.baselines.x265 import X265
 from nvcodec.bench.datasets import SequenceOptions, VideoSequence, survey
 from nvcodec.bench.measuring import measure, write_y4m
 from nvcodec.bench.points import Source
 from nvcodec.errors import VerificationError
 from nvcodec.metrics.vmaf import has_vmaf
+from nvcodec.processes import run
+from nvcodec.video import open_video
 
 
 def source_of(path, tmp_path):
@@ -77,10 +80,31 @@ def test_other_frames_are_refused(tmp_path):
     for path, said in (
         (few, "2 frames, the source has 3"),
         (many, "at least 4 frames, the source has 3"),
-        (other, "34x32 420, the source is 32x32 420"),
+        (other, "34x32 420 of 8 bits, the source is 32x32 420 of 8 bits"),
     ):
         with pytest.raises(VerificationError, match=said):
             measure(source, path, tmp_path)
+
+
+def test_a_deep_source_and_a_baseline_at_its_depth(tmp_path):
+    info = video_info(64, 64, depth=10)
+    frames = moving_frames(info, 2)
+    source = source_of(write_video(tmp_path / "clip.y4m", info, frames), tmp_path)
+    coded, decoded = tmp_path / "coded.hevc", tmp_path / "decoded.y4m"
+    run(X265().encode_command(source.y4m, coded, 10, "ultrafast"))
+    run(X265().decode_command(coded, decoded))
+    quality = measure(source, decoded, tmp_path).quality
+    with open_video(decoded) as video:
+        assert video.info.depth == 10
+        pairs = zip(frames, video, strict=True)
+        errors = [np.mean((a[0].astype(float) - b[0]) ** 2) for a, b in pairs]
+    psnr_y = 10 * np.log10(1023**2 / np.mean(errors))
+    assert quality["psnr_planes_db"][0] == pytest.approx(psnr_y)
+    assert quality["psnr_rgb_ffmpeg_db"] is None  # which is of 8 bits
+    shallow = video_info(64, 64)
+    other = write_video(tmp_path / "8.y4m", shallow, moving_frames(shallow, 2))
+    with pytest.raises(VerificationError, match="420 of 8 bits, the source is 64x64 420 of 10"):
+        measure(source, other, tmp_path)
 
 
 def test_an_rgb_source_coded_as_yuv(tmp_path):

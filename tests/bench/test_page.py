@@ -1,54 +1,19 @@
 """The report's page in a real browser: Debian's chromium, driven by playwright."""
 
 import csv
-import importlib
 import itertools
 import json
 import math
-import os
-import shutil
 import subprocess
-import sys
-import tempfile
-from pathlib import Path
 
 import pytest
 
+from browser_helpers import opened
 from codec_helpers import ROOT, TINY, environment, nvc_command
 
 pytestmark = pytest.mark.slow
 CLIP = ROOT / "benchmarks" / "clips" / "bbb_320x180_48f.mp4"
 LEFT_EDGE = "() => document.getElementById('bar').style.left"
-
-
-def chromium() -> str:
-    """A chromium, installed where the system lets us."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None and shutil.which("apt-get") and os.geteuid() == 0:
-        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"]
-        for command in (["apt-get", "update", "-qq"], install):
-            subprocess.run(command, env=quiet, check=False, capture_output=True)
-        found = shutil.which("chromium")
-    if found is None:
-        pytest.skip("no chromium, and none could be installed")
-    return found
-
-
-def playwright():
-    """The driver, installed beside the environment where it is not there."""
-    try:
-        return importlib.import_module("playwright.sync_api")
-    except ImportError:
-        folder = Path(tempfile.gettempdir()) / f"nvc-test-playwright-{os.getuid()}"
-        if not (folder / "playwright").is_dir():
-            pip = [sys.executable, "-m", "pip", "install", "-q", "--target", str(folder)]
-            done = subprocess.run([*pip, "playwright"], check=False, capture_output=True, text=True)
-            if done.returncode:
-                pytest.skip(f"no playwright: {done.stderr[-200:]}")
-        sys.path.append(str(folder))
-        return importlib.import_module("playwright.sync_api")
 
 
 @pytest.fixture(scope="module")
@@ -71,28 +36,11 @@ def report(tmp_path_factory):
     return out / "report" / "index.html"
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with playwright().sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        yield running
-        running.close()
-
-
 @pytest.fixture
 def page(browser, report):
     """The page, opened from the file without a network; errors are collected."""
-    context = browser.new_context(viewport={"width": 1250, "height": 1000}, offline=True)
-    opened = context.new_page()
-    opened.complaints = []
-    opened.on("console", lambda message: opened.complaints.append(message.text))
-    opened.on("pageerror", lambda error: opened.complaints.append(str(error)))
-    opened.on("request", lambda request: opened.complaints.append(request.url[:80])
-              if not request.url.startswith(("file:", "data:")) else None)  # fmt: skip
-    opened.goto(report.as_uri())
-    yield opened
-    assert opened.complaints == []
-    context.close()
+    with opened(browser, report, 1250) as shown:
+        yield shown
 
 
 def dots(page):

@@ -31,6 +31,8 @@ if not nvcodec.info(words[1]).damage:
 @pytest.fixture(scope="module")
 def outcomes(clip, encoded):
     """(exit code, stdout, stderr) of many commands that one process ran."""
+    for name in ("r.html", "p.png"):
+        clip.with_name(name).write_text("somebody's")
     commands = {
         "help": ["--help"],
         "help of encode": ["encode", "--help"],
@@ -55,6 +57,12 @@ def outcomes(clip, encoded):
         "no input": ["encode", "nowhere.y4m", "-o", "x.nvc"],
         "no input to decode": ["decode", "nowhere.nvc", "-o", "x.y4m"],
         "no input to info": ["info", "nowhere.nvc"],
+        "bad report": ["encode", clip, "-o", "x.nvc", "--report", "x.txt"],
+        "report of a stream": ["encode", clip, "-o", "-", "--report", "x.html"],
+        "bad preview": ["encode", clip, "-o", "x.nvc", "--preview", "x.jpg"],
+        "preview nowhere": ["encode", clip, "-o", "x.nvc", "--preview", "no/x.png"],
+        "report exists": ["encode", clip, "-o", "x.nvc", "--report", clip.with_name("r.html")],
+        "preview exists": ["encode", clip, "-o", "x.nvc", "--preview", clip.with_name("p.png")],
         "output exists": ["encode", clip, "-o", encoded],
         "output exists after all": ["encode", "nowhere.y4m", "-o", encoded],
         "decoded exists": ["decode", encoded, "-o", clip],
@@ -95,6 +103,12 @@ def outcomes(clip, encoded):
         ("no input", 3, "nowhere.y4m: no such file"),
         ("no input to decode", 3, "nowhere.nvc: no such file"),
         ("no input to info", 3, "nowhere.nvc: cannot be read"),
+        ("bad report", 2, "expected a name that ends in .html"),
+        ("report of a stream", 2, "goes to a stream"),
+        ("bad preview", 2, "expected a name that ends in .png"),
+        ("preview nowhere", 4, "no: no such folder"),
+        ("report exists", 4, "r.html: exists; -y overwrites it"),
+        ("preview exists", 4, "p.png: exists; -y overwrites it"),
         ("output exists", 4, "exists; -y overwrites it"),
         ("output exists after all", 3, "no such file"),
         ("decoded exists", 4, "exists; -y overwrites it"),

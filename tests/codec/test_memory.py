@@ -72,9 +72,9 @@ print(json.dumps(peak_of(sys.argv[1]) - before))
 """
 
 
-def make(path, family, side, samples=Samples.RGB, num_frames=2):
+def make(path, family, side, samples=Samples.RGB, num_frames=2, depth=8):
     """A file whose weights are all zero."""
-    info = VideoInfo(side, side, Chroma.YUV420, num_frames=num_frames)
+    info = VideoInfo(side, side, Chroma.YUV420, num_frames=num_frames, depth=depth)
     head = Head.from_video_info(
         info, samples=samples, representation=FAMILIES[family],
         scheme={"kind": "latents" if family == "latents" else "arithmetic"},
@@ -89,12 +89,12 @@ def make(path, family, side, samples=Samples.RGB, num_frames=2):
     with NvcWriter(path, head, limits=Limits(memory_bytes=1 << 40)) as writer:
         writer.write_segment(CodedSegment(0, 0, num_frames, scheme.pack(coded), coded.digest()))
         writer.finish()
-    return memory_bytes(config, shape, scheme)
+    return memory_bytes(config, shape, scheme, depth)
 
 
-def check(tmp_path, family, side, samples=Samples.RGB):
+def check(tmp_path, family, side, samples=Samples.RGB, depth=8):
     path = tmp_path / "a.nvc"
-    estimate = make(path, family, side, samples)
+    estimate = make(path, family, side, samples, depth=depth)
     peak = json.loads(python(PEAK, path, tmp_path / "a.y4m", *GOLDEN))
     print(f"{family} {side} {samples}: {peak / MIB:.0f} MiB of {estimate / MIB:.0f}")
     assert peak <= 1.1 * estimate + 80 * MIB
@@ -102,6 +102,11 @@ def check(tmp_path, family, side, samples=Samples.RGB):
 
 def test_memory_is_as_estimated(tmp_path):
     check(tmp_path, "pixels", 2048)
+
+
+@pytest.mark.slow
+def test_memory_of_deep_samples(tmp_path):
+    check(tmp_path, "pixels", 2048, depth=10)
 
 
 @pytest.mark.slow

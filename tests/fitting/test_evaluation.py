@@ -15,7 +15,7 @@ def test_a_policy_says_how_often_a_fitting_is_measured(monkeypatch):
     counts, original = [], loop.evaluate
 
     def counted(*args):
-        counts.append(args[-1])
+        counts.append(args[-1].num_frames)
         return original(*args)
 
     monkeypatch.setattr(loop, "evaluate", counted)

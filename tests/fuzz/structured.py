@@ -226,7 +226,8 @@ def generated(rng: random.Random) -> bytes | None:
     """A file of odd settings with extreme values, packed by the codec itself; None: not legal."""
     representation, scheme_table = odd_settings(rng)
     width, height, num_frames = rng.choice((16, 17, 33)), rng.choice((16, 24)), rng.randrange(1, 4)
-    info = VideoInfo(width, height, Chroma.YUV420, num_frames=num_frames)
+    depth = rng.choice((8, 10, 16))
+    info = VideoInfo(width, height, Chroma.YUV420, num_frames=num_frames, depth=depth)
     head = Head.from_video_info(
         info, samples=rng.choice((Samples.RGB, Samples.PACKED420)),
         representation=representation, scheme=scheme_table,
@@ -264,7 +265,7 @@ def outcome(data: bytes) -> str:
     try:
         with Decoder(io.BytesIO(data), limits=LIMITS) as video:
             for number, planes in enumerate(video.planes()):
-                assert all(plane.dtype == np.uint8 for plane in planes)
+                assert all(plane.dtype == video.info.sample_type for plane in planes)
                 if number == 3:
                     break
     except NvcError as error:

@@ -21,6 +21,8 @@ DEFAULTS = {
     "frame_rate": [25, 1],
     "num_frames": 0,
     "siting": None,
+    "mastering_display": None,
+    "content_light": None,
     "samples": "rgb",
     "remark": "",
 }
@@ -89,7 +91,16 @@ def read_head(payload: bytes) -> dict[str, Any]:
     check(inflate.eof and not inflate.unused_data and len(text) == size, "text of HEAD")
     head = json.loads(text, object_pairs_hook=no_duplicates)
     check(head.keys() >= REQUIRED and head.keys() <= DEFAULTS.keys() | REQUIRED, "keys of HEAD")
-    return DEFAULTS | head
+    head = DEFAULTS | head
+    check(head["bit_depth"] in range(8, 17), "bit_depth")
+    check_numbers(head["mastering_display"], [1 << 16] * 8 + [1 << 32] * 2, "mastering_display")
+    check_numbers(head["content_light"], [1 << 16] * 2, "content_light")
+    return head
+
+
+def check_numbers(found: list[int] | None, limits: list[int], what: str) -> None:
+    fits = found is None or len(found) == len(limits)
+    check(fits and all(0 <= n < top for n, top in zip(found or [], limits, strict=False)), what)
 
 
 def read_segment(payload: bytes, before: list[Segment]) -> Segment:

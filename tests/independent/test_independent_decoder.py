@@ -233,6 +233,17 @@ def test_planes(chroma):
             check_same(random_file(COIN, frames=(1,), **tags))
 
 
+@pytest.mark.parametrize("depth", [9, 10, 16])
+def test_depths_and_what_is_said_of_light(depth):
+    for samples, chroma in itertools.product(Samples, Chroma):
+        if samples.is_allowed_for(chroma):
+            tags = {"samples": samples, "chroma": chroma, "bit_depth": depth, "matrix": 9}
+            check_same(random_file(COIN, frames=(1,), **tags))
+    light = {"mastering_display": [*range(8), 10000000, 1], "content_light": [1000, 400]}
+    head = read_file(random_file(COIN, frames=(1,), bit_depth=depth, **light)).head
+    assert {key: head[key] for key in light} == light
+
+
 def test_several_videos():
     parts = [
         Part("first", Segment(0, 1), Fraction(25)),

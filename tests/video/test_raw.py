@@ -35,7 +35,6 @@ def test_names(name, width, height, rate, chroma, depth):
         ("video.yuv", VideoError),
         ("a_0x48.yuv", UnsupportedVideoError),
         ("a_64x48_420p10be.yuv", UnsupportedVideoError),
-        ("a_64x48_420p9.yuv", UnsupportedVideoError),
     ],
 )
 def test_names_that_are_refused(name, kind):
@@ -70,11 +69,18 @@ def test_round_trip(tmp_path, chroma):
         assert_same(frames[3:], video)
 
 
-def test_ten_bits_are_rounded_and_said(tmp_path):
-    path = tmp_path / "a_4x1_25fps_gray10.yuv"
-    path.write_bytes(np.array([3, 5, 6, 1023], "<u2").tobytes())
-    with pytest.warns(VideoWarning, match="10 bits"), open_video(path) as video:
-        assert next(iter(video))[0].tolist() == [[1, 1, 2, 255]]
+def test_ten_bits_are_read_as_they_are_or_rounded_on_request(tmp_path):
+    """Bits above the depth are nobody's: what is larger than the largest sample is the largest."""
+    path = tmp_path / "a_5x1_25fps_gray10.yuv"
+    path.write_bytes(np.array([3, 5, 6, 1023, 1024], "<u2").tobytes())
+    for depth, expected in ((None, [3, 5, 6, 1023, 1023]), (8, [1, 1, 2, 255, 255])):
+        with pytest.warns(VideoWarning, match="10 bits"):
+            video = open_video(path, depth=depth)
+        with video:
+            assert video.info.depth == (depth or 10)
+            assert next(iter(video))[0].tolist() == [expected]
+    with pytest.raises(ValueError, match="depth 10; allowed are 8"):
+        open_video(path, depth=10)
 
 
 def test_geometry_given_and_streams(tmp_path):

@@ -98,16 +98,18 @@ def test_defaults_are_420_progressive_limited_and_a_guessed_rate():
     assert seen == make_info(4, 4, frame_rate=Fraction(25))
 
 
-def test_deep_samples_are_rounded():
+def test_deep_samples_are_kept_and_rounded_on_request():
     values = np.array([[0, 1, 2, 5, 6, 1021, 1022, 1023]], "<u2")
     header = b"YUV4MPEG2 W8 H1 F25:1 Ip Cmono10\nFRAME\n"
-    with pytest.warns(VideoWarning, match="10 bits a sample, read as 8"):
-        _, frames = read(header + values.tobytes())
-    assert frames[0][0].tolist() == [[0, 0, 1, 1, 2, 255, 255, 255]]
     full = header.replace(b"mono10", b"mono10 XCOLORRANGE=FULL")
-    with pytest.warns(VideoWarning):
-        _, frames = read(full + values.tobytes())
-    assert frames[0][0].tolist() == [[0, 0, 0, 1, 1, 255, 255, 255]]
+    for line, expected in (
+        (header, [0, 0, 1, 1, 2, 255, 255, 255]),
+        (full, [0, 0, 0, 1, 1, 255, 255, 255]),
+    ):
+        _, frames = read(line + values.tobytes())
+        np.testing.assert_array_equal(frames[0][0], values)
+        with open_video(io.BytesIO(line + values.tobytes()), depth=8) as video:
+            assert [planes[0].tolist() for planes in video] == [[expected]]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +168,7 @@ def test_header_only_has_no_frames(tmp_path):
 
 def test_huge_claim_takes_no_memory():
     data = b"YUV4MPEG2 W16384 H8192 F25:1 C444p16\nFRAME\n" + bytes(1000)
-    with pytest.warns(VideoWarning), pytest.raises(VideoError, match="1000 bytes of"):
+    with pytest.raises(VideoError, match="1000 bytes of"):
         read(data)
 
 

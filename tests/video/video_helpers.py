@@ -24,7 +24,8 @@ def smooth_frames(info, num_frames=3):
         planes = []
         for c, (h, w) in enumerate(info.chroma.plane_shapes(info.height, info.width)):
             y, x = np.mgrid[:h, :w]
-            planes.append((60 + 30 * c + 80 * x / w + 40 * y / h + 2 * t).astype(np.uint8))
+            plane = 60 + 30 * c + 80 * x / w + 40 * y / h + 2 * t
+            planes.append((plane * 2 ** (info.depth - 8)).astype(info.sample_type))
         frames.append(tuple(planes))
     return frames
 
@@ -39,5 +40,5 @@ def assert_same(frames, others):
     for planes, other in zip(frames, others, strict=True):
         assert len(planes) == len(other)
         for a, b in zip(planes, other, strict=True):
-            assert b.dtype == np.uint8
+            assert b.dtype == a.dtype
             np.testing.assert_array_equal(a, b)

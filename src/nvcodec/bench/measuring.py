@@ -1,8 +1,9 @@
 """Every quality of a decoded file against its source, in one pass over both.
 
-PSNR and MS-SSIM as in `metrics.quality`, MS-SSIM of luma beside it, VMAF by ffmpeg. A decoded file
-of more than 8 bits is rounded to 8 first, as every video here. An RGB source is compared in RGB:
-what a YUV codec makes of it is turned back by the same conversion that made its input.
+PSNR and MS-SSIM as in `metrics.quality`, at the depth of the source, MS-SSIM of luma beside it,
+VMAF by ffmpeg. Where a codec gives a source of 8 bits more, they are rounded away. An RGB source is
+compared in RGB: what a YUV codec makes of it is turned back by the same conversion that made its
+input.
 """
 
 import hashlib
@@ -30,7 +31,7 @@ class Measured:
 
     quality: dict[str, Any]
     digest: str
-    """Of every decoded sample, after rounding to 8 bits."""
+    """Of every decoded sample, at the depth of the source."""
 
 
 def coded_info(info: VideoInfo) -> VideoInfo:
@@ -68,7 +69,7 @@ def measure(source: Source, decoded: Path, work: Path, picture: Path | None = No
     is_large = min(info.height, info.width) >= MIN_MS_SSIM_SIDE
     rounded = work / "rounded.y4m"
     with ExitStack() as stack:
-        video = stack.enter_context(open_any(decoded))
+        video = stack.enter_context(open_any(decoded, depth=8 if info.depth == 8 else None))
         coded = _coded_samples(video.info, info)
         copy = None
         if has_luma:
@@ -98,7 +99,8 @@ def measure(source: Source, decoded: Path, work: Path, picture: Path | None = No
     by_ffmpeg = None
     if info.chroma not in (Chroma.RGB, Chroma.GRAY):
         scores = vmaf(source.y4m, rounded)
-        by_ffmpeg = psnr_rgb_ffmpeg_db(source.y4m, rounded, info.width, info.height)
+        if info.depth == 8:
+            by_ffmpeg = psnr_rgb_ffmpeg_db(source.y4m, rounded, info.width, info.height)
     rounded.unlink(missing_ok=True)
     return Measured(
         {
@@ -123,13 +125,11 @@ def _coded_samples(seen: VideoInfo, info: VideoInfo) -> VideoInfo:
     """
     converts_back_to_rgb = info.chroma is Chroma.RGB and seen.chroma is not Chroma.RGB
     coded = coded_info(info) if converts_back_to_rgb else info
-    found = (seen.width, seen.height, seen.chroma.value)
-    wanted = (coded.width, coded.height, coded.chroma.value)
+    found, wanted = (
+        f"{one.width}x{one.height} {one.chroma.value} of {one.depth} bits" for one in (seen, coded)
+    )
     if found != wanted:
-        raise VerificationError(
-            f"decoded: {found[0]}x{found[1]} {found[2]}, the source is "
-            f"{wanted[0]}x{wanted[1]} {wanted[2]}"
-        )
+        raise VerificationError(f"decoded: {found}, the source is {wanted}")
     return coded
 
 

@@ -1,12 +1,9 @@
-"""The report as one page for a browser: no network, no other file, nothing but this project's code.
+"""The report as one page for a browser.
 
-`page.html` is the page without data; here its data are put in: curves, BD-rates, the table of
-points, and the middle frame of every point as a lossless picture.
+`page.html` and `page.js` are the page without data; here are its data: curves, BD-rates, the table
+of points, and the middle frame of every point as a lossless picture.
 """
 
-import base64
-import io
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,9 +12,9 @@ from nvcodec.bench import rd_plot
 from nvcodec.bench.curves import METRICS, RATE, Axis, Comparison, Curve, Point
 from nvcodec.bench.results import Record
 from nvcodec.metrics.bdrate import Delta
+from nvcodec.pages.document import document, picture_address
 
-TEMPLATE = Path(__file__).with_name("page.html")
-PLACE = "{}/*DATA*/"
+FOLDER = Path(__file__).parent
 FACTS = (
     ("size_bytes", "bytes", "{:,}"),
     ("bitrate_kbps", "kbit/s", "{:,.1f}"),
@@ -48,7 +45,7 @@ def html(
 ) -> str:
     """The whole page."""
     colors = rd_plot.colors(curves)
-    pictures = {path.stem: _picture(path) for path in sorted(frames.glob("*.png"))}
+    paths = {path.stem: path for path in sorted(frames.glob("*.png"))}
     data = {
         "anchor": anchor,
         "axis": {"label": axis.label, "unit": axis.unit, "delta": axis.delta},
@@ -76,15 +73,12 @@ def html(
         ],
         "sources": {r["sequence"]: r["input_digest"] for r in records},
         "pictures": {
-            key: picture
-            for key, picture in pictures.items()
+            key: picture_address(path.read_bytes())
+            for key, path in paths.items()
             if key in {name for r in records for name in (r["key"], r["input_digest"])}
         },
     }
-    text = json.dumps(data, allow_nan=False, separators=(",", ":"))
-    template = TEMPLATE.read_text(encoding="utf-8")
-    assert template.count(PLACE) == 1
-    return template.replace(PLACE, text.replace("</", "<\\/").replace("<!--", "<\\!--"))
+    return document("nvc bench", FOLDER / "page.html", FOLDER / "page.js", data)
 
 
 def _point(point: Point) -> dict[str, Any]:
@@ -107,19 +101,3 @@ def _point(point: Point) -> dict[str, Any]:
 def _overlap(difference: Delta) -> str:
     low, high = difference.overlap
     return f"overlap {low:.2f} to {high:.2f}, {difference.overlap_share:.0%}"
-
-
-def _picture(path: Path) -> str:
-    """A picture as a data address, repacked where Pillow is there."""
-    content, kind = path.read_bytes(), "png"
-    try:
-        from PIL import Image
-    except ImportError:
-        pass
-    else:
-        packed = io.BytesIO()
-        with Image.open(path) as image:
-            image.save(packed, "WEBP", lossless=True, method=4)
-        if packed.tell() < len(content):
-            content, kind = packed.getvalue(), "webp"
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

@@ -53,7 +53,7 @@ COLUMNS: tuple[tuple[str, Callable[[Record], object]], ...] = (
 )
 METHOD = (
     "Size is that of the file or elementary stream; quality is measured on the file as another "
-    "process decoded it, rounded to 8 bits. PSNR-RGB is the mean of the frames' PSNR, in the "
+    "process decoded it, at the source's depth. PSNR-RGB is the mean of the frames' PSNR, in the "
     "matrix that the video is tagged with, else BT.601; `by ffmpeg` the same on RGB as ffmpeg "
     "makes it unless told otherwise, as papers extract pictures. PSNR-YUV is (6 Y + U + V) / 8. "
     "MS-SSIM is compared in dB, -10 log10(1 - MS-SSIM). BD-rate: `bjontegaard` package, Akima, "

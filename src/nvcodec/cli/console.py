@@ -7,9 +7,11 @@ import os
 import shlex
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from nvcodec import errors
+from nvcodec.cli.one_line import Part, one_line
 from nvcodec.cli.process import Signalled, say, show_warnings, silence_stdout
 
 EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
@@ -38,6 +40,8 @@ STARTED_S = time.monotonic()
 FIRST_PLAIN_S = 2.5
 """When not writing to a terminal: time until the first line, a few steps in."""
 PLAIN_INTERVAL_S = 10.0
+REDRAW_S = 0.2
+"""At least, between two looks of a line on a terminal."""
 
 
 def process_age_s() -> float:
@@ -50,6 +54,7 @@ FLAGS = {
     "restart": "--restart",
     "workdir": "--workdir DIR",
     "samples": "--color",
+    "codec": "--codec",
     "frames": "--frames A:B",
     "scale": "--scale WxH",
     "segment_frames": "--segment-frames N",
@@ -131,7 +136,7 @@ class LiveLine:
 
     def __init__(self, quiet: bool) -> None:
         self.quiet = quiet
-        self._status: Any = None
+        self._live: Any = None
         self._last: float | None = None
         self._started = time.monotonic()
 
@@ -139,33 +144,37 @@ class LiveLine:
         self._started = time.monotonic()
         if not self.quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
             from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn
+            from rich.live import Live
 
-            self._status = Progress(
-                TextColumn("{task.fields[stage]}"),
-                BarColumn(10),
-                TextColumn("{task.description}"),
-                console=Console(stderr=True),
-                transient=True,
-            )
-            self._task = self._status.add_task("", total=1.0, stage="starting")
-            self._status.start()
+            console = Console(stderr=True)
+            self._live = Live("starting", console=console, auto_refresh=False, transient=True)
+            self._live.start(refresh=True)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._status is not None:
-            self._status.stop()
+        if self._live is not None:
+            self._live.stop()
 
-    def update(self, stage: str, share: float, text: str) -> None:
-        """Show where the work stands; `share` is 0 to 1."""
-        if self._status is not None:
-            self._status.update(self._task, completed=share, description=text, stage=stage)
+    def update(self, stage: str, share: float, text: str | Sequence[Part], short: str = "") -> None:
+        """Show where the work stands; `share` is 0 to 1, and the rest as `one_line` takes it."""
+        now, parts = time.monotonic(), [(2, text)] if isinstance(text, str) else text
+        if self._live is not None:
+            if self._last is None or now >= self._last + REDRAW_S or share >= 1:
+                self._last = now
+                self._draw(stage, share, parts, short)
             return
-        now = time.monotonic()
         due = self._started + FIRST_PLAIN_S if self._last is None else self._last + PLAIN_INTERVAL_S
         if not self.quiet and (now >= due or share >= 1):
             self._last = now
-            say(f"{stage} {share:4.0%}  {text}")
+            say("  ".join([f"{stage} {share:4.0%}", *(words for _, words in parts)]))
+
+    def _draw(self, stage: str, share: float, parts: Sequence[Part], short: str) -> None:
+        from rich.text import Text
+
+        console = self._live.console
+        is_ascii = console.options.ascii_only
+        line = one_line(stage, share, parts, console.width - 1, short=short, ascii=is_ascii)
+        self._live.update(Text(line, no_wrap=True), refresh=True)
 
 
 def format_bytes(count: float) -> str:

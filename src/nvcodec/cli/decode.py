@@ -36,7 +36,10 @@ PrecisionName = Annotated[
 ]
 Codec = Annotated[
     str | None,
-    typer.Option(help="Encoder of a movie: x264, x265, svt-av1, vvenc, vp9, ffv1."),
+    typer.Option(
+        help="Encoder of a movie: x264 (for 8 bits unless told otherwise), x265 (for more), "
+        "svt-av1, vvenc, vp9, ffv1."
+    ),
 ]
 KeepGoing = Annotated[
     bool,

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nvcodec.cli import goal_options, options
-from nvcodec.cli.console import command_line, emit, process_age_s
-from nvcodec.cli.encode_progress import Progress, print_report, report_record
+from nvcodec.cli.console import command_line, process_age_s
+from nvcodec.cli.encode_progress import Progress
+from nvcodec.cli.encode_watching import Watching
 from nvcodec.cli.process import Stopper, say
 
 if TYPE_CHECKING:
@@ -82,6 +83,18 @@ Workdir = Annotated[
     typer.Option(metavar="DIR", help="Where the job's state is kept, instead of OUT.nvc.job."),
 ]
 Restart = Annotated[bool, typer.Option("--restart", help="Throw a stored job away and begin anew.")]
+Preview = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="P.png", help="Picture of the work, replaced now and then: source, now, difference."
+    ),
+]
+Report = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="P.html", help="Page about the encoding: curve, frames, where the bytes go."
+    ),
+]
 NoVerify = Annotated[
     bool, typer.Option("--no-verify", help="Do not decode and measure what was written.")
 ]
@@ -107,6 +120,7 @@ def encode(
     raw: options.Raw = None,
     fps: options.Fps = None,
     color: Color = "auto",
+    depth: options.Depth = None,
     seed: Seed = 0,
     device: options.Device = "auto",
     limit: options.LimitChanges = None,
@@ -114,6 +128,8 @@ def encode(
     restart: Restart = False,
     overwrite: options.Overwrite = False,
     no_verify: NoVerify = False,
+    preview: Preview = None,
+    report: Report = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -127,18 +143,18 @@ def encode(
         "scale": options.picture_size(scale),
         "raw": options.raw_geometry(raw),
         "frame_rate": options.frame_rate(fps),
+        "depth": options.depth(depth),
         "limits": options.changed_limits(limit),
-        "max_time_s": options.duration_s(max_time),
+        "max_time_s": _max_time_s(max_time, epochs),
         "goal": goal_options.goal(size, bitrate, psnr, vmaf, of),
     }
-    if max_time is not None and epochs is not None:
-        raise typer.BadParameter("--max-time and --epochs: only one of them")
     options.check_sources(sources)
     from nvcodec.auto import asked_preset
 
     asked = asked_preset(preset, set_ or [], epochs, lmbda)  # what is wrong is said without torch
     path = options.check_target(output, overwrite, made_by=() if restart else asked.names)
     options.check_apart(sources, path)
+    watching = Watching(Progress(json, to_stdout=output == "-", quiet=quiet), preview, report)
     from nvcodec.encode_types import EncodeOptions
 
     chosen = EncodeOptions(
@@ -150,17 +166,20 @@ def encode(
         restart=restart,
         overwrite=overwrite,
         verify=not no_verify,
+        show_frames=watching.wants_frames,
         spent_s=process_age_s(),
     )
     if dry_run:
         goal_options.foresee(sources, asked, chosen, json)
         return
-    progress = Progress(json, to_stdout=output == "-", quiet=quiet)
-    report = _run(sources, output, path, asked, chosen, progress)
-    if json:
-        emit({"event": "done", **report_record(report)}, output == "-")
-    elif not quiet:
-        print_report(report, output)
+    done = _run(sources, output, path, asked, chosen, watching)
+    watching.finish(done, output, path, asked)
+
+
+def _max_time_s(max_time: str | None, epochs: int | None) -> float | None:
+    if max_time is not None and epochs is not None:
+        raise typer.BadParameter("--max-time and --epochs: only one of them")
+    return options.duration_s(max_time)
 
 
 def _check_name(output: str, source: str) -> None:
@@ -183,10 +202,11 @@ def _run(
     path: Path | None,
     preset: "Preset | AutoPreset",
     chosen: "EncodeOptions",
-    progress: Progress,
+    watching: Watching,
 ) -> "EncodeReport":
     """Encode, stoppable; says how to go on."""
     _check_name(output, sources[0])
+    watching.check(sources, path, chosen.overwrite)
     from nvcodec.encoder import encode as encode_video
     from nvcodec.errors import InterruptedEncodeError, OutputError
     from nvcodec.job import job_folder
@@ -194,9 +214,9 @@ def _run(
     target = sys.stdout.buffer if output == "-" else output
     stopper = Stopper()
     try:
-        with stopper.listening(), progress:
+        with stopper.listening(), watching:
             return encode_video(
-                sources, target, preset, chosen, should_stop=stopper, on_event=progress
+                sources, target, preset, chosen, should_stop=stopper, on_event=watching
             )
     except InterruptedEncodeError as error:
         say(f"nvc: {error}")

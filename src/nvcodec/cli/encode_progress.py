@@ -4,11 +4,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Self
 
 from nvcodec.cli.console import LiveLine, emit, format_bytes, format_time, warn_as
+from nvcodec.cli.one_line import Part
 from nvcodec.cli.process import say
 from nvcodec.cli.verify import quality_rows
 
 if TYPE_CHECKING:
     from nvcodec.encode_types import EncodeReport, Event, SegmentFitting, SegmentStarted
+    from nvcodec.fitting.record import FitRecord
 
 
 class Progress:
@@ -29,7 +31,7 @@ class Progress:
 
     def __call__(self, event: "Event") -> None:
         """Show one event."""
-        from nvcodec.encode_types import PresetChosen, SegmentStarted
+        from nvcodec.encode_types import PresetChosen, SegmentFitting, SegmentStarted
 
         if isinstance(event, PresetChosen):
             if self.json:
@@ -42,35 +44,57 @@ class Progress:
                 emit(_segment_record(event), self.to_stdout)
             elif not self.quiet:
                 say(_expectation(event))
+        elif not isinstance(event, SegmentFitting):
+            return
         elif self.json:
             record = {"event": "fit", "segment": event.number, **asdict(event.record)}
             emit(record, self.to_stdout)
         else:
             self._draw(event)
 
+    def finish(self, report: "EncodeReport", output: str) -> None:
+        """Show the result."""
+        if self.json:
+            emit({"event": "done", **report_record(report)}, self.to_stdout)
+        elif not self.quiet:
+            for name, value in report_rows(report, output):
+                say(f"{name:>9}  {value}")
+
     def _draw(self, event: "SegmentFitting") -> None:
-        record, started = event.record, self.started
-        assert started is not None
-        measured = ""
-        if record.psnr_db is not None and record.size_bytes is not None:
-            pixels = started.segment.num_frames * started.video.width * started.video.height
-            rate_bpp = 8 * record.size_bytes / pixels
-            measured = f"  {record.psnr_db:.2f} dB {rate_bpp:.4f} bpp quantized"
-        whole_s = record.elapsed_s + record.eta_s
-        when = f"ETA {format_time(record.eta_s)} of {format_time(whole_s)}"
-        if record.step == record.num_steps:
-            when = f"took {format_time(record.elapsed_s)}"
-        later = ""
-        if started.video.num_frames is not None:
-            num_left = started.video.num_frames - started.segment.stop
-            if num_left > 0:
-                later_s = record.eta_s + whole_s * num_left / started.segment.num_frames
-                later = f" ({format_time(later_s)} to go with all segments)"
+        record = event.record
+        assert self.started is not None
+        place = f"{record.stage_number + 1}/{record.num_stages}"
         self.line.update(
-            f"{event.number}: {record.stage} {record.stage_number + 1}/{record.num_stages}",
+            f"{event.number}: {record.stage} {place}",
             record.step / record.num_steps,
-            f"{record.step:,}/{record.num_steps:,}  {when}{later}{measured}",
+            fitting_parts(record, self.started),
+            short=f"{event.number}: {place}",
         )
+
+
+def fitting_parts(record: "FitRecord", started: "SegmentStarted") -> list[Part]:
+    """What the live line says of a fitting."""
+    parts = [(2, f"ETA {format_time(record.eta_s)}")]
+    whole_s = record.elapsed_s + record.eta_s
+    is_last_stage = record.stage_number + 1 == record.num_stages
+    if record.step == record.num_steps and is_last_stage:
+        parts = [(2, f"took {format_time(record.elapsed_s)}")]
+    else:
+        parts.append((7, f"of {format_time(whole_s)}"))
+    if started.video.num_frames is not None:
+        num_left = started.video.num_frames - started.segment.stop
+        if num_left > 0:
+            later_s = record.eta_s + whole_s * num_left / started.segment.num_frames
+            parts.append((6, f"({format_time(later_s)} to go with all segments)"))
+    if record.psnr_db is not None and record.size_bytes is not None:
+        pixels = started.segment.num_frames * started.video.width * started.video.height
+        parts += [
+            (3, f"{record.psnr_db:.2f} dB"),
+            (4, f"{8 * record.size_bytes / pixels:.4f} bpp"),
+            (5, format_bytes(record.size_bytes)),
+            (9, "quantized"),
+        ]
+    return [*parts, (8, f"step {record.step:,}/{record.num_steps:,}")]
 
 
 def _segment_record(event: "SegmentStarted") -> dict[str, Any]:
@@ -101,13 +125,14 @@ def _expectation(event: "SegmentStarted") -> str:
 def report_record(report: "EncodeReport") -> dict[str, Any]:
     """An encoding's result as plain values."""
     record = asdict(report)
+    del record["frames_psnr_db"]
     quality = record.pop("quality") or {}
     quality.pop("num_frames", None)
     return {**record, **quality}
 
 
-def print_report(report: "EncodeReport", output: str) -> None:
-    """An encoding's result for people."""
+def report_rows(report: "EncodeReport", output: str) -> list[tuple[str, str]]:
+    """Names and values of an encoding's result, for people."""
     plural = "s" * (report.num_segments > 1)
     there = ", is there already and complete" if report.was_there else ""
     rows = [
@@ -119,6 +144,4 @@ def print_report(report: "EncodeReport", output: str) -> None:
         rows += quality_rows(report.quality)
         if report.decode_s > 0:
             rows.append(("decoding", f"{report.num_frames / report.decode_s:.1f} frames/s"))
-    rows.append(("fitting", format_time(report.fit_s)))
-    for name, value in rows:
-        say(f"{name:>9}  {value}")
+    return [*rows, ("fitting", format_time(report.fit_s))]

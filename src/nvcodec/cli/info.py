@@ -36,7 +36,7 @@ def info(
 def _event(source: str, seen: "Inspection") -> dict[str, Any]:
     """What `--json` prints."""
     head = seen.head.model_dump(mode="json")
-    tags = _tags(head)
+    tags = tags_of(head)
     return {
         "event": "info",
         "file": source,
@@ -70,6 +70,7 @@ def _lines(source: str, seen: "Inspection") -> Iterator[str]:
         f"{head['sample_aspect_ratio'][0]}:{head['sample_aspect_ratio'][1]}, "
         f"fitted as {head['samples']}"
     )
+    yield from _light(head)
     yield (
         f"format          version {head['format_version']}, "
         f"readable from {head['min_reader_version']}"
@@ -84,7 +85,7 @@ def _lines(source: str, seen: "Inspection") -> Iterator[str]:
             f"{float(part.frame_rate):g} frames/s"
         )
     yield from ("", "      offset        size  share  what")
-    tags = _tags(head)
+    tags = tags_of(head)
     for entry in seen.entries:
         for indent, row in (("", entry), *(("  ", part) for part in entry.parts)):
             place = f"{row.offset:12,}{row.size:12,}{row.size / max(seen.size_bytes, 1):7.1%}"
@@ -93,7 +94,20 @@ def _lines(source: str, seen: "Inspection") -> Iterator[str]:
     yield from (f"damage: {text}" for text in seen.damage)
 
 
-def _tags(head: dict[str, Any]) -> Mapping[str, str]:
+def _light(head: dict[str, Any]) -> Iterator[str]:
+    """What is said of chroma's place and of light, where anybody said it."""
+    from nvcodec.samples import MasteringDisplay
+
+    if head["siting"] is not None:
+        yield f"siting          {head['siting']}"
+    if head["mastering_display"] is not None:
+        yield f"mastered on     {MasteringDisplay(*head['mastering_display']).words}"
+    if head["content_light"] is not None:
+        pixel, mean = head["content_light"]
+        yield f"content light   at most {pixel} cd/m2, a frame's mean {mean}"
+
+
+def tags_of(head: dict[str, Any]) -> Mapping[str, str]:
     """What the sections of the file's scheme hold; nothing if the scheme is unknown."""
     from nvcodec.coding.schemes import load_scheme
 

@@ -36,6 +36,12 @@ Fps = Annotated[
         "--fps", metavar="RATE", help="Frame rate, whatever IN says: 25, 29.97, 24000/1001"
     ),
 ]
+Depth = Annotated[
+    int | None,
+    typer.Option(
+        "--depth", metavar="8", help="8: round deeper samples to 8 bits; else as IN has them."
+    ),
+]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1.")]
 LimitChanges = Annotated[
     list[str] | None,
@@ -75,6 +81,13 @@ def picture_size(text: str | None, option: str = "--scale") -> tuple[int, int] |
     if match is None:
         raise typer.BadParameter(f"{option} {text!r}: expected WxH, such as 320x180")
     return int(match[1]), int(match[2])
+
+
+def depth(bits: int | None) -> int | None:
+    """8, or None for the source's own depth."""
+    if bits not in (None, 8):
+        raise typer.BadParameter(f"--depth {bits}: expected 8, or nothing for the source's own")
+    return bits
 
 
 def samples(text: str) -> Samples | None:

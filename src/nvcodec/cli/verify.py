@@ -51,7 +51,13 @@ def verify(
         with (
             options.naming(source),
             Decoder(source, device=device, limits=limits) as decoder,
-            open_videos(against, frames=wanted, scale=size, raw=geometry) as video,
+            open_videos(
+                against,
+                frames=wanted,
+                scale=size,
+                raw=geometry,
+                depth=8 if decoder.info.depth == 8 else None,  # as `encode --depth 8` read it
+            ) as video,
             LiveLine(quiet or json) as line,
         ):
             quality = _compare(decoder, video, " and ".join(against), line)
@@ -122,6 +128,10 @@ def _compare(decoder: "Decoder", video: "VideoReader", against: str, line: LiveL
     expected = len(decoder) if decoder.reader.is_seekable else ours.num_frames
     if None not in (theirs.num_frames, expected) and theirs.num_frames != expected:
         raise VerificationError(f"{against}: {theirs.num_frames} frames, the file has {expected}")
+    if ours.depth != theirs.depth:
+        raise VerificationError(
+            f"{against}: {theirs.depth} bits a sample, the file has {ours.depth}"
+        )
     meter = QualityMeter(picture_info(theirs) if is_mixed else theirs)
     references = iter(video)
     for planes in decoder.planes():

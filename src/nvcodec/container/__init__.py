@@ -48,7 +48,7 @@ unknown key is an error.
     key                  value                                            default
     width, height        1 .. 2^32 - 1                                    required
     chroma               "gray", "420", "422", "444", "rgb": the source   "420"
-    bit_depth            8                                                8
+    bit_depth            8 .. 16: bits a sample                           8
     range                "limited", "full"                                "limited"
     primaries, transfer, matrix    0 .. 255, ITU-T H.273                  2 (unspecified)
     sample_aspect_ratio  [numerator, denominator], each 1 .. 2^32 - 1     [1, 1]
@@ -57,6 +57,12 @@ unknown key is an error.
     siting               "left", "center", "topleft", "top",
                          "bottomleft", "bottom": where the source says that
                          chroma samples lie; changes no sample            absent
+    mastering_display    ten integers: x and y of red, green, blue and
+                         white in 1/50000, 0 .. 65535; luminance, most
+                         and least, in 1/10000 cd/m2, 0 .. 2^32 - 1;
+                         0: not stated (SMPTE ST 2086)                    absent
+    content_light        [MaxCLL, MaxFALL] in cd/m2, 0 .. 65535, 0: not
+                         stated (CTA-861.3); both change no sample        absent
     samples              "rgb" (chroma is not gray), "yuv" (chroma is 420, 422 or 444),
                          "yuv420" (chroma is 420), "gray" (chroma is gray): the samples that the
                          representation gives, full range in "rgb" and

@@ -18,7 +18,7 @@ from pydantic import Field, JsonValue, StringConstraints, ValidationError, model
 
 from nvcodec.config import Config
 from nvcodec.errors import LimitError, MalformedError, UnsupportedVersionError
-from nvcodec.samples import Chroma, Samples, Siting
+from nvcodec.samples import DEPTHS, Chroma, ContentLight, MasteringDisplay, Samples, Siting
 
 if TYPE_CHECKING:
     from nvcodec.video.info import VideoInfo
@@ -101,6 +101,8 @@ DEFAULT_LIMITS = Limits()
 
 _U32 = Annotated[int, Field(strict=True, ge=1, lt=1 << 32)]
 _Cicp = Annotated[int, Field(strict=True, ge=0, lt=1 << 8)]
+_U16 = Annotated[int, Field(strict=True, ge=0, lt=1 << 16)]
+_Luminance = Annotated[int, Field(strict=True, ge=0, lt=1 << 32)]
 _Version = Annotated[int, Field(strict=True, ge=1, lt=1 << 16)]
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
@@ -113,13 +115,19 @@ class Head(Config):
     width: _U32
     height: _U32
     chroma: Chroma = Chroma.YUV420
-    bit_depth: Annotated[int, Field(strict=True, ge=8, le=8)] = 8
+    bit_depth: Annotated[int, Field(strict=True, ge=DEPTHS[0], le=DEPTHS[-1])] = 8
     range: Literal["limited", "full"] = "limited"
     primaries: _Cicp = 2
     transfer: _Cicp = 2
     matrix: _Cicp = 2
     siting: Siting | None = None
     """Where chroma samples lie; absent where nobody said."""
+    mastering_display: (
+        tuple[_U16, _U16, _U16, _U16, _U16, _U16, _U16, _U16, _Luminance, _Luminance] | None
+    ) = None
+    """Fields of `samples.MasteringDisplay`; absent where nobody said."""
+    content_light: tuple[_U16, _U16] | None = None
+    """Fields of `samples.ContentLight`; absent where nobody said."""
     sample_aspect_ratio: tuple[_U32, _U32] = (1, 1)
     frame_rate: tuple[_U32, _U32] = (25, 1)
     num_frames: Annotated[int, Field(strict=True, ge=0, lt=1 << 32)] = 0
@@ -172,6 +180,8 @@ class Head(Config):
             transfer=info.color.transfer,
             matrix=info.color.matrix,
             siting=info.siting,
+            mastering_display=info.mastering_display,
+            content_light=info.content_light,
             sample_aspect_ratio=info.sample_aspect_ratio.as_integer_ratio(),
             frame_rate=info.frame_rate.as_integer_ratio(),
             num_frames=info.num_frames or 0,
@@ -186,6 +196,7 @@ class Head(Config):
         # Imported here: it brings numpy, and `nvc info` wants to be instant.
         from nvcodec.video.info import ColorTags, VideoInfo
 
+        display, light = self.mastering_display, self.content_light
         return VideoInfo(
             width=self.width,
             height=self.height,
@@ -196,6 +207,8 @@ class Head(Config):
             color=ColorTags(self.range, self.primaries, self.transfer, self.matrix),
             num_frames=self.num_frames or None,
             siting=self.siting,
+            mastering_display=display and MasteringDisplay(*display),
+            content_light=light and ContentLight(*light),
         )
 
     def check_limits(self, limits: Limits) -> None:

@@ -1,18 +1,20 @@
 """What a decoder would show if a fitting ended now: quality, size, and the rate beside its twin."""
 
+import contextlib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.func import functional_call
 
 from nvcodec.fitting.losses import mean_error
 from nvcodec.fitting.stage import Stage
 from nvcodec.fitting.state import FitState
-from nvcodec.pixel_values import from_unit
+from nvcodec.pixel_values import from_unit, to_samples
 from nvcodec.representations.representation import Patches, Representation
 from nvcodec.samples import Samples, max_sample
 
@@ -27,6 +29,9 @@ class EvaluationPolicy:
     """Of all time, at most, that they take."""
     num_frames: int = 8
     """Frames that are rendered, spread over the segment."""
+    show: Callable[[int, NDArray[Any]], None] | None = None
+    """Told of one frame besides, the one at work or the middle one: its number in the segment, and
+    its samples (H, W, C) as a decoder would have them."""
 
     def next_interval_s(self, took_s: float) -> float:
         """Seconds until the next evaluation, after one that took so long."""
@@ -43,13 +48,13 @@ class Evaluation:
     coded_bits: Mapping[str, float] = field(default_factory=dict)
 
 
-def evaluate(state: FitState, stage: Stage[Any], num_frames: int) -> Evaluation:
+def evaluate(state: FitState, stage: Stage[Any], policy: EvaluationPolicy) -> Evaluation:
     """Quantize, pack and dequantize what was fitted, and render some frames of it.
 
     Args:
         state: as it stands.
         stage: the one that is running; it knows what it has learned.
-        num_frames: how many of them are rendered.
+        policy: how many frames are rendered, and who is shown one.
     """
     scheme, frames = state.scheme, state.frames
     side = stage.side_information(state)
@@ -63,8 +68,21 @@ def evaluate(state: FitState, stage: Stage[Any], num_frames: int) -> Evaluation:
     values = {
         n: torch.from_numpy(v).to(frames.device).float() for n, v in coded.dequantize().items()
     }
-    quality = psnr_db(state.representation, frames, state.samples, state.depth, values, num_frames)
+    quality = psnr_db(
+        state.representation, frames, state.samples, state.depth, values, policy.num_frames
+    )
+    if policy.show is not None:
+        frame = stage.frame_at_work(state)
+        policy.show(*_frame(state, values, len(frames) // 2 if frame is None else frame))
     return Evaluation(quality, size_bytes, estimated, counted)
+
+
+@torch.no_grad()
+def _frame(state: FitState, values: Mapping[str, Tensor], t: int) -> tuple[int, NDArray[Any]]:
+    """Frame `t` as `EvaluationPolicy.show` takes it."""
+    with _as_decoder(state.representation):
+        output = _rendered(state.representation, state.frames, t, values)
+    return t, to_samples(output, state.depth).cpu().numpy()
 
 
 @torch.no_grad()
@@ -87,18 +105,32 @@ def psnr_db(
         num_frames: how many frames, spread over all; None: every one.
     """
     count = min(num_frames or len(frames), len(frames))
-    height, width = frames.shape[1:3]
     psnrs = []
+    with _as_decoder(network):
+        for t in torch.linspace(0, len(frames) - 1, count).round().long().tolist():
+            output = _rendered(network, frames, t, values or {})
+            error = from_unit(output, depth) - frames[t].float()
+            mean = float(mean_error(error.square()[None], samples))
+            psnrs.append(10 * math.log10(max_sample(depth) ** 2 / max(mean, 1e-9)))
+    return sum(psnrs) / len(psnrs)
+
+
+@contextlib.contextmanager
+def _as_decoder(network: Representation[Any]) -> Iterator[None]:
+    """Without what is for steps alone: compiled code, and whatever else training mode does."""
     network.eval()
     try:
-        # Compiled code is for steps alone; a decoder has none.
         with torch.compiler.set_stance("force_eager"):
-            for t in torch.linspace(0, len(frames) - 1, count).round().long().tolist():
-                patches = Patches.frames(torch.tensor([t], device=frames.device))
-                output = functional_call(network, dict(values or {}), (patches,))
-                error = from_unit(output[0, :height, :width], depth) - frames[t].float()
-                mean = float(mean_error(error.square()[None], samples))
-                psnrs.append(10 * math.log10(max_sample(depth) ** 2 / max(mean, 1e-9)))
+            yield
     finally:
         network.train()
-    return sum(psnrs) / len(psnrs)
+
+
+def _rendered(
+    network: Representation[Any], frames: Tensor, t: int, values: Mapping[str, Tensor]
+) -> Tensor:
+    """Frame `t` of the network with these values, without the canvas' margin."""
+    height, width = frames.shape[1:3]
+    patches = Patches.frames(torch.tensor([t], device=frames.device))
+    output: Tensor = functional_call(network, dict(values), (patches,))
+    return output[0, :height, :width]

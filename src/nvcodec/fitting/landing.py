@@ -40,7 +40,10 @@ def turn(state: FitState, progress: float, marks: Sequence[float], measure: Meas
     steering, stored = state.steering, state.kept.get(_KEY)
     octaves, number = stored.tolist() if isinstance(stored, Tensor) else (0.0, 0.0)
     passed = sum(mark <= progress for mark in marks)
-    if steering is None or passed <= number:
+    if steering is None or passed == number:
+        return False
+    if passed < number:  # another stage has begun
+        state.kept[_KEY] = torch.tensor([octaves, passed], dtype=torch.float64)
         return False
     missing = _aiming_above(steering).goal.octaves(measure(), RESPONSE)
     octaves += max(-FURTHEST, min(FURTHEST, GAIN * missing))

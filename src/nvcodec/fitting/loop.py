@@ -193,7 +193,7 @@ class Fitting:
         """Measure; where there is not the memory for a whole frame, go on without."""
         started_s = run.clock.elapsed_s
         try:
-            self.evaluation = evaluate(self.state, self._stage, self.policy.num_frames)
+            self.evaluation = evaluate(self.state, self._stage, self.policy)
             took_s = run.clock.elapsed_s - started_s
             self._evaluation_interval_s = self.policy.next_interval_s(took_s)
         except torch.OutOfMemoryError:

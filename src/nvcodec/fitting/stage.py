@@ -68,6 +68,10 @@ class Stage(abc.ABC, Generic[ConfigT]):
         """
         return 0
 
+    def frame_at_work(self, state: FitState) -> int | None:
+        """The only frame that steps are about now; None: all of them."""
+        return None
+
     def begin_step(self, state: FitState, progress: float) -> Turn:
         """What a step at `progress` of the stage fits; called before everything else in it."""
         return Turn(0 if self.config.frames == "first" else None, progress)

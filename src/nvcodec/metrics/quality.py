@@ -87,6 +87,11 @@ class QualityMeter:
         """Pairs of frames compared so far."""
         return len(self._psnr_rgb)
 
+    @property
+    def frames_psnr_db(self) -> list[float]:
+        """PSNR-RGB of each of them."""
+        return list(self._psnr_rgb)
+
     def add(self, reference: Planes, decoded: Planes) -> None:
         """Compare one frame with its decoded twin."""
         self._plane_errors.append(

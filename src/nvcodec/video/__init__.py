@@ -6,7 +6,7 @@
 
 `open_video` is in reader.py, `open_videos` (several as one) in clips.py, `create_video` in
 writer.py; what a video is stands in info.py, and color.py turns planes into pixel arrays and back.
-All videos have 8 bits a sample in here; what is lost on the way in is said with `VideoWarning`.
+Samples keep their depth, 8 to 16 bits; what is lost on the way is said with `VideoWarning`.
 """
 
 from nvcodec.samples import Chroma, VideoShape

@@ -218,19 +218,31 @@ def rgb_to_planes(rgb: Pixels, info: VideoInfo) -> Planes:
     return tuple(planes)
 
 
+PICTURE_DEPTH = 16
+"""Bits a sample of pictures of more than 8, as PNG has them."""
+
+
 def picture_info(info: VideoInfo) -> VideoInfo:
-    """How the same video is described as pictures: in full range, RGB or grey."""
+    """How the same video is described as pictures: in full range, RGB or grey, 8 or 16 bits."""
     is_gray = info.chroma is Chroma.GRAY
     color = replace(info.color, range="full", matrix=UNSPECIFIED if is_gray else 0)
-    return replace(info, chroma=Chroma.GRAY if is_gray else Chroma.RGB, color=color)
+    return replace(
+        info,
+        chroma=Chroma.GRAY if is_gray else Chroma.RGB,
+        color=color,
+        depth=8 if info.depth == 8 else PICTURE_DEPTH,
+    )
 
 
 def picture_planes(planes: Planes, info: VideoInfo) -> Planes:
     """Planes of a frame as `picture_info(info)` describes them."""
-    if info.chroma is Chroma.RGB:
+    if info.chroma is not Chroma.RGB:
+        pixels = planes_to_rgb(planes, info)
+        planes = tuple(np.ascontiguousarray(pixels[:, :, c]) for c in range(pixels.shape[2]))
+    if info.depth in (8, PICTURE_DEPTH):
         return planes
-    pixels = planes_to_rgb(planes, info)
-    return tuple(np.ascontiguousarray(pixels[:, :, c]) for c in range(pixels.shape[2]))
+    peak, top = info.max_sample, max_sample(PICTURE_DEPTH)
+    return tuple(((p.astype(np.uint64) * top + peak // 2) // peak).astype(p.dtype) for p in planes)
 
 
 BT709, BT601 = 1, 6

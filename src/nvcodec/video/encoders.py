@@ -1,8 +1,9 @@
 """Frames into movie files and pictures, through a pipe into ffmpeg.
 
-Movies are visually lossless unless the codec is lossless; colour tags, aspect and frame rate are
-written. What a codec cannot take is adapted here and said: RGB becomes 4:4:4 BT.709 for codecs
-without RGB, odd sizes become 4:4:4 for codecs that want even chroma. Reading is in ffmpeg.py.
+Movies are visually lossless unless the codec is lossless; depth, colour tags, HDR metadata, aspect
+and frame rate are written. What a codec cannot take is adapted here and said: RGB becomes 4:4:4
+BT.709 for codecs without RGB, odd sizes become 4:4:4 for codecs that want even chroma. A depth that
+it does not have is refused. Reading is in ffmpeg.py.
 """
 
 import warnings
@@ -16,7 +17,7 @@ import ffmpeg
 from nvcodec.errors import OutputError, UnsupportedVideoError
 from nvcodec.processes import Child, ffmpeg_path
 from nvcodec.samples import Chroma
-from nvcodec.video import cicp
+from nvcodec.video import cicp, matroska
 from nvcodec.video.color import (
     picture_info,
     picture_planes,
@@ -26,6 +27,8 @@ from nvcodec.video.color import (
     yuv_planes_of_rgb,
 )
 from nvcodec.video.ffmpeg import GLOBAL_OPTIONS
+from nvcodec.video.ffmpeg_report import planar_format
+from nvcodec.video.hdr import has_hdr, movie_hdr, without_hdr
 from nvcodec.video.info import UNSPECIFIED, Planes, VideoInfo, VideoWarning
 from nvcodec.video.planar import plane_chunks
 
@@ -43,14 +46,17 @@ class Encoder:
     chromas: frozenset[Chroma] = _ALL_YUV
     takes_odd: bool = False
     """Whether subsampled frames of odd size are taken as they are."""
+    depths: tuple[int, ...] = (8, 10)
+    """Bits a sample that it stores."""
     pixel_format: dict[Chroma, str] = field(default_factory=dict)
-    """Formats that ffmpeg has to convert to, losslessly, where they differ from ours."""
+    """Formats that ffmpeg has to convert 8 bits to, losslessly, where they differ from ours."""
 
 
 ENCODERS = {
     "x264": Encoder({"vcodec": "libx264", "crf": 12, "preset": "medium"}),
     "x265": Encoder(
-        {"vcodec": "libx265", "crf": 13, "preset": "medium", "x265-params": "log-level=error"}
+        {"vcodec": "libx265", "crf": 13, "preset": "medium", "x265-params": "log-level=error"},
+        depths=(8, 10, 12),
     ),
     "svt-av1": Encoder(
         {"vcodec": "libsvtav1", "crf": 18, "preset": 6, "svtav1-params": "lp=2"},
@@ -65,23 +71,17 @@ ENCODERS = {
         {"vcodec": "libvpx-vp9", "crf": 12, "video_bitrate": 0, "cpu-used": 2},
         frozenset({Chroma.YUV420, Chroma.YUV422, Chroma.YUV444}),
         takes_odd=True,
+        depths=(8, 10, 12),
     ),
     "ffv1": Encoder(
         {"vcodec": "ffv1", "level": 3, "slicecrc": 1},
         _ALL_YUV | {Chroma.RGB},
         takes_odd=True,
+        depths=(8, 9, 10, 12, 14, 16),
         pixel_format={Chroma.RGB: "bgr0"},
     ),
 }
 """Encoders by the name that users give."""
-
-_RAW_FORMATS = {
-    Chroma.GRAY: "gray",
-    Chroma.YUV420: "yuv420p",
-    Chroma.YUV422: "yuv422p",
-    Chroma.YUV444: "yuv444p",
-    Chroma.RGB: "gbrp",
-}
 
 MAX_ASPECT = 2**31 - 1
 """Largest term of an aspect, which ffmpeg would round to 100."""
@@ -104,13 +104,16 @@ class FfmpegSink:
         self._where = where
         rate = f"{info.frame_rate.numerator}/{info.frame_rate.denominator}"
         self._is_rgb = info.chroma is Chroma.RGB
+        self._wrapper = matroska.Wrapper(info) if has_hdr(info) else None
+        inputs = {
+            "format": "rawvideo",
+            "pixel_format": planar_format(info, where),
+            "s": f"{info.width}x{info.height}",
+            "framerate": rate,
+        }
         command = (
             ffmpeg.input(
-                "pipe:0",
-                format="rawvideo",
-                pixel_format=_RAW_FORMATS[info.chroma],
-                s=f"{info.width}x{info.height}",
-                framerate=rate,
+                "pipe:0", **({"format": "matroska", "r": rate} if self._wrapper else inputs)
             )
             .output(f"file:{path}", **outputs)
             .overwrite_output()
@@ -123,6 +126,8 @@ class FfmpegSink:
         if self._is_rgb:
             planes = planes[1], planes[2], planes[0]  # ffmpeg's planar order is G, B, R
         try:
+            if self._wrapper is not None:
+                self._child.write(self._wrapper.before_frame())
             for chunk in plane_chunks(planes):
                 self._child.write(chunk)
         except OSError as error:
@@ -159,18 +164,28 @@ def movie_sink(
     Raises:
         UnsupportedVideoError: The codec is unknown, or cannot take this video.
     """
-    name = codec or ("vp9" if path.suffix.lower() == ".webm" else "x264")
+    name = codec or _default_codec(info, path.suffix.lower())
     if name not in ENCODERS:
         raise UnsupportedVideoError(f"codec {name!r}; allowed are {', '.join(ENCODERS)}")
     encoder = ENCODERS[name]
     stored, convert = _fitted(info, encoder, name, where)
+    stored = movie_hdr(stored, path.suffix.lower(), where)
     outputs = dict(encoder.options)
-    outputs["pix_fmt"] = encoder.pixel_format.get(stored.chroma, _RAW_FORMATS[stored.chroma])
+    outputs["pix_fmt"] = planar_format(stored, where)
+    if stored.depth == 8:
+        outputs["pix_fmt"] = encoder.pixel_format.get(stored.chroma, outputs["pix_fmt"])
     outputs.update(_tag_options(stored))
     _warn_rate(info, path.suffix.lower(), where)
     if name == "x265" and path.suffix.lower() in (".mp4", ".mov"):
         outputs["vtag"] = "hvc1"  # the tag that players of Apple ask for
     return FfmpegSink(stored, outputs, str(path), where), stored, convert
+
+
+def _default_codec(info: VideoInfo, suffix: str) -> str:
+    """What players of that kind of file take: H.264 has no players for more than 8 bits."""
+    if suffix == ".webm":
+        return "vp9"
+    return "x264" if info.depth == 8 else "x265"
 
 
 def _warn_rate(info: VideoInfo, suffix: str, where: str) -> None:
@@ -187,6 +202,12 @@ def _fitted(
     info: VideoInfo, encoder: Encoder, name: str, where: str
 ) -> tuple[VideoInfo, Conversion]:
     """What the encoder stores of this video, and the conversion of its frames."""
+    if info.depth not in encoder.depths:
+        allowed = ", ".join(map(str, encoder.depths))
+        raise UnsupportedVideoError(
+            f"{where}: {name} cannot store {info.depth} bits a sample; it takes {allowed}",
+            "{codec} ffv1, in .mkv, takes up to 16; so do .y4m, .yuv and .png",
+        )
     if info.chroma is Chroma.RGB and Chroma.RGB not in encoder.chromas:
         if Chroma.YUV444 in encoder.chromas:
             yuv = yuv_info_of_rgb(info)
@@ -242,9 +263,10 @@ def png_sink(
     info: VideoInfo, pattern: Path, where: str
 ) -> tuple[FfmpegSink, VideoInfo, Conversion]:
     """Sink for numbered PNG files, RGB or grey, the first with number 1."""
-    stored, is_gray = picture_info(info), info.chroma is Chroma.GRAY
+    stored, is_gray = without_hdr(picture_info(info), where), info.chroma is Chroma.GRAY
     path = f"{str(pattern.parent).replace('%', '%%')}/{pattern.name}"
-    outputs = {"format": "image2", "vcodec": "png", "pix_fmt": "gray" if is_gray else "rgb24"}
+    formats = ("gray", "rgb24") if stored.depth == 8 else ("gray16be", "rgb48be")
+    outputs = {"format": "image2", "vcodec": "png", "pix_fmt": formats[not is_gray]}
     if is_gray:
         outputs["vf"] = "setparams=range=pc"
     sink = FfmpegSink(stored, outputs, path, where)

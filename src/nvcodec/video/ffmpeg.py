@@ -3,8 +3,8 @@
 One process does it all: ffmpeg decodes the default video stream, turns it as its metadata says,
 keeps every frame once, and negotiates the pixel format of `PIXEL_FORMATS` that loses least. Its
 `showinfo` filter tells on standard error what every frame is: size, format, colour tags, aspect,
-time, interlaced or not. Ranges of frames are counted here. Deeper samples come through as they are
-and are rounded to 8 bits here, as for every other source. Range and matrix are never converted.
+time, interlaced or not. Ranges of frames are counted here. Range, matrix and depth are never
+converted.
 
 ffmpeg reaches only what it was given: the one file, or the pipe, in formats that hold their frames
 themselves.
@@ -12,20 +12,23 @@ themselves.
 Writing is in encoders.py.
 """
 
+import contextlib
 import time
 import warnings
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 import ffmpeg
 
 from nvcodec.errors import FfmpegError, UnsupportedVideoError, VideoError
-from nvcodec.processes import Child, ffmpeg_path
+from nvcodec.processes import Child, ffmpeg_path, run
 from nvcodec.samples import Chroma
-from nvcodec.video.ffmpeg_report import PIXEL_FORMATS, Report
+from nvcodec.video.ffmpeg_report import PIXEL_FORMATS, Report, planar_format
 from nvcodec.video.info import Planes, VideoInfo, VideoWarning
-from nvcodec.video.planar import plane_chunks, warn_depth
+from nvcodec.video.matroska import mastering_display_in
+from nvcodec.video.planar import plane_chunks
 
 GLOBAL_OPTIONS = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info"]
 SCALE_FLAGS = "lanczos+accurate_rnd+full_chroma_int+full_chroma_inp"
@@ -85,12 +88,8 @@ class FfmpegFrames:
             # In "%" the reader of single pictures sees a pattern, for other files than this one.
             allowed = [f for f in READ_FORMATS if f != "image2" or "%" not in name]
             options["format_whitelist"] = ",".join(allowed)
-        command = (
-            ffmpeg.input(_SOURCE, **options)
-            .output("pipe:1", format="rawvideo", fps_mode="passthrough", vf=_filters(scale))
-            .compile(cmd=[ffmpeg_path(), *GLOBAL_OPTIONS])
-        )
-        command[command.index(_SOURCE)] = name  # which need not be text
+        outputs = {"format": "rawvideo", "fps_mode": "passthrough", "vf": _filters(scale)}
+        command = _command(name, options, outputs)
         self._child = Child(
             command, stdin=feed is not None, stdout=True, on_stderr=self._report.on_line
         )
@@ -100,11 +99,14 @@ class FfmpegFrames:
             self._await_frame(None if source is None else FIRST_FRAME_S)
             self._report.check(0, where)
             self.info, self._layout = self._report.describe(where, is_image)
+            if source is not None and self.info.mastering_display is not None:
+                with contextlib.suppress(FfmpegError):
+                    corner = run(_command(name, options, _CORNER)).stdout
+                    display = mastering_display_in(corner) or self.info.mastering_display
+                    self.info = replace(self.info, mastering_display=display)
         except BaseException:
             self.close()
             raise
-        if self._layout.depth > 8:
-            warn_depth(self._layout.depth, where)
         if lost := self._report.lost():
             text = f"{where}: not in the file: {', '.join(lost)}"
             warnings.warn(text, VideoWarning, stacklevel=2)
@@ -170,6 +172,24 @@ class FfmpegFrames:
 
 _SOURCE = "SOURCE"
 """Stands for the input's name while a command is made."""
+_CORNER = {
+    "format": "matroska",
+    "vcodec": "ffv1",
+    "vframes": 1,
+    "vf": "crop=min(16\\,iw):min(16\\,ih)",
+}
+"""The least that says what is stated beside the frames."""
+
+
+def _command(name: str, inputs: dict[str, Any], outputs: dict[str, Any]) -> list[str]:
+    """From one input to standard output."""
+    command: list[str] = (
+        ffmpeg.input(_SOURCE, **inputs)
+        .output("pipe:1", **outputs)
+        .compile(cmd=[ffmpeg_path(), *GLOBAL_OPTIONS])
+    )
+    command[command.index(_SOURCE)] = name  # which need not be text
+    return command
 
 
 def _filters(scale: tuple[int, int] | None) -> str:
@@ -195,11 +215,10 @@ def scaled_frames(
 
     The `info` of the result knows size and chroma only.
     """
-    name = next(n for n, known in PIXEL_FORMATS.items() if known == (info.chroma, 8))
     is_rgb = info.chroma is Chroma.RGB
     options = {
         "format": "rawvideo",
-        "pixel_format": "gbrp" if is_rgb else name,
+        "pixel_format": planar_format(info, where),
         "s": f"{info.width}x{info.height}",
     }
     order = (1, 2, 0) if is_rgb else range(info.chroma.num_planes)

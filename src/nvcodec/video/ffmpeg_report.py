@@ -11,6 +11,7 @@ from fractions import Fraction
 from nvcodec.errors import UnsupportedVideoError
 from nvcodec.samples import Chroma, Siting
 from nvcodec.video import cicp
+from nvcodec.video.hdr import HdrReport
 from nvcodec.video.info import UNSPECIFIED, ColorTags, VideoInfo, VideoWarning
 from nvcodec.video.planar import FrameLayout, check_size
 
@@ -20,16 +21,34 @@ _PLANAR = {
     "yuv444p": Chroma.YUV444,
     "gray": Chroma.GRAY,
 }
-_DEPTHS = {"": 8, "10le": 10, "12le": 12, "16le": 16}
+_DEPTHS = {"": 8, **{f"{depth}le": depth for depth in (9, 10, 12, 14, 16)}}
+_GBR = {f"gbrp{end}": (Chroma.RGB, depth) for end, depth in _DEPTHS.items() if end}
 PIXEL_FORMATS: dict[str, tuple[Chroma, int]] = {
     **{name + end: (chroma, d) for name, chroma in _PLANAR.items() for end, d in _DEPTHS.items()},
     "yuvj420p": (Chroma.YUV420, 8),
     "yuvj422p": (Chroma.YUV422, 8),
     "yuvj444p": (Chroma.YUV444, 8),
     "rgb24": (Chroma.RGB, 8),
-    "rgb48le": (Chroma.RGB, 16),
+    **_GBR,
 }
 """Formats that may come out of the pipe. Old versions of ffmpeg say yuvj for full range."""
+
+
+def planar_format(info: VideoInfo, where: str) -> str:
+    """Ffmpeg's name of planes such as those of a video; RGB in the order green, blue, red.
+
+    Raises:
+        UnsupportedVideoError: It has none of that depth.
+    """
+    if info.depth not in _DEPTHS.values():
+        known = ", ".join(map(str, _DEPTHS.values()))
+        raise UnsupportedVideoError(
+            f"{where}: ffmpeg takes no {info.depth} bits a sample; it takes {known}"
+        )
+    if info.chroma is Chroma.RGB:
+        return "gbrp" if info.depth == 8 else f"gbrp{info.depth}le"
+    return next(n for n, known in PIXEL_FORMATS.items() if known == (info.chroma, info.depth))
+
 
 YUV_CODECS = (
     "h261", "h263", "h264", "hevc", "vvc", "av1", "vp8", "vp9", "mpeg1video", "mpeg2video",
@@ -82,6 +101,7 @@ class Report:
         self._is_scaled = is_scaled
         self._given_color: re.Match[str] | None = None
         self._num_given = 0
+        self._hdr = HdrReport()
 
     def on_line(self, line: str) -> bool:
         """Take note of a line; says whether it belongs into an error message."""
@@ -99,7 +119,9 @@ class Report:
         return True
 
     def _on_showinfo(self, line: str, is_first: bool) -> None:
-        if match := _FRAME.search(line):
+        if is_first and "side data - " in line:
+            self._hdr.on_line(line)
+        elif match := _FRAME.search(line):
             if is_first:
                 self._on_given(match)
             else:
@@ -163,6 +185,7 @@ class Report:
             lost.append(f"{self.num_chapters} chapter{'s' * (self.num_chapters > 1)}")
         if self.given is not None and _ALPHA.fullmatch(self.given["format"]):
             lost.append("alpha")
+        lost += self._hdr.lost
         return lost
 
     def describe(self, where: str, is_image: bool) -> tuple[VideoInfo, FrameLayout]:
@@ -194,9 +217,15 @@ class Report:
             with contextlib.suppress(ValueError):  # not stated
                 siting = Siting(self.given["siting"])
         rate = self.rate or Fraction(25)
-        info = VideoInfo(width, height, chroma, rate, sar, color, siting=siting)
-        is_packed = chroma is Chroma.RGB
-        return info, FrameLayout(width, height, chroma, depth, is_full, is_packed)
+        info = VideoInfo(
+            *(width, height, chroma, rate, sar, color),
+            depth=depth,
+            siting=siting,
+            mastering_display=self._hdr.mastering_display,
+            content_light=self._hdr.content_light,
+        )
+        is_packed = name == "rgb24"
+        return info, FrameLayout(width, height, chroma, depth, is_packed, is_gbr=name in _GBR)
 
 
 def _matrix(chroma: Chroma, name: str) -> int:

@@ -7,7 +7,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nvcodec.samples import DEPTHS, Chroma, Siting, max_sample
+from nvcodec.samples import (
+    DEPTHS,
+    Chroma,
+    ContentLight,
+    MasteringDisplay,
+    Siting,
+    max_sample,
+)
 
 Plane = NDArray[np.unsignedinteger[Any]]
 """Samples of one plane, (H_plane, W_plane), of the type that `sample_type` names."""
@@ -60,6 +67,8 @@ class VideoInfo:
     """Bits a sample, one of `DEPTHS`."""
     siting: Siting | None = None
     """Where chroma samples lie; None where nobody said."""
+    mastering_display: MasteringDisplay | None = None
+    content_light: ContentLight | None = None
 
     def __post_init__(self) -> None:
         if self.depth not in DEPTHS:

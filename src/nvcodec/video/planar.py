@@ -1,10 +1,9 @@
 """Frames as runs of bytes: plane after plane, as Y4M, raw files and pipes carry them.
 
-Sources deeper than 8 bits come in as 16-bit little-endian samples and leave as 8 bits, rounded by
-one rule for every source. Reading never reserves more memory than the stream has bytes for.
+Samples of more than 8 bits are 16-bit little-endian, the value in the low bits. Reading never
+reserves more memory than the stream has bytes for.
 """
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from nvcodec.errors import UnsupportedVideoError, VideoError
 from nvcodec.samples import Chroma, max_sample
-from nvcodec.video.info import Planes, VideoInfo, VideoWarning, sample_type
+from nvcodec.video.info import Pixels, Planes, VideoInfo, sample_type
 
 MAX_SIDE = 32768
 MAX_PIXELS = 1 << 27
@@ -34,14 +33,14 @@ def check_size(width: int, height: int, where: str) -> None:
         )
 
 
-def rounded_to_8_bits(samples: NDArray[np.uint16], depth: int, is_full: bool) -> NDArray[np.uint8]:
-    """Samples of `depth` bits as 8 bits, halves rounded up.
+def rounded_to_8_bits(samples: Pixels, depth: int, is_full: bool) -> NDArray[np.uint8]:
+    """Samples of more than 8 bits as 8 bits, halves rounded up.
 
     Limited range divides by 2^(depth - 8), as BT.709 and BT.2100 relate their depths; full range
     maps the largest value to the largest.
     """
     peak = max_sample(depth)
-    wide = np.minimum(samples, peak).astype(np.uint32)
+    wide = samples.astype(np.uint32)
     if is_full:
         wide = (wide * max_sample(8) + peak // 2) // peak
     else:
@@ -57,9 +56,10 @@ class FrameLayout:
     height: int
     chroma: Chroma
     depth: int = 8
-    is_full: bool = False
     is_packed: bool = False
     """RGB only: samples of a pixel side by side, instead of plane after plane."""
+    is_gbr: bool = False
+    """RGB only: planes in the order green, blue, red."""
 
     @property
     def num_samples(self) -> int:
@@ -72,18 +72,19 @@ class FrameLayout:
         return self.num_samples * sample_type(self.depth).itemsize
 
     def planes(self, data: NDArray[np.uint8]) -> Planes:
-        """Planes of one frame, uint8, from its `num_bytes` bytes."""
-        samples = data
+        """Planes of one frame from its `num_bytes` bytes; samples are limited to the depth."""
+        samples: Pixels = data
         if self.depth > 8:
-            samples = rounded_to_8_bits(data.view("<u2"), self.depth, self.is_full)
+            samples = np.minimum(data.view("<u2"), np.uint16(max_sample(self.depth)))
         if self.is_packed:
             pixels = samples.reshape(self.height, self.width, 3)
             return tuple(np.ascontiguousarray(pixels[:, :, c]) for c in range(3))
-        planes, offset = [], 0
+        planes: list[Pixels] = []
+        offset = 0
         for height, width in self.chroma.plane_shapes(self.height, self.width):
             planes.append(samples[offset : offset + height * width].reshape(height, width))
             offset += height * width
-        return tuple(planes)
+        return (planes[2], planes[0], planes[1]) if self.is_gbr else tuple(planes)
 
     def read(self, stream: IO[bytes], number: int, where: str) -> Planes | None:
         """Next frame of a stream, or None at its end.
@@ -118,11 +119,6 @@ def read_into(stream: IO[bytes], data: NDArray[np.uint8]) -> int:
     return got
 
 
-def warn_depth(depth: int, where: str) -> None:
-    """Tell the user that a deep source is read as 8 bits."""
-    warnings.warn(f"{where}: {depth} bits a sample, read as 8", VideoWarning, stacklevel=2)
-
-
 def check_planes(planes: Planes, info: VideoInfo) -> None:
     """Refuse planes that are not a frame of that video, which is a mistake of the caller.
 
@@ -138,4 +134,5 @@ def check_planes(planes: Planes, info: VideoInfo) -> None:
 def plane_chunks(planes: Planes) -> Iterator[memoryview]:
     """Bytes of a frame, plane after plane."""
     for plane in planes:
-        yield np.ascontiguousarray(plane).data.cast("B")
+        stored = plane.dtype.newbyteorder("<")
+        yield np.ascontiguousarray(plane, dtype=stored).view(np.uint8).data.cast("B")

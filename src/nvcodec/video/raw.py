@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from nvcodec.errors import UnsupportedVideoError, VideoError
-from nvcodec.samples import Chroma
+from nvcodec.samples import DEPTHS, Chroma
 from nvcodec.video.info import VideoInfo, VideoWarning
 from nvcodec.video.planar import FrameLayout, check_size
 
 RAW_SUFFIXES = (".yuv", ".raw", ".i420")
 DEFAULT_RATE = Fraction(25)
-LIMITS = "allowed are 420, 422, 444, gray and 8, 10, 12 or 16 bits"
+LIMITS = "allowed are 420, 422, 444, gray and 8, 9, 10, 12, 14 or 16 bits"
 
 SIZE = re.compile(r"(?<![0-9])([0-9]{1,5})[xX]([0-9]{1,5})(?![0-9])")
 NOT_READ = re.compile(
@@ -48,7 +48,7 @@ class RawGeometry:
 
     def __post_init__(self) -> None:
         check_size(self.width, self.height, "raw video")
-        if self.depth not in (8, 10, 12, 16) or self.chroma is Chroma.RGB:
+        if self.depth not in DEPTHS or self.chroma is Chroma.RGB:
             raise UnsupportedVideoError(f"raw video: {self.chroma} of {self.depth} bits; {LIMITS}")
 
     @property
@@ -69,7 +69,7 @@ class RawGeometry:
                 f"{where}: no frame rate given, taken as {DEFAULT_RATE}", VideoWarning, stacklevel=2
             )
         rate = self.frame_rate or DEFAULT_RATE
-        return VideoInfo(self.width, self.height, self.chroma, rate)
+        return VideoInfo(self.width, self.height, self.chroma, rate, depth=self.depth)
 
     @classmethod
     def from_name(cls, name: str) -> "RawGeometry":

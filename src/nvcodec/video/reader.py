@@ -22,7 +22,7 @@ from nvcodec.segments import Part
 from nvcodec.video import images, y4m
 from nvcodec.video.ffmpeg import FfmpegFrames, scaled_frames
 from nvcodec.video.info import Planes, VideoInfo, VideoWarning
-from nvcodec.video.planar import FrameLayout, check_size, warn_depth
+from nvcodec.video.planar import FrameLayout, check_size, rounded_to_8_bits
 from nvcodec.video.raw import DEFAULT_RATE, RAW_SUFFIXES, RawGeometry
 
 SNIFFED_BYTES = 10
@@ -128,8 +128,6 @@ class _Opening:
         self, stream: IO[bytes], size: int | None, geometry: RawGeometry
     ) -> tuple[VideoInfo, Iterator[Planes]]:
         info, layout = geometry.info(self.where), geometry.layout
-        if geometry.depth > 8:
-            warn_depth(geometry.depth, self.where)
         number = 0
         if size is not None:
             total, rest = divmod(size, layout.num_bytes)
@@ -207,8 +205,9 @@ def open_video(
     scale: tuple[int, int] | None = None,
     frame_rate: Fraction | None = None,
     raw: RawGeometry | None = None,
+    depth: int | None = None,
 ) -> VideoReader:
-    """Open a video for reading.
+    """Open a video for reading, in its own samples.
 
     Args:
         source: A file, a folder of PNG or JPEG pictures, a printf pattern of pictures, a list of
@@ -218,6 +217,7 @@ def open_video(
         frame_rate: What to take as frame rate instead of what the source says (pictures: instead of
             25). Frames are neither dropped nor repeated.
         raw: Geometry of a raw planar source, instead of the one in its name.
+        depth: 8 rounds deeper samples to 8 bits; None keeps them.
 
     Raises:
         VideoError: It is not there or cannot be read.
@@ -229,6 +229,8 @@ def open_video(
         check_size(*scale, "scale")
     if frame_rate is not None and frame_rate <= 0:
         raise ValueError(f"frame rate {frame_rate}; allowed are those above 0")
+    if depth not in (None, 8):
+        raise ValueError(f"depth {depth}; allowed are 8 and None, the source's own")
     where = _name(source)
     with contextlib.ExitStack() as stack:
         opening = _Opening(where, stack, start, stop)
@@ -237,7 +239,16 @@ def open_video(
             info, planes = opening.scaled(info, planes, scale)
         if frame_rate is not None:
             info = replace(info, frame_rate=frame_rate)
+        if depth == 8 and info.depth > 8:
+            info, planes = _rounded(info, planes)
         return VideoReader(info, planes, where, stack.pop_all())
+
+
+def _rounded(info: VideoInfo, frames: Iterator[Planes]) -> tuple[VideoInfo, Iterator[Planes]]:
+    """The same video with 8 bits a sample."""
+    deep, is_full = info.depth, info.color.range == "full"
+    rounded = (tuple(rounded_to_8_bits(plane, deep, is_full) for plane in f) for f in frames)
+    return replace(info, depth=8), rounded
 
 
 def _dispatch(

@@ -24,6 +24,7 @@ from nvcodec.samples import Chroma
 from nvcodec.video import encoders, images, y4m
 from nvcodec.video.color import BT601, yuv_info_of_rgb, yuv_planes_of_rgb
 from nvcodec.video.encoders import Conversion
+from nvcodec.video.hdr import without_hdr
 from nvcodec.video.info import Planes, VideoInfo
 from nvcodec.video.planar import check_planes, plane_chunks
 
@@ -243,8 +244,8 @@ def create_video(
             or PNG pictures in a folder (no ending, or a slash at the end) or by printf pattern. A
             binary stream, and `-` for standard output, get Y4M.
         info: Description of the frames that will be written.
-        codec: Codec of a movie: x264 (the default), x265, svt-av1, vvenc, vp9 (the default of
-            .webm) or ffv1.
+        codec: Codec of a movie: x264 (the default of 8 bits), x265 (of more), svt-av1, vvenc, vp9
+            (of .webm) or ffv1.
         overwrite: Whether an existing target may be replaced.
 
     Raises:
@@ -297,7 +298,7 @@ def _native(
     is_ours: bool = False,
 ) -> VideoWriter:
     is_rgb = info.chroma is Chroma.RGB
-    stored = yuv_info_of_rgb(info, BT601) if is_rgb else info
+    stored = without_hdr(yuv_info_of_rgb(info, BT601) if is_rgb else info, where)
     sink = _StreamSink(stream, stored, where, is_raw=is_raw, is_ours=is_ours)
 
     def convert(planes: Planes) -> Planes:

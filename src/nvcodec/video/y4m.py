@@ -3,21 +3,23 @@ r"""YUV4MPEG2 (Y4M) read and written natively, frame by frame, without ffmpeg.
     YUV4MPEG2 W352 H288 F30000:1001 Ip A128:117 C420jpeg XCOLORRANGE=FULL\n
     FRAME\n <Y> <U> <V>   FRAME\n ...
 
-Progressive 4:2:0, 4:2:2, 4:4:4 and mono are read; 9 to 16 bits are rounded to 8. The format has no
-words for colour primaries, transfer and matrix, so we write them, when they are known, as a comment
-of our own, `XCICP=1-1-1` (ITU-T H.273 codes); others skip it.
+Progressive 4:2:0, 4:2:2, 4:4:4 and mono of 8 to 16 bits. The format has no words for colour
+primaries, transfer and matrix, and none for the siting of chroma of more than 8 bits, so we write
+them, when they are known, as comments of our own, `XCICP=1-1-1` (ITU-T H.273 codes) and
+`XSITING=left`; others skip them. It has none for HDR metadata either, which are lost.
 """
 
 import re
 import warnings
+from collections.abc import Collection
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import IO, Literal
 
 from nvcodec.errors import UnsupportedVideoError, VideoError
-from nvcodec.samples import Chroma, Siting
+from nvcodec.samples import DEPTHS, Chroma, Siting
 from nvcodec.video.info import ColorTags, Planes, VideoInfo, VideoWarning
-from nvcodec.video.planar import FrameLayout, check_size, plane_chunks, warn_depth
+from nvcodec.video.planar import FrameLayout, check_size, plane_chunks
 
 SIGNATURE = b"YUV4MPEG2"
 MAX_HEADER_BYTES = 1024
@@ -76,7 +78,7 @@ def _ratio(text: str, where: str) -> Fraction | None:
 def _chroma(word: str, where: str) -> tuple[Chroma, int, Siting | None]:
     match = CHROMA_PATTERN.fullmatch(word)
     depth = int(match[3] or 8) if match else 0
-    if match is None or not 8 <= depth <= 16:
+    if match is None or depth not in DEPTHS:
         raise UnsupportedVideoError(
             f"{where}: chroma C{word}; allowed are 420, 422, 444 and mono of 8 to 16 bits"
         )
@@ -92,6 +94,12 @@ def _color(comments: list[str]) -> ColorTags:
             if max(primaries, transfer, matrix) < 256:
                 return ColorTags(span, primaries, transfer, matrix)
     return ColorTags(span)
+
+
+def _siting(comments: list[str]) -> Siting | None:
+    """Where chroma samples lie, from our own comment."""
+    stated = [c.removeprefix("SITING=") for c in comments if c.startswith("SITING=")]
+    return next((siting for siting in Siting if siting.value in stated), None)
 
 
 def read_header(stream: IO[bytes], where: str) -> Y4mHeader:
@@ -127,18 +135,18 @@ def read_header(stream: IO[bytes], where: str) -> Y4mHeader:
             "deinterlace it first, for example with ffmpeg -vf bwdif"
         )
     chroma, depth, siting = _chroma(fields.get("C", "420"), where)
-    if depth > 8:
-        warn_depth(depth, where)
+    siting = siting or _siting(comments)
     color = _color(comments)
     rate = _ratio(fields.get("F", "0:0"), f"{where}: Y4M header: frame rate")
     if rate is None:
         warnings.warn(f"{where}: no frame rate, taken as 25", VideoWarning, stacklevel=2)
     aspect = _ratio(fields.get("A", "0:0"), f"{where}: Y4M header: aspect")
     info = VideoInfo(
-        width, height, chroma, rate or Fraction(25), aspect or Fraction(1), color, siting=siting
+        *(width, height, chroma, rate or Fraction(25), aspect or Fraction(1), color),
+        depth=depth,
+        siting=siting,
     )
-    layout = FrameLayout(width, height, chroma, depth, color.range == "full")
-    return Y4mHeader(info, layout)
+    return Y4mHeader(info, FrameLayout(width, height, chroma, depth))
 
 
 def _frame_line(stream: IO[bytes], number: int, where: str) -> bool:
@@ -207,13 +215,27 @@ def header_bytes(info: VideoInfo) -> bytes:
     )
     if color.range == "full":
         line += b" XCOLORRANGE=FULL"
-    codes = b" XCICP=%d-%d-%d" % (color.primaries, color.transfer, color.matrix)
-    is_known = codes != b" XCICP=2-2-2" and len(line + codes) <= FFMPEG_HEADER_BYTES
-    return line + (codes if is_known else b"") + b"\n"
+    comments = []
+    if color != ColorTags(color.range):
+        comments.append(b" XCICP=%d-%d-%d" % (color.primaries, color.transfer, color.matrix))
+    if info.siting is not None and info.siting not in _stated_siting(info):
+        comments.append(b" XSITING=" + info.siting.encode())
+    for comment in comments:
+        if len(line + comment) <= FFMPEG_HEADER_BYTES:
+            line += comment
+    return line + b"\n"
+
+
+def _stated_siting(info: VideoInfo) -> Collection[Siting]:
+    """Sitings that a word for this chroma tells."""
+    return SITINGS.values() if info.chroma is Chroma.YUV420 and info.depth == 8 else ()
 
 
 def _chroma_word(info: VideoInfo) -> bytes:
     """The word for the chroma; 4:2:0 of unknown siting is jpeg's, as ffmpeg writes it too."""
+    if info.depth > 8:
+        word, between = info.chroma.value.replace("gray", "mono"), "p" * (info.chroma != "gray")
+        return f"{word}{between}{info.depth}".encode()
     if info.chroma is Chroma.YUV420:
         for ending, siting in SITINGS.items():
             if siting is info.siting:

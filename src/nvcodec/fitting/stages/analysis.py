@@ -74,6 +74,7 @@ class Analysis(Stage[AnalysisConfig]):
     def __init__(self, config: AnalysisConfig) -> None:
         super().__init__(config)
         self._work: _Work | None = None
+        self._frame: int | None = None
 
     def prepare(self, state: FitState) -> None:
         """Begin with nothing but zeros."""
@@ -94,6 +95,10 @@ class Analysis(Stage[AnalysisConfig]):
         if self._work is None or self._work.state is not state or self._work.octaves != octaves:
             self._work = _Work(self.config, state, octaves)
         return self._work
+
+    def frame_at_work(self, state: FitState) -> int | None:
+        """The frame that was coded last."""
+        return self._frame
 
     def direct_step(self, state: FitState, step: int, progress: float) -> Tensor:
         """Code a frame, and learn contexts where it is time."""
@@ -116,7 +121,8 @@ class Analysis(Stage[AnalysisConfig]):
         effort = Effort.BRIEF if is_brief else Effort.FIRST if number == 0 else Effort.FULL
         if course.is_landing:
             effort = Effort.LANDING
-        loss = work.code(frames[place], effort, generator, math.exp2(course.trim))
+        self._frame = frames[place]
+        loss = work.code(self._frame, effort, generator, math.exp2(course.trim))
         is_last = place + 1 == len(frames)
         is_learning = is_last and not course.is_landing
         if is_learning or (effort is Effort.FIRST and place in LEARN_AFTER):

@@ -58,6 +58,10 @@ class WeightSteps(Stage[WeightStepsConfig]):
         """In two stages, every frame but the anchor's has its turn."""
         return num_frames - 1 if self._in_turn else None
 
+    def frame_at_work(self, state: FitState) -> int | None:
+        """In two stages, the frame whose step is being fitted."""
+        return int(state.kept["frame_in_turn"]) or None
+
     def phase(self, progress: float) -> int:
         """0 while gates are sampled, 1 when they are settled and steps are rounded."""
         return int(progress > 1 - self.config.settle)
