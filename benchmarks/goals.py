@@ -1,0 +1,170 @@
+"""How exactly goals are reached, what they cost in bits, and how far predictions are off.
+
+    python benchmarks/goals.py CLIPS --out benchmarks/results/goals.jsonl     # what is missing
+    python benchmarks/goals.py --out benchmarks/results/goals.jsonl --report  # what it comes to
+
+Of each clip's first frames: files of sizes drawn at random, files of qualities drawn at random, and
+for comparison a curve of files at lambdas set by hand, with the same number of passes and with one
+more (a goal takes landing passes and a prediction). What a goal costs is its bytes over the curve's
+at the same PSNR-RGB. Sizes are those of files, PSNR is that of what they decode to; `--dry-run`
+gives the predictions. CLIPS is a folder; the embedded clip is always there.
+"""
+
+import argparse
+import math
+import random
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from common import Line, measured, nvc, parser_of, stored
+
+ROOT = Path(__file__).resolve().parent
+EMBEDDED = ROOT / "clips" / "bbb_320x180_48f.mp4"
+CLIPS = {
+    "bbb_320x180_48f.mp4": ("160x90", 300, 2000),
+    "carphone_pristine.mp4": ("176x144", 400, 2500),
+    "basketballpass_416x240.mkv": ("208x120", 700, 4000),
+}
+"""Size that each is coded in, and bytes a frame, at least and at most, that are asked for."""
+QUALITIES_DB = (29.0, 37.0)
+LMBDAS = (62.5, 150, 360, 860, 2060)
+NUM_SIZES, NUM_QUALITIES = 7, 4
+"""Of each clip."""
+
+
+def encode(clip: Path, args: argparse.Namespace, goal: list[str], passes: int) -> Line:
+    """One file, and what was predicted of it."""
+    settings = ["-p", args.preset, "--frames", f"0:{args.frames}", "--scale", CLIPS[clip.name][0]]
+    settings += ["--epochs", str(passes), *goal]
+    with tempfile.TemporaryDirectory() as folder:
+        words = [
+            "encode",
+            str(clip),
+            "-o",
+            str(Path(folder, "a.nvc")),
+            "--device",
+            "cpu",
+            *settings,
+        ]
+        began = time.monotonic()
+        foreseen = nvc(*words, "--dry-run")[-1] if goal[0] == "--lmbda" else {}
+        middle = time.monotonic()
+        done = nvc(*words)[-1]
+        seconds = time.monotonic() - middle
+    line = {
+        "command": f"nvc encode {clip.name} {' '.join(settings)}",
+        "size_bytes": done["size_bytes"],
+        "psnr_rgb_db": done["psnr_rgb_db"],
+        "seconds": round(seconds, 1),
+    }
+    if foreseen:
+        names = ("predicted_bytes", "predicted_psnr_rgb_db", "predicted_s")
+        line |= {name: foreseen[name] for name in names}
+        line["predicting_s"] = round(middle - began, 1)
+    return line
+
+
+def goals_of(clip: Path) -> list[tuple[str, float]]:
+    """Options and numbers, the same for a clip every time."""
+    draw = random.Random(clip.name)
+    _, low, high = CLIPS[clip.name]
+    sizes = [round(math.exp(draw.uniform(math.log(low), math.log(high)))) for _ in range(NUM_SIZES)]
+    qualities = [round(draw.uniform(*QUALITIES_DB), 1) for _ in range(NUM_QUALITIES)]
+    return [("--size", size) for size in sizes] + [("--psnr", psnr) for psnr in qualities]
+
+
+def measure(args: argparse.Namespace) -> None:
+    """All points that are not in the file yet."""
+    folder = [args.folder / name for name in CLIPS] if args.folder else []
+    clips = [EMBEDDED, *(path for path in folder if path.exists())]
+    clips = [clip for clip in clips if args.only in clip.name]
+    for clip in clips:
+        key = {"clip": clip.name, "preset": args.preset, "frames": args.frames}
+        for passes in (args.passes, args.passes + 1):
+            for lmbda in LMBDAS:
+                point = {**key, "passes": passes, "option": "--lmbda", "asked": lmbda}
+                goal = ["--lmbda", f"{lmbda:g}"]
+                measured(args.out, point, lambda c=clip, g=goal, n=passes: encode(c, args, g, n))
+        for option, asked in goals_of(clip):
+            if option == "--size":
+                asked = round(asked * args.frames)
+            point = {**key, "passes": args.passes, "option": option, "asked": asked}
+            goal = [option, f"{asked:g}" if option == "--psnr" else str(asked)]
+            measured(args.out, point, lambda c=clip, g=goal: encode(c, args, g, args.passes))
+
+
+def extra_percent(line: Line, curve: list[Line]) -> float | None:
+    """Bytes of a file over those of a curve at the same PSNR; None outside of it."""
+    points = sorted((one["psnr_rgb_db"], math.log(one["size_bytes"])) for one in curve)
+    quality = [q for q, _ in points]
+    if not points or not quality[0] <= line["psnr_rgb_db"] <= quality[-1]:
+        return None
+    expected = np.interp(line["psnr_rgb_db"], quality, [size for _, size in points])
+    return 100 * (line["size_bytes"] / math.exp(float(expected)) - 1)
+
+
+def report(lines: list[Line], passes: int) -> str:
+    """Goals one by one, then predictions, as Markdown."""
+    rows = ["| clip | asked | file | | over the curve of as many, one more pass | seconds |",
+            "| --- | --- | --- | --- | --- | --- |"]  # fmt: skip
+    for line in lines:
+        if line["option"] == "--lmbda":
+            continue
+        curves = [
+            [one for one in lines if one["option"] == "--lmbda" and one["clip"] == line["clip"]
+             and one["passes"] == number] for number in (passes, passes + 1)
+        ]  # fmt: skip
+        extra = [extra_percent(line, curve) for curve in curves]
+        costs = ", ".join("-" if e is None else f"{e:+.1f} %" for e in extra)
+        if line["option"] == "--size":
+            asked, off = f"{line['asked']:,} bytes", line["size_bytes"] / line["asked"] - 1
+            how = f"{100 * off:+.2f} %"
+        else:
+            asked = f"{line['asked']:.1f} dB"
+            how = f"{line['psnr_rgb_db'] - line['asked']:+.2f} dB"
+        came = f"{line['size_bytes']:,} bytes, {line['psnr_rgb_db']:.2f} dB"
+        rows.append(f"| {line['clip']} | {asked} | {came} | {how} | {costs} | {line['seconds']} |")
+    rows += ["", *_predictions([one for one in lines if one["option"] == "--lmbda"])]
+    return "\n".join(rows)
+
+
+def _predictions(lines: list[Line]) -> list[str]:
+    if not lines:
+        return []
+    size = [abs(math.log(x["predicted_bytes"] / x["size_bytes"])) for x in lines]
+    psnr = [abs(x["predicted_psnr_rgb_db"] - x["psnr_rgb_db"]) for x in lines]
+    times = [abs(math.log(x["predicted_s"] / x["seconds"])) for x in lines]
+    took = [x["predicting_s"] for x in lines]
+    return [
+        f"{len(lines)} predictions, median and largest error: size {_percent(size)}, PSNR-RGB "
+        f"{np.median(psnr):.2f} and {max(psnr):.2f} dB, time {_percent(times)}; "
+        f"they took {np.median(took):.1f} s, {max(took):.1f} s at most, the start included."
+    ]
+
+
+def _percent(logs: list[float]) -> str:
+    middle, most = math.expm1(float(np.median(logs))), math.expm1(max(logs))
+    return f"{100 * middle:.0f} and {100 * most:.0f} %"
+
+
+def main() -> None:
+    """Measure, unless told only to report."""
+    parser = parser_of(__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, metavar="CLIPS")
+    parser.add_argument("--only", default="", help="part of a clip's name")
+    parser.add_argument("--preset", default="latents")
+    parser.add_argument("--frames", type=int, default=9)
+    parser.add_argument("--passes", type=int, default=2)
+    parser.add_argument("--report", action="store_true", help="measure nothing")
+    parser.add_argument("--out", type=Path, default=ROOT / "results" / "goals.jsonl")
+    args = parser.parse_args()
+    if not args.report:
+        measure(args)
+    print(report(stored(args.out), args.passes))
+
+
+if __name__ == "__main__":
+    main()
