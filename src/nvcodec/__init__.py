@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from nvcodec.container.reader import Inspection
     from nvcodec.decoder import Decoder
     from nvcodec.encode_types import EncodeReport, Event
+    from nvcodec.goals import Goal
     from nvcodec.presets import Preset
     from nvcodec.samples import Samples
     from nvcodec.video.info import Pixels
@@ -40,6 +41,7 @@ def encode(
     overrides: Sequence[str] = (),
     epochs: int | None = None,
     lmbda: float | None = None,
+    goal: "Goal | None" = None,
     max_time_s: float | None = None,
     samples: "Samples | str | None" = None,
     segment_frames: int = 600,
@@ -70,6 +72,8 @@ def encode(
         overrides: `KEY=VALUE` changes of the preset, such as `stages.0.epochs=10`.
         epochs: passes over the frames in all, shared among the stages.
         lmbda: weight of the distortion, for presets with rate-distortion fitting.
+        goal: `nvcodec.goals.Goal(size_bytes=..., psnr_db=..., ...)`: what the
+            file is to come to; lambda, or bin widths, are turned for it.
         max_time_s: seconds for everything, instead of epochs.
         samples: what is fitted: `rgb`, `yuv`, `yuv420`; None: as the preset says, or grey.
         segment_frames: longest segment; segments are coded alone.
@@ -116,7 +120,7 @@ def encode(
         frame_rate=frame_rate, raw=raw, depth=depth,
         workdir=None if workdir is None else Path(workdir), restart=restart,
         overwrite=overwrite, verify=verify, limits=limits or DEFAULT_LIMITS, max_time_s=max_time_s,
-        show_frames=show_frames,
+        show_frames=show_frames, goal=goal,
     )  # fmt: skip
     return encode_video(source, target, asked, options, should_stop=should_stop, on_event=on_event)
 

@@ -135,15 +135,15 @@ class Goal:
 
     def compared(self, measured: Measured) -> str:
         """What was reached beside what was asked for, in words."""
+        of = "" if self.of == "mean" else f" of {self.of}"
         pairs = (
-            (measured.size_bytes, self.size_bytes, "{:,} bytes"),
-            (measured.psnr_db, self.psnr_db, "PSNR-RGB {:.2f} dB"),
-            (measured.vmaf, self.vmaf, "VMAF {:.1f}"),
+            (measured.size_bytes, self.size_bytes, "", "{:,} bytes"),
+            (measured.psnr_db, self.psnr_db, f"PSNR-RGB{of} ", "{:.2f} dB"),
+            (measured.vmaf, self.vmaf, f"VMAF{of} ", "{:.1f}"),
         )
-        of = "" if self.of == "mean" else f" ({self.of})"
         return ", ".join(
-            f"{words.format(seen)}{of if words[0] != '{' else ''}, {words.format(asked)} asked for"
-            for seen, asked, words in pairs
+            f"{name}{words.format(seen)}, {words.format(asked)} asked for"
+            for seen, asked, name, words in pairs
             if seen is not None and asked is not None
         )
 

@@ -24,6 +24,9 @@ FIRST_GAIN = 1.7
 GAINS = (0.7, 5.0)
 LANDING_SHARE = 0.3
 """Of a pass' time, for a landing pass and measuring."""
+FAR, MOST_EXTRA = 0.4, 3
+"""Octaves that landing cannot bridge well, and passes that are added for them."""
+ANSWERS = (0.4, 2.0)
 MOST_LANDINGS, MOST_LANDINGS_ABOVE = 5, 12
 """Passes of landing; the second while a size is exceeded."""
 FURTHEST = 3.0
@@ -54,6 +57,9 @@ class Course:
     before_missing: float = 0.0
     """Of the pass before, for how rounding answers to trim."""
     gain: float = FIRST_GAIN
+    before_octaves: float = 0.0
+    answer: float = 1.0
+    """Octaves that lambda comes nearer for one that it is changed by."""
 
     @classmethod
     def of(cls, state: FitState) -> Self:
@@ -98,28 +104,35 @@ class Course:
         is_best = not self.is_landing or miss < self.best_miss
         if is_best:
             self.best_miss, self.best_octaves = miss, self.octaves
-        self._learn_gain(missing)
-        if self.is_landing or self._is_last(steering, progress, num_passes):
+        self._learn(missing)
+        if self.is_landing or self._is_last(steering, missing, progress, num_passes):
             most = MOST_LANDINGS_ABOVE if self.best_miss >= 1000 else MOST_LANDINGS
             self.is_done = float(goal.is_met(measured) or self.landings >= most)
-            self.before_trim, self.before_missing = self.trim, missing
+            self.before_trim = self.trim
             self.trim += self.gain * missing
             self.landings += 1
         else:
-            self.octaves += max(-FURTHEST, min(FURTHEST, missing))
+            self.before_octaves = self.octaves
+            self.octaves += max(-FURTHEST, min(FURTHEST, missing / self.answer))
+        self.before_missing = missing
         self.number, self.first_step, self.began = self.number + 1, step, progress
         return is_best
 
-    def _learn_gain(self, missing: float) -> None:
-        change = self.trim - self.before_trim
-        if self.landings > 1 and abs(change) > 0.01:
-            seen = -change / (missing - self.before_missing or 1e-9)
-            if seen > 0:
-                self.gain = max(GAINS[0], min(GAINS[1], seen))
+    def _learn(self, missing: float) -> None:
+        """How what is missing answered to the last change."""
+        nearer = self.before_missing - missing
+        turned, trimmed = self.octaves - self.before_octaves, self.trim - self.before_trim
+        if self.landings > 1 and abs(trimmed) > 0.01 and nearer / trimmed > 0:
+            self.gain = max(GAINS[0], min(GAINS[1], trimmed / nearer))
+        elif not self.is_landing and self.number > 0 and abs(turned) > 0.3:
+            self.answer = max(ANSWERS[0], min(ANSWERS[1], nearer / turned))
 
-    def _is_last(self, steering: Steering, progress: float, num_passes: int) -> bool:
+    def _is_last(
+        self, steering: Steering, missing: float, progress: float, num_passes: int
+    ) -> bool:
         """Whether landing follows."""
         if not steering.is_timed:
-            return self.number + 1 >= num_passes
+            most = num_passes + MOST_EXTRA * (abs(missing) > FAR)
+            return self.number + 1 >= most
         took = progress - self.began
         return progress + took * (1 + 2 * LANDING_SHARE) >= 1

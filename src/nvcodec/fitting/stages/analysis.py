@@ -107,7 +107,7 @@ class Analysis(Stage[AnalysisConfig]):
         course = Course.of(state)
         number, place = divmod(step, len(frames))
         if state.steering is not None:
-            if course.is_cut(step, progress):
+            if state.steering.is_timed and course.is_cut(step, progress):
                 self._take_back(state)
                 course.land(step)
                 course.store(state)
