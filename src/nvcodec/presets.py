@@ -190,17 +190,6 @@ def _read(
         raise PresetError(f"preset {name}, {part}: {error.args[0]}") from error
 
 
-def with_lmbda_turned(preset: Preset, octaves: float) -> Preset:
-    """A preset whose lambda, in every stage that has one, is turned by so many octaves."""
-    stages = tuple(
-        stage.model_copy(update={"lmbda": vars(stage)["lmbda"] * 2**octaves})
-        if "lmbda" in type(stage).model_fields
-        else stage
-        for stage in preset.stages
-    )
-    return preset.model_copy(update={"stages": stages})
-
-
 def share_epochs(stages: Sequence[StageConfig], epochs: int) -> tuple[StageConfig, ...]:
     """Stages whose epochs sum to `epochs`, at least one each; warm-ups are scaled too."""
     total = sum(stage.epochs for stage in stages)

@@ -30,7 +30,7 @@ from nvcodec.fitting.steering import Steering
 from nvcodec.goals import Goal, Measured
 from nvcodec.metrics.quality import LOSSLESS_DB, NEAR_DB, QualityMeter, flat_psnr_db
 from nvcodec.prediction import Work, predict
-from nvcodec.presets import Preset, with_lmbda_turned
+from nvcodec.presets import Preset
 from nvcodec.representations import build
 from nvcodec.samples import VideoShape
 from nvcodec.segment_decoder import SegmentDecoder, select_device
@@ -205,7 +205,7 @@ def _try(
     pixels = samples_of(task, planes)
     encoded = encode_segment(
         pixels,
-        _begun(task, pixels),
+        task.preset,
         task.seed,
         samples=task.head.samples,
         depth=task.info.depth,
@@ -213,7 +213,7 @@ def _try(
         store=task.store,
         initial_values=values,
         time_limit_s=_fitting_s(task, planes[0]),
-        steering=_steering(task),
+        steering=_steering(task, pixels),
         should_stop=should_stop,
         on_record=tell,
         on_frame=None if show is None else _showing(task, planes, show),
@@ -253,22 +253,19 @@ def _say_missed(task: SegmentTask, goal: Goal, reached: Measured) -> None:
         )
 
 
-def _begun(task: SegmentTask, pixels: Pixels) -> Preset:
-    """The preset with a lambda near to the goal, where a few seconds can tell."""
-    preset, goal = task.preset, task.goal
-    count = task.segment.num_frames
-    work = Work(preset, task.head.samples, task.info, count, count, task.seed, task.device)
-    if goal is None or not work.is_of_pictures:
-        return preset
-    octaves = goal.octaves(predict(work, pixels).measured, RESPONSE)
-    return with_lmbda_turned(preset, max(-FURTHEST, min(FURTHEST, octaves)))
-
-
-def _steering(task: SegmentTask) -> Steering | None:
+def _steering(task: SegmentTask, pixels: Pixels) -> Steering | None:
     """The goal of a task, for its fitting."""
-    if task.goal is None:
+    goal, segment, count = task.goal, task.segment, task.segment.num_frames
+    if goal is None:
         return None
-    segment = task.segment
+
+    def start() -> float:
+        samples, info = task.head.samples, task.info
+        work = Work(task.preset, samples, info, count, count, task.seed, task.device)
+        if not work.is_of_pictures:
+            return 0.0
+        octaves = goal.octaves(predict(work, pixels).measured, RESPONSE)
+        return max(-FURTHEST, min(FURTHEST, octaves))
 
     def size_of(sections: Mapping[str, bytes]) -> int:
         coded = CodedSegment(
@@ -276,7 +273,7 @@ def _steering(task: SegmentTask) -> Steering | None:
         )
         return FRAMING_SIZE + len(coded.pack())
 
-    return Steering(task.goal, task.info, size_of, task.time_limit_s is not None)
+    return Steering(goal, task.info, size_of, task.time_limit_s is not None, start)
 
 
 def _showing(

@@ -43,6 +43,8 @@ class Steering:
     """Bytes that a segment with such sections takes in the file."""
     is_timed: bool = False
     """Whether the clock ends the fitting."""
+    start: Callable[[], float] = lambda: 0.0
+    """Octaves by which lambda is turned before anything is measured; asked once."""
 
     def measure(self, state: FitState, parameters: list[Parameter]) -> Measured:
         """What these tensors would come to."""

@@ -85,6 +85,8 @@ class Analysis(Stage[AnalysisConfig]):
         start = Twin.start(Layout.of(network.specs), state.frames.device)
         state.learned = {name: tensor.requires_grad_() for name, tensor in start.items()}
         state.kept = {}
+        if state.steering is not None:
+            Course(octaves=state.steering.start()).store(state)
 
     def is_over(self, state: FitState, progress: float) -> bool:
         """As the base class; towards a goal where it is reached."""
