@@ -25,11 +25,10 @@ from pydantic import Field, ValidationError
 from nvcodec.config import Config
 from nvcodec.errors import PresetError, VideoError
 from nvcodec.video import RawGeometry, VideoInfo, VideoReader, VideoWarning, open_video
+from nvcodec.video.folders import is_video
 from nvcodec.video.images import DECODERS
 from nvcodec.video.motion import LOOKED_FRAMES, motion
 from nvcodec.video.raw import RAW_SUFFIXES
-
-VIDEO_SUFFIXES = (".y4m", ".mp4", ".mkv", ".mov", ".webm", ".avi", ".264", ".265", *RAW_SUFFIXES)
 
 
 class KnownSequence(Config):
@@ -197,8 +196,7 @@ def _videos(path: Path) -> Iterator[Path]:
         yield path
         return
     for entry in sorted(path.iterdir()):
-        is_video = entry.is_file() and entry.suffix.lower() in VIDEO_SUFFIXES
-        if is_video or (entry.is_dir() and _has_pictures(entry)):
+        if (entry.is_file() and is_video(entry)) or (entry.is_dir() and _has_pictures(entry)):
             yield entry
 
 

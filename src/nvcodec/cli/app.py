@@ -8,12 +8,11 @@ from typer.core import TyperGroup
 
 from nvcodec import errors
 from nvcodec.cli import bench
-from nvcodec.cli.console import report
+from nvcodec.cli.console import report, say_error
 from nvcodec.cli.decode import decode
 from nvcodec.cli.encode import encode
 from nvcodec.cli.info import info
 from nvcodec.cli.presets import presets
-from nvcodec.cli.process import say
 from nvcodec.cli.verify import verify
 from nvcodec.version import __version__
 
@@ -47,7 +46,7 @@ class Commands(TyperGroup):
             raise
         except UsageError as error:
             command = error.ctx.command_path if error.ctx else "nvc"
-            say(f"nvc: {error.format_message()} ({command} --help)")
+            say_error(f"{error.format_message()} ({command} --help)", 2)
             raise typer.Exit(2) from error
         except (
             errors.NvcError,

@@ -1,12 +1,15 @@
 """Speaking to people on stderr and to programs in JSON lines; errors become exit codes."""
 
+import contextlib
 import errno
+import itertools
 import json
 import math
 import os
 import shlex
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from nvcodec import errors
@@ -58,10 +61,10 @@ FLAGS = {
 """How advice in an error names a setting to who typed a command."""
 
 
-def report(error: BaseException) -> int:
-    """Say in one line what went wrong, and give the exit code.
+def report(error: BaseException, where: str = "") -> int:
+    """Say in one line what went wrong, and where, and give the exit code.
 
-    An internal error is raised again, for its traceback.
+    With `--json` it is an event too. An internal error is raised again, for its traceback.
     """
     code = exit_code(error)
     if isinstance(error, BrokenPipeError) or isinstance(error.__cause__, BrokenPipeError):
@@ -71,13 +74,32 @@ def report(error: BaseException) -> int:
     elif code == 1 and not isinstance(error, errors.NvcError):
         raise error
     else:
-        say(f"nvc: {_text(error)}")
+        text = error_text(error)
+        say_error(text if where in text else f"{where}: {text}", code)
         if code == 4:
             silence_stdout()
     return code
 
 
-def _text(error: BaseException) -> str:
+def say_error(text: str, code: int) -> None:
+    """An error for people, and an event for programs that asked for such."""
+    say(f"nvc: {text}")
+    if "--json" in sys.argv:
+        with contextlib.suppress(OSError):
+            emit({"event": "error", "code": code, "text": text}, _is_stdout_data(sys.argv))
+
+
+def _is_stdout_data(words: Sequence[str]) -> bool:
+    """Whether a command line, right or wrong, wants its output on standard output."""
+    pairs = itertools.pairwise(words)
+    return any(
+        word in ("-o-", "--output=-") or (word in ("-o", "--output") and value == "-")
+        for word, value in pairs
+    )
+
+
+def error_text(error: BaseException) -> str:
+    """What went wrong, settings named as the command line has them."""
     if isinstance(error, errors.NvcError):
         text = error.text(FLAGS).strip()
     elif isinstance(error, OSError) and error.filename is not None:
@@ -106,8 +128,22 @@ def command_line(without: str | None = None) -> str:
 
 def emit(record: dict[str, Any], to_stderr: bool = False) -> None:
     """One JSON object on a line of its own; what is not finite is null."""
-    text = json.dumps(_plain(record), allow_nan=False)
+    text = json.dumps(_plain({**record, **_labels}), allow_nan=False)
     print(text, file=sys.stderr if to_stderr else sys.stdout, flush=True)
+
+
+_labels: dict[str, Any] = {}
+
+
+@contextlib.contextmanager
+def labelled(**labels: Any) -> Iterator[None]:
+    """Puts these fields into every JSON object inside: of a batch, which input it is about."""
+    _labels.update(labels)
+    try:
+        yield
+    finally:
+        for name in labels:
+            del _labels[name]
 
 
 def warn_as(*, json: bool, quiet: bool, to_stderr: bool = False) -> None:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nvcodec.cli import options
-from nvcodec.cli.console import command_line, emit, process_age_s
+from nvcodec.cli import batch, options
+from nvcodec.cli.console import emit, process_age_s
 from nvcodec.cli.encode_progress import Progress, print_report, report_record
 from nvcodec.cli.process import Stopper, say
+from nvcodec.cli.stopping import saying_how_to_continue
 
 if TYPE_CHECKING:
     from nvcodec.auto import AutoPreset
@@ -24,12 +25,18 @@ Sources = Annotated[
         metavar="IN...",
         help="Video that ffmpeg reads, Y4M, raw .yuv with its geometry in the name, a folder "
         "or pattern of pictures; - is standard input. Several files of one size become one "
-        "video, of which `nvc decode --clip` gives each back.",
+        "video, of which `nvc decode --clip` gives each back; with a folder as OUT each of them, "
+        "and each video in a folder, becomes a file.",
     ),
 ]
 Output = Annotated[
     str,
-    typer.Option("-o", "--output", metavar="OUT.nvc", help="File to write; - is standard output."),
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="OUT.nvc",
+        help="File to write, or a folder for one file a video; - is standard output.",
+    ),
 ]
 PresetName = Annotated[
     str,
@@ -107,13 +114,15 @@ def encode(
     workdir: Workdir = None,
     restart: Restart = False,
     overwrite: options.Overwrite = False,
+    skip_existing: batch.SkipExisting = False,
+    keep_going: batch.KeepGoing = False,
     no_verify: NoVerify = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Fit a neural network to a video and write it as a .nvc file.
 
-    The same command continues an interrupted one.
+    The same command continues an interrupted one. With a folder as OUT each video gets a file.
     """
     settings = {
         "samples": options.samples(color),
@@ -126,12 +135,22 @@ def encode(
     }
     if max_time is not None and epochs is not None:
         raise typer.BadParameter("--max-time and --epochs: only one of them")
+    if skip_existing and overwrite:
+        raise typer.BadParameter("--skip-existing and -y: only one of them")
     options.check_sources(sources)
     from nvcodec.auto import asked_preset
 
     asked = asked_preset(preset, set_ or [], epochs, lmbda)  # what is wrong is said without torch
-    path = options.check_target(output, overwrite, made_by=() if restart else asked.names)
-    options.check_apart(sources, path)
+    items = batch.plan(sources, output) if batch.is_folder(output) else None
+    path = None
+    if items is None:
+        batch.check_single(sources)
+        _check_name(output, sources[0])
+        if skip_existing and os.path.exists(output):
+            say(f"nvc: {output}: is there, and stays as it is")
+            return
+        path = options.check_target(output, overwrite, made_by=() if restart else asked.names)
+        options.check_apart(sources, path)
     from nvcodec.encode_types import EncodeOptions
 
     chosen = EncodeOptions(
@@ -145,6 +164,12 @@ def encode(
         verify=not no_verify,
         spent_s=process_age_s(),
     )
+    if items is not None:
+        speech = batch.Speech(json, quiet)
+        batch.Batch(
+            items, asked, chosen, speech, skip_existing=skip_existing, keep_going=keep_going
+        ).run()
+        return
     progress = Progress(json, to_stdout=output == "-", quiet=quiet)
     report = _run(sources, output, path, asked, chosen, progress)
     if json:
@@ -158,7 +183,7 @@ def _check_name(output: str, source: str) -> None:
     from nvcodec.errors import OutputError
 
     suffix = Path(output).suffix.lower()
-    if output != "-" and (suffix in OTHER_FORMATS or output.endswith(("/", os.sep))):
+    if output != "-" and suffix in OTHER_FORMATS:
         name = shlex.quote(str(Path(output).with_suffix(".nvc")))
         other, given = shlex.quote(output), shlex.quote(source)
         raise OutputError(
@@ -176,24 +201,13 @@ def _run(
     progress: Progress,
 ) -> "EncodeReport":
     """Encode, stoppable; says how to go on."""
-    _check_name(output, sources[0])
     from nvcodec.encoder import encode as encode_video
-    from nvcodec.errors import InterruptedEncodeError, OutputError
-    from nvcodec.job import job_folder
 
     target = sys.stdout.buffer if output == "-" else output
     stopper = Stopper()
-    try:
-        with stopper.listening(), progress:
-            return encode_video(
-                sources, target, preset, chosen, should_stop=stopper, on_event=progress
-            )
-    except InterruptedEncodeError as error:
-        say(f"nvc: {error}")
-        if path is not None:
-            say(f"nvc: continue with: {command_line(without='--restart')}")
-        raise typer.Exit(stopper.exit_code) from error
-    except OutputError:
-        if path is not None and job_folder(path, chosen.workdir).exists():
-            say(f"nvc: once that is solved, continue with: {command_line(without='--restart')}")
-        raise
+    with (
+        saying_how_to_continue(stopper, path, chosen.workdir),
+        stopper.listening(),
+        progress,
+    ):
+        return encode_video(sources, target, preset, chosen, should_stop=stopper, on_event=progress)
