@@ -47,11 +47,15 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Speech:
-    """How a command speaks."""
+class How:
+    """How a batch speaks, and what it does beside encoding."""
 
     json: bool
     quiet: bool
+    skip_existing: bool
+    """Leave those alone whose file is there."""
+    keep_going: bool
+    """Do the rest after one has failed."""
 
 
 def is_folder(output: str) -> bool:
@@ -131,9 +135,7 @@ class Batch:
         items: what becomes what.
         preset: of all, or that each has its own chosen.
         chosen: everything else of all.
-        speech: how to tell of it.
-        skip_existing: leave those alone whose file is there.
-        keep_going: do the rest after one has failed.
+        how: everything else of the batch.
     """
 
     def __init__(
@@ -141,19 +143,15 @@ class Batch:
         items: Sequence[Item],
         preset: "Preset | AutoPreset",
         chosen: "EncodeOptions",
-        speech: Speech,
-        *,
-        skip_existing: bool,
-        keep_going: bool,
+        how: How,
     ) -> None:
-        self.items, self.preset, self.chosen, self.speech = items, preset, chosen, speech
-        self.skip_existing, self.keep_going = skip_existing, keep_going
+        self.items, self.preset, self.chosen, self.how = items, preset, chosen, how
         self.stopper = Stopper()
         self.rows: list[tuple[str, ...]] = []
         self.counts = dict.fromkeys(("done", "there", "skipped", "failed"), 0)
         self.size_bytes = 0
         self.code = 0
-        if not (skip_existing or keep_going):
+        if not (how.skip_existing or how.keep_going):
             for item in items:
                 if item.target.exists():  # told before hours of work
                     names = () if chosen.restart else preset.names
@@ -172,7 +170,7 @@ class Batch:
                 for number, item in enumerate(self.items):
                     with labelled(input=item.source):
                         self._do(item, number)
-                    if self.code and not self.keep_going:
+                    if self.code and not self.how.keep_going:
                         break
         finally:
             self._sum_up()
@@ -181,12 +179,12 @@ class Batch:
 
     def _do(self, item: Item, number: int) -> None:
         """Encode one, and note what became of it."""
-        if self.skip_existing and item.target.exists():
+        if self.how.skip_existing and item.target.exists():
             self._note("skipped", item, "skipped: its file is there")
-            if self.speech.json:
+            if self.how.json:
                 emit({"event": "skipped", "output": str(item.target)})
             return
-        if not (self.speech.json or self.speech.quiet):
+        if not (self.how.json or self.how.quiet):
             say(f"[{number + 1}/{len(self.items)}] {item.source} -> {item.target}")
         try:
             done = self._encode(item, is_first=number == 0)
@@ -200,7 +198,7 @@ class Batch:
         else:
             what = "there" if done.was_there else "done"
             self._note(what, item, "was there already" * done.was_there, done)
-            if self.speech.json:
+            if self.how.json:
                 emit({"event": "done", "output": str(item.target), **report_record(done)})
 
     def _encode(self, item: Item, is_first: bool) -> "EncodeReport":
@@ -213,7 +211,7 @@ class Batch:
             workdir=None if workdir is None else workdir / item.folder,
             spent_s=self.chosen.spent_s if is_first else 0.0,
         )
-        progress = Progress(self.speech.json, to_stdout=False, quiet=self.speech.quiet)
+        progress = Progress(self.how.json, to_stdout=False, quiet=self.how.quiet)
         with saying_how_to_continue(self.stopper, item.target, chosen.workdir), progress:
             if self.stopper.received is not None:
                 raise InterruptedEncodeError("stopped on request; everything up to here is saved")
@@ -236,9 +234,9 @@ class Batch:
     def _sum_up(self) -> None:
         """A table of all, and how many there are of each kind."""
         counts = {**self.counts, "left": len(self.items) - len(self.rows)}
-        if self.speech.json:
+        if self.how.json:
             emit({"event": "batch", **counts, "size_bytes": self.size_bytes})
-        elif not self.speech.quiet:
+        elif not self.how.quiet:
             rows = [("video", "bytes", "bpp", "PSNR-RGB", "fitting", ""), *self.rows]
             width = max(len(row[0]) for row in rows)
             for name, size, rate, psnr, time, words in rows:

@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +17,7 @@ from nvcodec.cli.stopping import saying_how_to_continue
 
 if TYPE_CHECKING:
     from nvcodec.auto import AutoPreset
-    from nvcodec.encode_types import EncodeOptions, EncodeReport
+    from nvcodec.encode_types import EncodeOptions
     from nvcodec.presets import Preset
 
 Sources = Annotated[
@@ -135,47 +136,48 @@ def encode(
     }
     if max_time is not None and epochs is not None:
         raise typer.BadParameter("--max-time and --epochs: only one of them")
-    if skip_existing and overwrite:
-        raise typer.BadParameter("--skip-existing and -y: only one of them")
     options.check_sources(sources)
     from nvcodec.auto import asked_preset
 
     asked = asked_preset(preset, set_ or [], epochs, lmbda)  # what is wrong is said without torch
-    items = batch.plan(sources, output) if batch.is_folder(output) else None
-    path = None
-    if items is None:
-        batch.check_single(sources)
-        _check_name(output, sources[0])
-        if skip_existing and os.path.exists(output):
-            say(f"nvc: {output}: is there, and stays as it is")
-            return
-        path = options.check_target(output, overwrite, made_by=() if restart else asked.names)
-        options.check_apart(sources, path)
+    made_by = () if restart else asked.names
+    outputs = _outputs(sources, output, made_by, overwrite, skip_existing)
     from nvcodec.encode_types import EncodeOptions
 
     chosen = EncodeOptions(
         **settings,  # type: ignore[arg-type]
-        segment_frames=segment_frames,
-        seed=seed,
-        device=device,
-        workdir=workdir,
-        restart=restart,
-        overwrite=overwrite,
-        verify=not no_verify,
-        spent_s=process_age_s(),
-    )
-    if items is not None:
-        speech = batch.Speech(json, quiet)
-        batch.Batch(
-            items, asked, chosen, speech, skip_existing=skip_existing, keep_going=keep_going
-        ).run()
-        return
-    progress = Progress(json, to_stdout=output == "-", quiet=quiet)
-    report = _run(sources, output, path, asked, chosen, progress)
-    if json:
-        emit({"event": "done", **report_record(report)}, output == "-")
-    elif not quiet:
-        print_report(report, output)
+        segment_frames=segment_frames, seed=seed, device=device, workdir=workdir, restart=restart,
+        overwrite=overwrite, verify=not no_verify, spent_s=process_age_s(),
+    )  # fmt: skip
+    if isinstance(outputs, list):
+        how = batch.How(json, quiet, skip_existing, keep_going)
+        batch.Batch(outputs, asked, chosen, how).run()
+    else:
+        progress = Progress(json, to_stdout=output == "-", quiet=quiet)
+        _run(sources, output, outputs, asked, chosen, progress)
+
+
+def _outputs(
+    sources: list[str], output: str, made_by: Collection[str], overwrite: bool, skip_existing: bool
+) -> list[batch.Item] | Path | None:
+    """What becomes what, in a folder; or the one file; None for a stream.
+
+    Raises:
+        typer.Exit: the file is there, and to be left so.
+        NvcError: it cannot be.
+    """
+    if skip_existing and overwrite:
+        raise typer.BadParameter("--skip-existing and -y: only one of them")
+    if batch.is_folder(output):
+        return batch.plan(sources, output)
+    batch.check_single(sources)
+    _check_name(output, sources[0])
+    if skip_existing and os.path.exists(output):
+        say(f"nvc: {output}: is there, and stays as it is")
+        raise typer.Exit
+    path = options.check_target(output, overwrite, made_by=made_by)
+    options.check_apart(sources, path)
+    return path
 
 
 def _check_name(output: str, source: str) -> None:
@@ -199,15 +201,17 @@ def _run(
     preset: "Preset | AutoPreset",
     chosen: "EncodeOptions",
     progress: Progress,
-) -> "EncodeReport":
-    """Encode, stoppable; says how to go on."""
+) -> None:
+    """Encode, stoppable, and show the result."""
     from nvcodec.encoder import encode as encode_video
 
     target = sys.stdout.buffer if output == "-" else output
     stopper = Stopper()
-    with (
-        saying_how_to_continue(stopper, path, chosen.workdir),
-        stopper.listening(),
-        progress,
-    ):
-        return encode_video(sources, target, preset, chosen, should_stop=stopper, on_event=progress)
+    with saying_how_to_continue(stopper, path, chosen.workdir), stopper.listening(), progress:
+        report = encode_video(
+            sources, target, preset, chosen, should_stop=stopper, on_event=progress
+        )
+    if progress.json:
+        emit({"event": "done", **report_record(report)}, output == "-")
+    elif not progress.quiet:
+        print_report(report, output)
