@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 
 from nvcodec import errors
 from nvcodec.cli import bench
+from nvcodec.cli.config import USED
 from nvcodec.cli.console import report, say_error
 from nvcodec.cli.decode import decode
 from nvcodec.cli.encode import encode
@@ -34,6 +35,16 @@ ENVIRONMENT = (
 )
 
 
+def _usage_text(error: Any) -> str:
+    """What is wrong with a command line, where help is, and which file had a say in it."""
+    text, hint, used = error.format_message(), "nvc --help", None
+    if error.ctx is not None:
+        hint, used = f"{error.ctx.command_path} --help", error.ctx.meta.get(USED)
+    if used is not None and str(used) not in text:
+        hint += f"; defaults from {used}"
+    return f"{text} ({hint})"
+
+
 class Commands(TyperGroup):
     """Runs a command and turns what it raises into one line on stderr and an exit code."""
 
@@ -45,8 +56,7 @@ class Commands(TyperGroup):
         except (typer.Exit, typer.Abort):
             raise
         except UsageError as error:
-            command = error.ctx.command_path if error.ctx else "nvc"
-            say_error(f"{error.format_message()} ({command} --help)", 2)
+            say_error(_usage_text(error), 2)
             raise typer.Exit(2) from error
         except (
             errors.NvcError,

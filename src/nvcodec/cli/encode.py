@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nvcodec.cli import batch, options
+from nvcodec.cli import batch, config, options
 from nvcodec.cli.console import emit, process_age_s
 from nvcodec.cli.encode_progress import Progress, print_report, report_record
 from nvcodec.cli.process import Stopper, say
@@ -118,6 +118,8 @@ def encode(
     skip_existing: batch.SkipExisting = False,
     keep_going: batch.KeepGoing = False,
     no_verify: NoVerify = False,
+    threads: options.Threads = None,
+    config: config.Config = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:

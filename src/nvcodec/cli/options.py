@@ -36,6 +36,29 @@ Fps = Annotated[
         "--fps", metavar="RATE", help="Frame rate, whatever IN says: 25, 29.97, 24000/1001"
     ),
 ]
+
+
+def _use_threads(count: int | None) -> int | None:
+    """Set for torch as soon as it is loaded, and for child processes."""
+    if count is not None:
+        os.environ["OMP_NUM_THREADS"] = str(count)
+        if "torch" in sys.modules:
+            import torch
+
+            torch.set_num_threads(count)
+    return count
+
+
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        metavar="N",
+        min=1,
+        callback=_use_threads,
+        help="Threads on a CPU, instead of OMP_NUM_THREADS; one is often fastest for small ones.",
+    ),
+]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1.")]
 LimitChanges = Annotated[
     list[str] | None,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nvcodec.cli import options
+from nvcodec.cli import config, options
 from nvcodec.cli.console import LiveLine, emit, warn_as
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ def verify(
     raw: options.Raw = None,
     device: options.Device = "auto",
     limit: options.LimitChanges = None,
+    threads: options.Threads = None,
+    config: config.Config = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
