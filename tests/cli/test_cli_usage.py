@@ -87,7 +87,7 @@ def outcomes(clip, encoded):
         ("unknown option", 2, "No such option"),
         ("no output", 2, "Missing option"),
         ("bad frames", 2, "expected A:B"),
-        ("bad scale", 2, "expected WxH"),
+        ("bad scale", 2, "allowed are WxH, Wx-2 and -2xH"),
         ("bad raw", 2, "allowed is WxH"),
         ("bad fps", 2, "expected a rate"),
         ("bad epochs", 2, "--epochs"),

@@ -29,6 +29,7 @@ from nvcodec.video.folders import is_video
 from nvcodec.video.images import DECODERS
 from nvcodec.video.motion import LOOKED_FRAMES, motion
 from nvcodec.video.raw import RAW_SUFFIXES
+from nvcodec.video.scaling import Scale, scale_text
 
 
 class KnownSequence(Config):
@@ -50,10 +51,10 @@ class Dataset(Config):
 
 @dataclass(frozen=True)
 class SequenceOptions:
-    """What of every clip is used: a range of frames, a size (width, height)."""
+    """What of every clip is used: a range of frames, a size to scale to."""
 
     frames: slice | None = None
-    scale: tuple[int, int] | None = None
+    scale: Scale | None = None
 
     def words(self) -> list[str]:
         """The same as options of `nvc`."""
@@ -61,7 +62,7 @@ class SequenceOptions:
         if self.frames is not None:
             start, stop = self.frames.start or 0, self.frames.stop
             words += ["--frames", f"{start}:{'' if stop is None else stop}"]
-        return words + (["--scale", "{}x{}".format(*self.scale)] if self.scale else [])
+        return words + (["--scale", scale_text(self.scale)] if self.scale else [])
 
 
 @dataclass(frozen=True)

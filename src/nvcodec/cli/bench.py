@@ -223,7 +223,7 @@ def _planned(
         raise typer.BadParameter("neither a preset nor a baseline is given")
     known = load_dataset(dataset) if dataset else None
     sequences = []
-    for one in find_sequences(paths, SequenceOptions(frames, options.picture_size(scale)), known):
+    for one in find_sequences(paths, SequenceOptions(frames, options.scale(scale)), known):
         sequences.append((one, survey(one)))
         if known is not None:
             check_known(*sequences[-1], known)

@@ -54,7 +54,7 @@ FLAGS = {
     "workdir": "--workdir DIR",
     "samples": "--color",
     "frames": "--frames A:B",
-    "scale": "--scale WxH",
+    "scale": "--scale SIZE",
     "segment_frames": "--segment-frames N",
     "patch_size": "--set fitting.patch_size=[H,W]",
 }

@@ -130,7 +130,7 @@ def encode(
     settings = {
         "samples": options.samples(color),
         "frames": options.frame_range(frames),
-        "scale": options.picture_size(scale),
+        "scale": options.scale(scale),
         "raw": options.raw_geometry(raw),
         "frame_rate": options.frame_rate(fps),
         "limits": options.changed_limits(limit),

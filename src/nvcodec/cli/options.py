@@ -17,12 +17,18 @@ from nvcodec.samples import Samples
 if TYPE_CHECKING:
     from nvcodec.container.header import Limits
     from nvcodec.video import RawGeometry
+    from nvcodec.video.scaling import Scale as ScaleTo
 
 Frames = Annotated[
     str | None, typer.Option("--frames", metavar="A:B", help="Only frames A to B - 1.")
 ]
 Scale = Annotated[
-    str | None, typer.Option("--scale", metavar="WxH", help="Scale first (Lanczos, by ffmpeg).")
+    str | None,
+    typer.Option(
+        "--scale",
+        metavar="SIZE",
+        help="Scale first (Lanczos, by ffmpeg): 320x180; 320x-2 and -2x180 keep the shape; 1/2.",
+    ),
 ]
 Raw = Annotated[
     str | None,
@@ -90,10 +96,20 @@ def frame_range(text: str | None) -> slice | None:
     return slice(start, stop)
 
 
-def picture_size(text: str | None, option: str = "--scale") -> tuple[int, int] | None:
-    """`WxH` as (width, height)."""
+def scale(text: str | None) -> "ScaleTo | None":
+    """`WxH`, `Wx-2`, `-2xH`, or a share of both sides."""
     if text is None:
         return None
+    from nvcodec.video.scaling import parse_scale
+
+    try:
+        return parse_scale(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"--{error}") from error
+
+
+def picture_size(text: str, option: str) -> tuple[int, int]:
+    """`WxH` as (width, height)."""
     match = re.fullmatch(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", text)
     if match is None:
         raise typer.BadParameter(f"{option} {text!r}: expected WxH, such as 320x180")

@@ -23,7 +23,6 @@ def presets(
 ) -> None:
     """List presets with parameters and multiply-adds, or print one."""
     picture = picture_size(size, "--size")
-    assert picture is not None
     from nvcodec.presets import load_preset, preset_names, preset_text
 
     if name is not None:

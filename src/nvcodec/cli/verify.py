@@ -27,7 +27,7 @@ def verify(
         str | None, typer.Option(metavar="A:B", help="The frames of SRC that were encoded.")
     ] = None,
     scale: Annotated[
-        str | None, typer.Option(metavar="WxH", help="The size that SRC was encoded in.")
+        str | None, typer.Option(metavar="SIZE", help="The size that SRC was encoded in.")
     ] = None,
     raw: options.Raw = None,
     device: options.Device = "auto",
@@ -40,7 +40,7 @@ def verify(
     """Check every checksum and the hash of all decoded integers; with SRC, measure the quality."""
     warn_as(json=json, quiet=quiet)
     limits, wanted = options.changed_limits(limit), options.frame_range(frames)
-    size, geometry = options.picture_size(scale), options.raw_geometry(raw)
+    size, geometry = options.scale(scale), options.raw_geometry(raw)
     options.check_sources((source, *(against or ())))
     quality = None
     if not against:
