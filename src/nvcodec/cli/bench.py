@@ -45,6 +45,7 @@ Presets = Annotated[
         metavar="[CURVE=]PRESET [OPTIONS]",
         help="A preset, with options of `nvc encode` in the same word; its curve is named "
         "after its family unless told otherwise. Repeatable.",
+        autocompletion=options.preset_names,
     ),
 ]
 Lmbdas = Annotated[

@@ -75,6 +75,7 @@ Color = Annotated[
     typer.Option(
         metavar="|".join(options.SAMPLES),
         help="Samples that are fitted; auto: as the preset says, or grey.",
+        autocompletion=lambda: list(options.SAMPLES),
     ),
 ]
 Seed = Annotated[

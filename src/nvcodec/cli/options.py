@@ -65,7 +65,14 @@ Threads = Annotated[
         help="Threads on a CPU, instead of OMP_NUM_THREADS; one is often fastest for small ones.",
     ),
 ]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1.")]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        help="auto, cpu, cuda, cuda:1.",
+        autocompletion=lambda: ["auto", "cpu", "cuda", "cuda:0"],
+    ),
+]
 LimitChanges = Annotated[
     list[str] | None,
     typer.Option(
@@ -183,7 +190,7 @@ def changed_limits(changes: list[str] | None) -> "Limits":
 
 
 def preset_names() -> list[str]:
-    """What a shell may complete."""
+    """What a shell may complete; where nothing fits, it completes names of files."""
     from nvcodec import presets
 
     return [presets.AUTO, *presets.preset_names()]
