@@ -192,7 +192,8 @@ def _check_source(source: object) -> None:
     is_several = isinstance(source, Sequence) and not isinstance(source, bytes)
     if not (is_several or isinstance(source, Path) or hasattr(source, "read")):
         raise TypeError(
-            f"source: {type(source).__name__}; allowed are a path, a binary stream, or paths"
+            f"source: {type(source).__name__}; allowed are a path, a binary stream, or paths; "
+            "nvcodec.video.create_video writes frames as a file"
         )
 
 

@@ -52,9 +52,19 @@ def _listed(title: str, table: Mapping[Any, str]) -> str:
     return f"{title}: " + " · ".join(f"{name} {what}" for name, what in table.items())
 
 
+HINTS = {
+    "--workers": "--threads N sets how many cores one video is fitted on",
+    "--jobs": "--threads N sets how many cores one video is fitted on",
+    "--to": "the ending of OUT says the format",
+}
+"""What to do instead, by options that other programs have."""
+
+
 def _usage_text(error: Any) -> str:
     """What is wrong with a command line, where help is, and which file had a say in it."""
     text, hint, used = error.format_message(), "nvc --help", None
+    if (instead := HINTS.get(getattr(error, "option_name", ""))) is not None:
+        text = f"{error.message}; {instead}"
     if error.ctx is not None:
         hint, used = f"{error.ctx.command_path} --help", error.ctx.meta.get(USED)
     if used is not None and str(used) not in text:
@@ -76,7 +86,8 @@ class Commands(TyperGroup):
         except (typer.Exit, typer.Abort):
             raise
         except UsageError as error:
-            say_error(_usage_text(error), 2)
+            if error.format_message():  # else help was shown, as nothing else was typed
+                say_error(_usage_text(error), 2)
             raise typer.Exit(2) from error
         except (
             errors.NvcError,

@@ -211,7 +211,10 @@ class Batch:
             workdir=None if workdir is None else workdir / item.folder,
             spent_s=self.chosen.spent_s if is_first else 0.0,
         )
-        progress = Progress(self.how.json, to_stdout=False, quiet=self.how.quiet)
+        progress = Progress(
+            self.how.json, to_stdout=False, quiet=self.how.quiet,
+            is_timed=chosen.max_time_s is not None,
+        )  # fmt: skip
         with saying_how_to_continue(self.stopper, item.target, chosen.workdir), progress:
             if self.stopper.received is not None:
                 raise InterruptedEncodeError("stopped on request; everything up to here is saved")

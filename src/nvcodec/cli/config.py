@@ -62,16 +62,19 @@ Config = Annotated[
 def _defaults(ctx: typer.Context, path: Path) -> dict[str, Any]:
     root = ctx.find_root()
     commands: list[str] = root.command.list_commands(root)  # type: ignore[attr-defined]
-    tables = _read(ctx, path)
+    options, tables = ctx.command.params, _read(ctx, path)
     for name, table in tables.items():
         if not isinstance(table, dict):
             ctx.fail(f"{path}: {name}: belongs in a table of a command, such as [encode]")
         if name not in commands:
             ctx.fail(f"{path}: [{name}]: no such command{_nearest(name, commands)}")
-    command = ctx.command_path.split()[1]
+    level: Any = ctx
+    while level.parent is not root:
+        level = level.parent
+    command = level.info_name
     known = {
         max(param.opts, key=len).lstrip("-"): param
-        for param in ctx.command.params
+        for param in options
         if param.param_type_name == "option" and param.name != "config"
     }
     defaults = {}

@@ -156,7 +156,8 @@ def encode(
         how = batch.How(json, quiet, skip_existing, keep_going)
         batch.Batch(outputs, asked, chosen, how).run()
     else:
-        progress = Progress(json, to_stdout=output == "-", quiet=quiet)
+        is_timed = max_time is not None
+        progress = Progress(json, to_stdout=output == "-", quiet=quiet, is_timed=is_timed)
         _run(sources, output, outputs, asked, chosen, progress)
 
 
