@@ -7,8 +7,9 @@ import subprocess
 
 import pytest
 
-from codec_helpers import TINY, TINY_NERV, environment, nvc_command, write_y4m
+from codec_helpers import TINY, TINY_NERV, environment, nvc, nvc_command, write_y4m
 
+DETAILS = ("fit", "warning")
 WORDS = ("-p", TINY_NERV, "--epochs", 2)
 
 
@@ -111,3 +112,14 @@ def test_a_signal_saves_the_one_at_work(folder):
     assert "continue with: nvc encode clips/ -o out/" in said
     assert json.loads(rest.splitlines()[-1])["left"] == 3
     assert os.listdir("out/a2.nvc.job")
+
+
+def test_events_go_on_after_one_that_cannot_be_written(folder):
+    (folder / "out").mkdir()
+    (folder / "out" / "a2.nvc").write_bytes(b"mine")
+    words = ("clips/a2.y4m", "clips/deep/b.y4m", "-o", "out/", "--keep-going", "--json", *WORDS)
+    done = nvc("encode", *words)
+    assert done.code == 4
+    ends = [(r["event"], r.get("code")) for r in done.records if r["event"] not in DETAILS]
+    assert ends == [("error", 4), ("segment", None), ("done", None), ("batch", None)]
+    assert (folder / "out" / "a2.nvc").read_bytes() == b"mine"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nvcodec.cli import options
-from nvcodec.cli.console import emit, error_text, format_time, labelled, report
+from nvcodec.cli.console import emit, error_text, format_time, labelled, tell
 from nvcodec.cli.encode_progress import Progress, report_record
 from nvcodec.cli.process import Stopper, say
 from nvcodec.cli.stopping import saying_how_to_continue
@@ -60,7 +60,7 @@ class How:
 
 def is_folder(output: str) -> bool:
     """Whether an output is a folder, in which each video gets its file."""
-    return output.endswith(("/", os.sep)) or os.path.isdir(output)
+    return output != "-" and (output.endswith(("/", os.sep)) or os.path.isdir(output))
 
 
 def plan(sources: Sequence[str], output: str) -> list[Item]:
@@ -188,10 +188,10 @@ class Batch:
             say(f"[{number + 1}/{len(self.items)}] {item.source} -> {item.target}")
         try:
             done = self._encode(item, is_first=number == 0)
-        except typer.Exit:  # stopped
+        except (typer.Exit, BrokenPipeError):  # stopped, or nobody reads
             raise
         except Exception as error:
-            code = report(error, item.source)  # raises what is internal
+            code = tell(error, item.source)  # raises what is internal
             self.code = self.code or code
             why = error_text(error).splitlines()[0].removeprefix(f"{item.source}: ")
             self._note("failed", item, f"failed: {why}")

@@ -61,23 +61,29 @@ FLAGS = {
 """How advice in an error names a setting to who typed a command."""
 
 
-def report(error: BaseException, where: str = "") -> int:
-    """Say in one line what went wrong, and where, and give the exit code.
+def report(error: BaseException) -> int:
+    """Say in one line why a command ends, and give its exit code.
 
-    With `--json` it is an event too. An internal error is raised again, for its traceback.
+    An internal error is raised again, for its traceback.
     """
+    code = tell(error)
+    if code == 4:
+        silence_stdout()  # nobody reads any more, or it is full
+    return code
+
+
+def tell(error: BaseException, where: str = "") -> int:
+    """As `report`, of an error after which more is said: also where it was."""
     code = exit_code(error)
     if isinstance(error, BrokenPipeError) or isinstance(error.__cause__, BrokenPipeError):
-        silence_stdout()  # nobody reads any more, and nobody needs to be told
-    elif isinstance(error, KeyboardInterrupt):
+        return code  # nobody needs to be told
+    if isinstance(error, KeyboardInterrupt):
         say(f"nvc: {'interrupted' if code == 130 else 'terminated'}")
     elif code == 1 and not isinstance(error, errors.NvcError):
         raise error
     else:
         text = error_text(error)
         say_error(text if where in text else f"{where}: {text}", code)
-        if code == 4:
-            silence_stdout()
     return code
 
 
