@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nvcodec.samples import Samples
     from nvcodec.video.info import Pixels
     from nvcodec.video.raw import RawGeometry
+    from nvcodec.video.scaling import Scale
 
 __all__ = ["__version__", "decode", "encode", "info", "open"]
 
@@ -44,7 +45,7 @@ def encode(
     samples: "Samples | str | None" = None,
     segment_frames: int = 600,
     frames: slice | None = None,
-    scale: tuple[int, int] | None = None,
+    scale: "Scale | str | float | None" = None,
     frame_rate: Fraction | None = None,
     raw: "RawGeometry | None" = None,
     depth: int | None = None,
@@ -74,7 +75,8 @@ def encode(
         samples: what is fitted: `rgb`, `yuv`, `yuv420`; None: as the preset says, or grey.
         segment_frames: longest segment; segments are coded alone.
         frames: range of the source's frames.
-        scale: (width, height) to scale to first.
+        scale: to this size first: (width, height), or as the command takes it: `"320x-2"`, `"1/2"`,
+            0.5.
         frame_rate: instead of the source's own, frames a second.
         raw: geometry of a raw planar source.
         depth: 8 rounds deeper samples to 8 bits; None: as the source has them.
@@ -103,7 +105,7 @@ def encode(
     from nvcodec.samples import Samples
 
     _check_source(source)
-    _check_types(frames, scale)
+    _check_types(frames)
     if isinstance(preset, str | Path):
         asked = asked_preset(str(preset), overrides, epochs, lmbda)
     elif overrides or epochs is not None or lmbda is not None:
@@ -112,8 +114,8 @@ def encode(
         asked = preset
     options = EncodeOptions(
         samples=None if samples is None else Samples(samples),
-        segment_frames=segment_frames, seed=seed, device=device, frames=frames, scale=scale,
-        frame_rate=frame_rate, raw=raw, depth=depth,
+        segment_frames=segment_frames, seed=seed, device=device, frames=frames,
+        scale=_scale(scale), frame_rate=frame_rate, raw=raw, depth=depth,
         workdir=None if workdir is None else Path(workdir), restart=restart,
         overwrite=overwrite, verify=verify, limits=limits or DEFAULT_LIMITS, max_time_s=max_time_s,
         show_frames=show_frames,
@@ -197,16 +199,26 @@ def _check_source(source: object) -> None:
     is_several = isinstance(source, Sequence) and not isinstance(source, bytes)
     if not (is_several or isinstance(source, Path) or hasattr(source, "read")):
         raise TypeError(
-            f"source: {type(source).__name__}; allowed are a path, a binary stream, or paths"
+            f"source: {type(source).__name__}; allowed are a path, a binary stream, or paths; "
+            "nvcodec.video.create_video writes frames as a file"
         )
 
 
-def _check_types(frames: object, scale: object = None) -> None:
+def _check_types(frames: object) -> None:
     """Say in one line what would fail deep inside."""
     if not (frames is None or isinstance(frames, slice)):
         raise TypeError(f"frames: {frames!r}; allowed is slice(start, stop)")
-    if not (scale is None or (isinstance(scale, tuple) and len(scale) == 2)):
-        raise TypeError(f"scale: {scale!r}; allowed is (width, height)")
+
+
+def _scale(scale: "Scale | str | float | None") -> "Scale | None":
+    """A size to scale to, also in the words of the command line."""
+    from nvcodec.video.scaling import parse_scale
+
+    if isinstance(scale, str | float):
+        return parse_scale(str(scale))
+    if not (scale is None or isinstance(scale, Fraction | tuple)):
+        raise TypeError(f'scale: {scale!r}; allowed are (width, height), "320x-2", "1/2", 0.5')
+    return scale
 
 
 def info(path: str | Path) -> "Inspection":

@@ -16,6 +16,7 @@ from nvcodec.segments import Segment
 from nvcodec.video import RawGeometry, VideoInfo
 from nvcodec.video.color import planes_to_rgb
 from nvcodec.video.info import Pixels, Planes
+from nvcodec.video.scaling import Scale
 
 DEFAULT_SEGMENT_FRAMES = 600
 """Longest segment unless asked otherwise: a UVG sequence is one segment."""
@@ -35,8 +36,8 @@ class EncodeOptions:
     """`auto`, `cpu`, `cuda`, `cuda:1`."""
     frames: slice | None = None
     """Range of the source's frames."""
-    scale: tuple[int, int] | None = None
-    """(width, height) to scale to first."""
+    scale: Scale | None = None
+    """Size to scale to first."""
     frame_rate: Fraction | None = None
     """Instead of the source's own, frames a second."""
     raw: RawGeometry | None = None

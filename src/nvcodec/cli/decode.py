@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from nvcodec.cli import options
+from nvcodec.cli import config, options
 from nvcodec.cli.console import LiveLine, emit, format_time, warn_as
 from nvcodec.cli.process import say
 
@@ -58,6 +58,8 @@ def decode(
     keep_going: KeepGoing = False,
     limit: options.LimitChanges = None,
     overwrite: options.Overwrite = False,
+    threads: options.Threads = None,
+    config: config.Config = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -98,16 +100,14 @@ def decode(
             text = f"frame {count}/{total or '?'}  {rate:.1f} frames/s{eta}"
             line.update("decode", count / total if total else 0.0, text)
     elapsed_s = time.monotonic() - started
-    damage = decoder.damage
     if json:
-        record = {"event": "done", "frames": count, "elapsed_s": elapsed_s, "damage": damage}
-        emit(record, to_stdout)
+        ends = {"frames": count, "elapsed_s": elapsed_s, "damage": decoder.damage}
+        emit({"event": "done", **ends}, to_stdout)
     else:
-        for text in damage:
+        for text in decoder.damage:
             say(f"nvc: {text}")
     if not (quiet or json):
-        rate = count / max(elapsed_s, 1e-9)
-        say(f"{count} frames in {elapsed_s:.1f} s, {rate:.1f} frames/s")
+        say(f"{count} frames in {elapsed_s:.1f} s, {count / max(elapsed_s, 1e-9):.1f} frames/s")
 
 
 def _num_wanted(num_frames: int | None, wanted: slice | None) -> int | None:

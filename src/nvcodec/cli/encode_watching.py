@@ -33,11 +33,6 @@ class Watching:
         self._noted: EncodingPage | None = None
         self._stack = contextlib.ExitStack()
 
-    @property
-    def wants_frames(self) -> bool:
-        """Whether anybody looks at frames."""
-        return self.preview is not None or self.page is not None
-
     def check(self, sources: Sequence[str], output: Path | None, overwrite: bool) -> None:
         """Refuse, before anything is done, what could not be written at the end.
 

@@ -17,12 +17,18 @@ from nvcodec.samples import Samples
 if TYPE_CHECKING:
     from nvcodec.container.header import Limits
     from nvcodec.video import RawGeometry
+    from nvcodec.video.scaling import Scale as ScaleTo
 
 Frames = Annotated[
     str | None, typer.Option("--frames", metavar="A:B", help="Only frames A to B - 1.")
 ]
 Scale = Annotated[
-    str | None, typer.Option("--scale", metavar="WxH", help="Scale first (Lanczos, by ffmpeg).")
+    str | None,
+    typer.Option(
+        "--scale",
+        metavar="SIZE",
+        help="Scale first (Lanczos, by ffmpeg): 320x180; 320x-2 and -2x180 keep the shape; 1/2.",
+    ),
 ]
 Raw = Annotated[
     str | None,
@@ -42,7 +48,37 @@ Depth = Annotated[
         "--depth", metavar="8", help="8: round deeper samples to 8 bits; else as IN has them."
     ),
 ]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1.")]
+
+
+def _use_threads(count: int | None) -> int | None:
+    """Set for torch as soon as it is loaded, and for child processes."""
+    if count is not None:
+        os.environ["OMP_NUM_THREADS"] = str(count)
+        if "torch" in sys.modules:
+            import torch
+
+            torch.set_num_threads(count)
+    return count
+
+
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        metavar="N",
+        min=1,
+        callback=_use_threads,
+        help="Threads on a CPU, instead of OMP_NUM_THREADS; one is often fastest for small ones.",
+    ),
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        help="auto, cpu, cuda, cuda:1.",
+        autocompletion=lambda: ["auto", "cpu", "cuda", "cuda:0"],
+    ),
+]
 LimitChanges = Annotated[
     list[str] | None,
     typer.Option(
@@ -73,10 +109,20 @@ def frame_range(text: str | None) -> slice | None:
     return slice(start, stop)
 
 
-def picture_size(text: str | None, option: str = "--scale") -> tuple[int, int] | None:
-    """`WxH` as (width, height)."""
+def scale(text: str | None) -> "ScaleTo | None":
+    """`WxH`, `Wx-2`, `-2xH`, or a share of both sides."""
     if text is None:
         return None
+    from nvcodec.video.scaling import parse_scale
+
+    try:
+        return parse_scale(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"--{error}") from error
+
+
+def picture_size(text: str, option: str) -> tuple[int, int]:
+    """`WxH` as (width, height)."""
     match = re.fullmatch(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", text)
     if match is None:
         raise typer.BadParameter(f"{option} {text!r}: expected WxH, such as 320x180")
@@ -157,7 +203,7 @@ def changed_limits(changes: list[str] | None) -> "Limits":
 
 
 def preset_names() -> list[str]:
-    """What a shell may complete."""
+    """What a shell may complete; where nothing fits, it completes names of files."""
     from nvcodec import presets
 
     return [presets.AUTO, *presets.preset_names()]

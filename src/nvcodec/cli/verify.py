@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nvcodec.cli import options
+from nvcodec.cli import config, options
 from nvcodec.cli.console import LiveLine, emit, warn_as
 
 if TYPE_CHECKING:
@@ -27,18 +27,20 @@ def verify(
         str | None, typer.Option(metavar="A:B", help="The frames of SRC that were encoded.")
     ] = None,
     scale: Annotated[
-        str | None, typer.Option(metavar="WxH", help="The size that SRC was encoded in.")
+        str | None, typer.Option(metavar="SIZE", help="The size that SRC was encoded in.")
     ] = None,
     raw: options.Raw = None,
     device: options.Device = "auto",
     limit: options.LimitChanges = None,
+    threads: options.Threads = None,
+    config: config.Config = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Check every checksum and the hash of all decoded integers; with SRC, measure the quality."""
     warn_as(json=json, quiet=quiet)
     limits, wanted = options.changed_limits(limit), options.frame_range(frames)
-    size, geometry = options.picture_size(scale), options.raw_geometry(raw)
+    size, geometry = options.scale(scale), options.raw_geometry(raw)
     options.check_sources((source, *(against or ())))
     quality = None
     if not against:
