@@ -67,7 +67,7 @@ def outcomes(clip, encoded):
         "output exists after all": ["encode", "nowhere.y4m", "-o", encoded],
         "decoded exists": ["decode", encoded, "-o", clip],
         "no folder": ["encode", clip, "-o", "no/such/folder/x.nvc"],
-        "name of another format": ["encode", clip, "-o", clip],
+        "name of another format": ["encode", clip, "-o", "x.mp4"],
         "folder of videos": ["encode", clip.parent, "-o", encoded],
         "folder without videos": ["encode", encoded.parent, "-o", "out/"],
         "two of one name": ["encode", clip, clip, "-o", "out/"],

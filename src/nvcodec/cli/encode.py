@@ -180,13 +180,12 @@ def _outputs(
     if batch.is_folder(output):
         return batch.plan(sources, output)
     batch.check_single(sources)
+    options.check_apart(sources, None if output == "-" else Path(output))
     _check_name(output, sources[0])
     if skip_existing and os.path.exists(output):
         say(f"nvc: {output}: is there, and stays as it is")
         raise typer.Exit
-    path = options.check_target(output, overwrite, made_by=made_by)
-    options.check_apart(sources, path)
-    return path
+    return options.check_target(output, overwrite, made_by=made_by)
 
 
 def _check_name(output: str, source: str) -> None:
