@@ -56,6 +56,7 @@ FLAGS = {
     "samples": "--color",
     "codec": "--codec",
     "frames": "--frames A:B",
+    "at": "--at TIME or --frames N",
     "scale": "--scale WxH",
     "segment_frames": "--segment-frames N",
     "patch_size": "--set fitting.patch_size=[H,W]",
