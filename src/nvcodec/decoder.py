@@ -110,19 +110,10 @@ class Decoder(PixelSequence):
         """Narrow what is decoded to one of the file's videos."""
         if not self.reader.is_seekable:
             raise VideoError(f"clip {name}: where it is stands at the end of a pipe; use a file")
-        parts = self.reader.parts
-        found = [clip for clip in parts if clip.name == name]
-        if not found and name.isascii() and name.isdecimal():
-            found = parts[int(name) :][:1]
-        if not found:
-            known = ", ".join(f"{number} {clip.name}" for number, clip in enumerate(parts))
-            raise VideoError(f"clip {name}: not in the file, which has {known or 'one video only'}")
-        if len(found) > 1:
-            numbers = ", ".join(str(i) for i, clip in enumerate(parts) if clip.name == name)
-            raise VideoError(f"clip {name}: several have that name; take a number: {numbers}")
-        (first, last), rate = found[0].segment, found[0].frame_rate
-        self._clip = found[0].segment
-        self.info = replace(self.info, num_frames=last - first, frame_rate=rate)
+        part = self.reader.find_part(name)
+        self._clip = part.segment
+        count = part.segment.num_frames
+        self.info = replace(self.info, num_frames=count, frame_rate=part.frame_rate)
 
     def select(self, frames: slice) -> None:
         """Iterate over these frames from now on, counted in the clip chosen."""

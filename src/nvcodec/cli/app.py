@@ -11,7 +11,9 @@ from nvcodec.cli import bench
 from nvcodec.cli.console import report
 from nvcodec.cli.decode import decode
 from nvcodec.cli.encode import encode
+from nvcodec.cli.extract import extract
 from nvcodec.cli.info import info
+from nvcodec.cli.play import play
 from nvcodec.cli.presets import presets
 from nvcodec.cli.process import say
 from nvcodec.cli.verify import verify
@@ -31,7 +33,7 @@ UsageError: Any = typer.BadParameter.__mro__[1]
 
 ENVIRONMENT = (
     "Environment: NVC_FFMPEG the ffmpeg to use, instead of the newer one of PATH's and "
-    "imageio-ffmpeg's · OMP_NUM_THREADS threads of a CPU · NO_COLOR, TERM, COLUMNS as usual"
+    "imageio-ffmpeg's · NVC_PLAYER the player of nvc play, with its options · OMP_NUM_THREADS threads of a CPU · NO_COLOR, TERM, COLUMNS as usual"
 )
 
 
@@ -72,7 +74,9 @@ app = typer.Typer(
 )
 app.command(epilog=EXIT_CODES)(encode)
 app.command(epilog=EXIT_CODES)(decode)
+app.command(epilog=EXIT_CODES)(play)
 app.command()(info)
+app.command(epilog=EXIT_CODES)(extract)
 app.command(epilog=EXIT_CODES)(verify)
 app.command()(presets)
 app.add_typer(bench.app, name="bench")

@@ -56,6 +56,8 @@ FLAGS = {
     "samples": "--color",
     "codec": "--codec",
     "frames": "--frames A:B",
+    "segments": "--segment N",
+    "clip": "--clip NAME",
     "at": "--at TIME or --frames N",
     "scale": "--scale WxH",
     "segment_frames": "--segment-frames N",

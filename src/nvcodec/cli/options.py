@@ -63,7 +63,7 @@ SAMPLES = ("auto", *(s.value for s in Samples if s is not Samples.GRAY))
 """What may be asked for; grey is chosen for grey sources alone."""
 
 
-def frame_range(text: str | None) -> slice | None:
+def frame_range(text: str | None, option: str = "--frames") -> slice | None:
     """`A:B`, `A:`, `:B` as a slice of frames, B excluded; `A` as that of one frame."""
     if text is None:
         return None
@@ -73,7 +73,7 @@ def frame_range(text: str | None) -> slice | None:
     start, stop = (int(match[1] or 0), int(match[2]) if match[2] else None) if match else (0, 0)
     if stop is not None and stop <= start:
         raise typer.BadParameter(
-            f"--frames {text!r}: expected A:B with 0 <= A < B, such as 0:32, or A"
+            f"{option} {text!r}: expected A:B with 0 <= A < B, or A alone, such as 0:32"
         )
     return slice(start, stop)
 

@@ -146,6 +146,24 @@ class NvcReader:
         found: list[Part] = self.ancillary("clip") or []
         return found
 
+    def find_part(self, name: str) -> Part:
+        """One of the file's videos by name, or by number.
+
+        Raises:
+            VideoError: There is none, or several have that name.
+        """
+        parts = self.parts
+        found = [part for part in parts if part.name == name]
+        if not found and name.isascii() and name.isdecimal():
+            found = parts[int(name) :][:1]
+        if not found:
+            known = ", ".join(f"{number} {part.name}" for number, part in enumerate(parts))
+            raise VideoError(f"clip {name}: not in the file, which has {known or 'one video only'}")
+        if len(found) > 1:
+            numbers = ", ".join(str(i) for i, part in enumerate(parts) if part.name == name)
+            raise VideoError(f"clip {name}: several have that name; take a number: {numbers}")
+        return found[0]
+
     def ancillary(self, kind: str) -> Any:
         """What the chunk of an ancillary kind holds, without reading any segment; None: not there.
 

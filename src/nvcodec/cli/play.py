@@ -1,0 +1,42 @@
+"""`nvc play`."""
+
+from typing import Annotated
+
+import typer
+
+from nvcodec.cli import options
+from nvcodec.cli.console import warn_as
+from nvcodec.cli.process import Signalled
+
+
+def play(
+    source: Annotated[
+        str, typer.Argument(metavar="IN.nvc", help="File to show; - is standard input.")
+    ],
+    frames: options.Frames = None,
+    clip: Annotated[
+        str | None, typer.Option(metavar="NAME", help="One of several videos; name or number.")
+    ] = None,
+    device: options.Device = "auto",
+    limit: options.LimitChanges = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Show the video in ffplay, mpv, or the player that NVC_PLAYER names, as it is decoded."""
+    warn_as(json=False, quiet=quiet)
+    wanted, limits = options.frame_range(frames), options.changed_limits(limit)
+    options.check_sources([source])
+    from nvcodec.video import player
+
+    command = player.player_command(source)
+    from nvcodec.cli.opening import open_decoder
+
+    try:
+        with (
+            options.naming(source),
+            open_decoder(source, frames=wanted, device=device, limits=limits, clip=clip) as decoder,
+        ):
+            player.play(decoder.planes(), decoder.info, command)
+    except Signalled:
+        raise
+    except KeyboardInterrupt:
+        return
