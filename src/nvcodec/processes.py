@@ -171,20 +171,6 @@ class Child:
             self._drainer.join()
             raise self.failure() from None
 
-    def flush(self) -> None:
-        """Let it have all that was written to its standard input.
-
-        Raises:
-            FfmpegError: It has stopped reading.
-        """
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.flush()
-        except (BrokenPipeError, ConnectionResetError):
-            self._process.wait()
-            self._drainer.join()
-            raise self.failure() from None
-
     @property
     def exit_code(self) -> int | None:
         """How it ended; None while it runs."""

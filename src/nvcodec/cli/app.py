@@ -33,7 +33,8 @@ UsageError: Any = typer.BadParameter.__mro__[1]
 
 ENVIRONMENT = (
     "Environment: NVC_FFMPEG the ffmpeg to use, instead of the newer one of PATH's and "
-    "imageio-ffmpeg's · NVC_PLAYER the player of nvc play, with its options · OMP_NUM_THREADS threads of a CPU · NO_COLOR, TERM, COLUMNS as usual"
+    "imageio-ffmpeg's · NVC_PLAYER the player of nvc play, with its options · OMP_NUM_THREADS "
+    "threads of a CPU · NO_COLOR, TERM, COLUMNS as usual"
 )
 
 

@@ -28,9 +28,9 @@ def play(
     from nvcodec.video import player
 
     command = player.player_command(source)
-    from nvcodec.cli.opening import open_decoder
-
     try:
+        from nvcodec.cli.opening import open_decoder
+
         with (
             options.naming(source),
             open_decoder(source, frames=wanted, device=device, limits=limits, clip=clip) as decoder,
@@ -38,5 +38,5 @@ def play(
             player.play(decoder.planes(), decoder.info, command)
     except Signalled:
         raise
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # Ctrl-C is how one stops looking
         return

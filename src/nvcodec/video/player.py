@@ -8,6 +8,7 @@ import shlex
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from nvcodec.errors import FfmpegError, ToolMissingError
 from nvcodec.processes import Child
@@ -53,7 +54,7 @@ class _Pipe:
         self._child.write(data)
 
     def flush(self) -> None:
-        self._child.flush()
+        """Nothing: closing does it."""
 
 
 def play(frames: Iterable[Planes], info: VideoInfo, command: list[str]) -> int:
@@ -65,7 +66,7 @@ def play(frames: Iterable[Planes], info: VideoInfo, command: list[str]) -> int:
     count = 0
     with Child(command, stdin=True) as child:
         try:
-            with create_video(_Pipe(child), info) as target:
+            with create_video(cast(BinaryIO, _Pipe(child)), info) as target:
                 for planes in frames:
                     target.write(planes)
                     count += 1
