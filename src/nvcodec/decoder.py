@@ -117,16 +117,28 @@ class Decoder(PixelSequence):
 
     def select(self, frames: slice) -> None:
         """Iterate over these frames from now on, counted in the clip chosen."""
-        first, last = self._clip or (0, None)
-        self.start = first + (frames.start or 0)
-        self.stop = last if frames.stop is None else first + frames.stop
-        if last is not None:
-            self.stop = min(self.stop or last, last)
+        last = self._clip.stop if self._clip else None
+        self.start = self._first + (frames.start or 0)
+        self.stop = last if frames.stop is None else self._first + frames.stop
+        if self.stop is not None and last is not None:
+            self.stop = min(self.stop, last)
+
+    @property
+    def _first(self) -> int:
+        """Where the clip chosen begins in the file."""
+        return self._clip.start if self._clip else 0
 
     @property
     def num_frames(self) -> int | None:
         """Frames in the file or the clip chosen; a pipe knows only what HEAD says."""
         return len(self) if self.reader.is_seekable else self.info.num_frames
+
+    @property
+    def num_selected(self) -> int | None:
+        """Frames that iterating gives, as far as it is known."""
+        known = None if self.num_frames is None else self.num_frames + self._first
+        stops = [stop for stop in (self.stop, known) if stop is not None]
+        return max(min(stops) - self.start, 0) if stops else None
 
     def __len__(self) -> int:
         """Number of frames in the file, or in the clip chosen; a pipe does not know it."""
@@ -139,7 +151,7 @@ class Decoder(PixelSequence):
 
     def frame(self, t: int) -> Pixels:
         """Frame `t` of the file, or of the clip chosen, as pixels; the file must be seekable."""
-        place = t + (self._clip.start if self._clip else 0)
+        place = t + self._first
         for position, info in enumerate(self.reader.index):
             if info.first_frame <= place < info.first_frame + info.num_frames:
                 if self._opened is None or self._opened[0] != position:

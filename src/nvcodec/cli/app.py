@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 
 from nvcodec import errors
 from nvcodec.cli import bench
+from nvcodec.cli.compare import compare
 from nvcodec.cli.console import report
 from nvcodec.cli.decode import decode
 from nvcodec.cli.encode import encode
@@ -79,6 +80,7 @@ app.command(epilog=EXIT_CODES)(play)
 app.command()(info)
 app.command(epilog=EXIT_CODES)(extract)
 app.command(epilog=EXIT_CODES)(verify)
+app.command(epilog=EXIT_CODES)(compare)
 app.command()(presets)
 app.add_typer(bench.app, name="bench")
 

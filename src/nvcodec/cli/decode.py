@@ -119,9 +119,8 @@ def decode(
     ):
         if moment is not None:
             t = decoder.frame_at(moment)
-            wanted = slice(t, t + 1)
-            decoder.select(wanted)
-        total = _num_wanted(decoder.num_frames, wanted)
+            decoder.select(slice(t, t + 1))
+        total = decoder.num_selected
         info = replace(decoder.info, num_frames=total or None)
         with (
             create_video(
@@ -156,11 +155,3 @@ def write_frames(
         text = f"frame {count}/{total or '?'}  {rate:.1f} frames/s{eta}"
         line.update("decode", count / total if total else 0.0, text)
     return count
-
-
-def _num_wanted(num_frames: int | None, wanted: slice | None) -> int | None:
-    """How many frames will come, as far as it is known."""
-    if wanted is None:
-        return num_frames
-    stop = min((n for n in (wanted.stop, num_frames) if n is not None), default=None)
-    return None if stop is None else max(stop - wanted.start, 0)
