@@ -46,6 +46,7 @@ ALLOWED = {
     "pixel_values": {"samples"},
     "segment_values": FORMAT | {"representations"},
     "segment_decoder": FORMAT | {"representations", "pixel_values", "segment_values"},
+    "arguments": HELPERS | {"video"},
     "pixel_sequence": HELPERS | {"video"},
     "decoder": FORMAT | {"representations", "segment_values", "segment_decoder", "pixel_sequence"},
     "fitting": FORMAT | {"representations", "pixel_values"},

@@ -17,9 +17,9 @@ from codec_helpers import (
     nvc_command,
     video_info,
 )
+from nvcodec.cli.player import play, player_command
 from nvcodec.errors import FfmpegError
 from nvcodec.video import open_video
-from nvcodec.video.player import play, player_command
 
 CASES = {
     "reads all": ("cat > shown.y4m", 0, ""),

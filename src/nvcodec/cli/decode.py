@@ -103,13 +103,13 @@ def decode(
     from nvcodec.cli.opening import open_decoder
     from nvcodec.video import create_video
 
-    to_stdout = output == "-"
     started = time.monotonic()
     with (
         options.naming(source),
         open_decoder(
             source,
             frames=wanted,
+            at=moment,
             device=device,
             precision=precision,
             limits=limits,
@@ -117,36 +117,20 @@ def decode(
             clip=clip,
         ) as decoder,
     ):
-        if moment is not None:
-            t = decoder.frame_at(moment)
-            decoder.select(slice(t, t + 1))
-        total = decoder.num_selected
-        info = replace(decoder.info, num_frames=total or None)
+        info = replace(decoder.info, num_frames=decoder.num_selected or None)
         with (
             create_video(
                 output, info, codec=codec, crf=crf, speed=speed, overwrite=overwrite
             ) as target,
             LiveLine(quiet or json) as line,
         ):
-            count = write_frames(decoder, target, total, line)
-    elapsed_s = time.monotonic() - started
-    damage = decoder.damage
-    if json:
-        record = {"event": "done", "frames": count, "elapsed_s": elapsed_s, "damage": damage}
-        emit(record, to_stdout)
-    else:
-        for text in damage:
-            say(f"nvc: {text}")
-    if not (quiet or json):
-        rate = count / max(elapsed_s, 1e-9)
-        say(f"{count} frames in {elapsed_s:.1f} s, {rate:.1f} frames/s")
+            count = _write_frames(decoder, target, line)
+    _tell(count, time.monotonic() - started, decoder.damage, json, quiet, output == "-")
 
 
-def write_frames(
-    decoder: "Decoder", target: "VideoWriter", total: int | None, line: LiveLine
-) -> int:
+def _write_frames(decoder: "Decoder", target: "VideoWriter", line: LiveLine) -> int:
     """Decode every frame asked for into a video, and tell how many there were."""
-    started, count = time.monotonic(), 0
+    started, count, total = time.monotonic(), 0, decoder.num_selected
     for planes in decoder.planes():
         target.write(planes)
         count += 1
@@ -155,3 +139,17 @@ def write_frames(
         text = f"frame {count}/{total or '?'}  {rate:.1f} frames/s{eta}"
         line.update("decode", count / total if total else 0.0, text)
     return count
+
+
+def _tell(
+    count: int, elapsed_s: float, damage: list[str], json: bool, quiet: bool, to_stderr: bool
+) -> None:
+    if json:
+        record = {"event": "done", "frames": count, "elapsed_s": elapsed_s, "damage": damage}
+        emit(record, to_stderr)
+        return
+    for text in damage:
+        say(f"nvc: {text}")
+    if not quiet:
+        rate = count / max(elapsed_s, 1e-9)
+        say(f"{count} frames in {elapsed_s:.1f} s, {rate:.1f} frames/s")

@@ -1,13 +1,16 @@
 """`nvc extract`: some segments as a file of their own. Loads no torch."""
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nvcodec.cli import options
 from nvcodec.cli.console import emit, warn_as
 from nvcodec.cli.process import say
+
+if TYPE_CHECKING:
+    from nvcodec.container.extract import Extract
 
 
 def extract(
@@ -58,6 +61,10 @@ def extract(
             overwrite=overwrite,
             limits=limits,
         )
+    _tell(done, output, json, quiet)
+
+
+def _tell(done: "Extract", output: str, json: bool, quiet: bool) -> None:
     if json:
         record = {
             "event": "done",
@@ -69,11 +76,13 @@ def extract(
             "size_bytes": done.size_bytes,
         }
         emit(record, to_stderr=output == "-")
-    elif not quiet:
-        for kind in done.dropped:
-            say(f"nvc: chunk {kind}: cannot be cut, and is not in {output}")
-        say(
-            f"{output}: segments {done.segments.start}:{done.segments.stop}, frames "
-            f"{done.frames.start}:{done.frames.stop} of {done.num_frames or 'an unknown number'}, "
-            f"{done.size_bytes:,} bytes"
-        )
+        return
+    if quiet:
+        return
+    for kind in done.dropped:
+        say(f"nvc: chunk {kind} cannot be cut, and is not in {output}")
+    say(
+        f"{output}: segments {done.segments.start}:{done.segments.stop}, frames "
+        f"{done.frames.start}:{done.frames.stop} of {done.num_frames or 'an unknown number'}, "
+        f"{done.size_bytes:,} bytes"
+    )

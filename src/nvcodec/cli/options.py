@@ -143,15 +143,12 @@ def frame_rate(text: str | None) -> Fraction | None:
     """A rate as `--raw` takes it: 25, 30000/1001, or 29.97 for the NTSC rate it means."""
     if text is None:
         return None
-    from nvcodec.errors import VideoError
-    from nvcodec.video import RawGeometry
+    from nvcodec.video.raw import parse_rate
 
-    rate = None
-    with contextlib.suppress(VideoError):
-        rate = RawGeometry.parse(f"16x16:{text}").frame_rate if ":" not in text else None
-    if rate is None:
-        raise typer.BadParameter(f"--fps {text!r}: expected a rate such as 25, 29.97 or 30000/1001")
-    return rate
+    try:
+        return parse_rate(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"--fps {text!r}: {error}") from error
 
 
 def changed_limits(changes: list[str] | None) -> "Limits":

@@ -25,7 +25,7 @@ def play(
     warn_as(json=False, quiet=quiet)
     wanted, limits = options.frame_range(frames), options.changed_limits(limit)
     options.check_sources([source])
-    from nvcodec.video import player
+    from nvcodec.cli import player
 
     command = player.player_command(source)
     try:
