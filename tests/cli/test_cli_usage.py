@@ -48,6 +48,11 @@ def outcomes(clip, encoded):
         "bad epochs": ["encode", clip, "-o", "x.nvc", "--epochs", 0],
         "bad color": ["encode", clip, "-o", "x.nvc", "--color", "cmyk"],
         "bad limit": ["decode", encoded, "-o", "x.y4m", "--limit", "memory=8"],
+        "two choices": ["extract", encoded, "-o", "x.nvc", "--frames", 3, "--clip", "a"],
+        "not at a border": ["extract", encoded, "-o", "x.nvc", "--frames", "1:5"],
+        "no input to play": ["play", "nowhere.nvc"],
+        "no input to compare": ["compare", encoded, "nowhere.nvc"],
+        "bad time": ["decode", encoded, "-o", "x.png", "--at", "noon"],
         "bad precision": ["decode", encoded, "-o", "x.y4m", "--precision", "fp8"],
         "bad size": ["presets", "--size", "big"],
         "unknown preset": ["encode", clip, "-o", "x.nvc", "-p", "hinervmini"],
@@ -95,6 +100,11 @@ def outcomes(clip, encoded):
         ("bad epochs", 2, "--epochs"),
         ("bad color", 2, "cmyk"),
         ("bad limit", 2, "memory_bytes"),
+        ("two choices", 2, "--frames, --segment and --clip: one of them"),
+        ("not at a border", 3, "frame 1 is inside segment 0, frames 0:2"),
+        ("no input to play", 3, "nowhere.nvc: no such file"),
+        ("no input to compare", 3, "nowhere.nvc: no such file"),
+        ("bad time", 2, "expected seconds or h:m:s"),
         ("bad precision", 2, "fp8"),
         ("bad size", 2, "--size"),
         ("unknown preset", 2, "did you mean 'hinerv-mini'?"),
@@ -131,7 +141,10 @@ def test_help_documents_commands_and_exit_codes(outcomes):
         assert (code, err) == (0, "")
         for number in (*range(11), 130, 143):
             assert f"{number} " in text.split("Exit codes:")[1]
-    for command in ("encode", "decode", "info", "verify", "presets", "bench"):
+    commands = (
+        "encode", "decode", "play", "info", "extract", "verify", "compare", "presets", "bench",
+    )  # fmt: skip
+    for command in commands:
         assert command in outcomes["help"][1]
 
 
