@@ -6,6 +6,7 @@ import io
 import pytest
 
 from codec_helpers import decoded_planes, nvc, video_info, write_video, write_y4m
+from nvcodec.container.reader import inspect
 from nvcodec.metrics.vmaf import has_vmaf
 
 
@@ -102,3 +103,13 @@ def test_vmaf_where_it_can_be_measured(call, clip, tmp_path):
     done = call("compare", grey, grey, "--vmaf")
     assert done.code == 0
     assert "nvc: VMAF: cannot be measured" in done.stderr
+
+
+def test_damage_is_that_of_one_file(call, encoded, tmp_path):
+    data = bytearray(encoded.read_bytes())
+    data[inspect(encoded).segments[2].offset + 60] ^= 1
+    (tmp_path / "bad.nvc").write_bytes(data)
+    for sides in ((encoded, tmp_path / "bad.nvc"), (tmp_path / "bad.nvc", encoded)):
+        done = call("compare", *sides)
+        assert (done.code, done.stdout) == (5, b"")
+        assert done.stderr.startswith(f"nvc: {tmp_path / 'bad.nvc'}: byte ")

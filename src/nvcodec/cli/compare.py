@@ -19,7 +19,7 @@ from nvcodec.cli.verify import quality_rows
 
 if TYPE_CHECKING:
     from nvcodec.metrics.comparison import Comparison, Side
-    from nvcodec.video import VideoInfo
+    from nvcodec.video import Planes, VideoInfo
 
 NUM_WORST = 5
 SOURCE = "A .nvc file, a video, a folder of pictures"
@@ -103,13 +103,20 @@ def _open(
         return Side(video.info, video)
     from nvcodec.cli.opening import open_decoder
 
-    stack.enter_context(options.naming(source))
-    decoder = stack.enter_context(open_decoder(source, frames=given["frames"], **settings))
-    info, frames = replace(decoder.info, num_frames=decoder.num_selected), decoder.planes()
+    with options.naming(source):
+        decoder = stack.enter_context(open_decoder(source, frames=given["frames"], **settings))
+        info = replace(decoder.info, num_frames=decoder.num_selected)
+    frames = _named(decoder.planes(), source)
     if size is None or size == (info.width, info.height):
         return Side(info, frames)
     scaled = stack.enter_context(scaled_frames(frames, info, size, source))
     return Side(replace(info, width=size[0], height=size[1]), scaled)
+
+
+def _named(frames: "Iterator[Planes]", source: str) -> "Iterator[Planes]":
+    """The same frames; what is wrong with their bytes is wrong with this file."""
+    with options.naming(source):
+        yield from frames
 
 
 def _is_ours(path: Path) -> bool:
