@@ -110,13 +110,17 @@ def _compare(decoder: "Decoder", video: "VideoReader", against: str, line: LiveL
     """
     from nvcodec.errors import VerificationError
     from nvcodec.metrics.comparison import Side, common_info, compare
+    from nvcodec.samples import Chroma
 
     ours, theirs = decoder.info, video.info
     if ours.depth != theirs.depth:
         raise VerificationError(
             f"{against}: {theirs.depth} bits a sample, the file has {ours.depth}"
         )
-    if common_info(theirs, ours) is None:
+    # Pictures and the planes that they were made into are compared; else it is another video.
+    chromas = {ours.chroma, theirs.chroma}
+    is_other = len(chromas) > 1 and Chroma.RGB not in chromas
+    if is_other or common_info(theirs, ours) is None:
         raise VerificationError(
             f"{against}: {theirs.width}x{theirs.height} {theirs.chroma}, the file has "
             f"{ours.width}x{ours.height} {ours.chroma}"
