@@ -39,7 +39,7 @@ def test_the_numbers_are_those_of_verify(call, clip, encoded, tmp_path):
 def test_people_are_told_the_worst_frames(call, clip, encoded):
     done = call("compare", clip, encoded)
     lines = done.stdout.decode().splitlines()
-    assert lines[0] == f"{clip} and {encoded}: 8 frames of 32x32, compared in 4:2:0"
+    assert lines[0] == f"{clip} and {encoded}: 8 frames of 32x32, compared in 4:2:0, 8 bits"
     assert lines[1].startswith(" PSNR-RGB  ")
     assert lines[-1].startswith("    worst  frame ")
 
@@ -65,7 +65,7 @@ def test_other_sizes_and_lengths(call, encoded, tmp_path):
     done = call("compare", large, encoded)
     assert (done.code, done.stdout) == (3, b"")
     assert done.stderr == (
-        f"nvc: {encoded}: 32x32 4:2:0, 8 bits; {large} has 48x40 4:2:0, 8 bits; "
+        f"nvc: {encoded}: 32x32 4:2:0, {large} has 48x40 4:2:0; "
         "--scale 48x40 scales one to the other\n"
     )
     for number, size in enumerate(("48x40", "32x32")):
@@ -81,7 +81,7 @@ def test_grey_and_colours_are_no_pair(call, encoded, tmp_path):
     grey = write_y4m(tmp_path / "grey.y4m", chroma="gray")
     done = call("compare", grey, encoded)
     assert (done.code, "--scale" in done.stderr) == (3, False)
-    assert f"{encoded}: 32x32 4:2:0, 8 bits; {grey} has 32x32 grey" in done.stderr
+    assert f"{encoded}: 32x32 4:2:0, {grey} has 32x32 grey" in done.stderr
 
 
 def test_a_table_is_not_replaced_unasked(call, clip, encoded, tmp_path):

@@ -74,7 +74,7 @@ def test_pictures_and_planes_are_compared_as_rgb():
         ({"chroma": "444"}, "rgb"),
         ({"chroma": "gray"}, None),
         ({"width": 16}, None),
-        ({"depth": 10}, None),
+        ({"depth": 10}, "rgb"),
     ],
 )
 def test_what_two_videos_are_compared_as(changes, expected):
@@ -82,6 +82,24 @@ def test_what_two_videos_are_compared_as(changes, expected):
         changes = {"chroma": video_info(chroma=changes["chroma"]).chroma}
     info = common_info(INFO, replace(INFO, **changes))
     assert (None if info is None else info.chroma.value) == expected
+
+
+@pytest.mark.parametrize("chroma", ["420", "gray", "rgb"])
+def test_two_depths_are_compared_as_pictures(chroma):
+    info = video_info(chroma=chroma)
+    deep = replace(info, depth=10)
+    frames = moving_frames(info, 2)
+    deeper = [tuple(plane.astype(np.uint16) << 2 for plane in planes) for planes in frames]
+    pictures = [picture_planes(planes, deep) for planes in deeper]
+    for ours, theirs, depth, lowest_db in (
+        (Side(info, frames), Side(deep, deeper), 8, 45),
+        (Side(deep, deeper), Side(info, frames), 8, 45),
+        (Side(deep, deeper), Side(picture_info(deep), pictures), 16, 100),
+        (Side(deep, deeper), Side(deep, deeper), 10, 100),
+    ):
+        found = compare(ours, theirs)
+        assert found.info.depth == depth
+        assert found.quality.psnr_rgb_db >= lowest_db
 
 
 @pytest.mark.skipif(not has_vmaf(), reason="needs an ffmpeg with libvmaf")

@@ -70,6 +70,21 @@ def test_pictures_that_move(tmp_path, name, lowest_db, chroma):
         assert psnr_db(mean_squared_error(picture, rgb_of(planes, info))) >= lowest_db
 
 
+@pytest.mark.parametrize("chroma", [Chroma.YUV420, Chroma.GRAY])
+@pytest.mark.parametrize(("name", "bits"), [("a.png", 16), ("a.tif", 16), ("a.bmp", 8)])
+@pytest.mark.filterwarnings("ignore:.*written as 8")
+def test_more_than_8_bits(tmp_path, name, bits, chroma):
+    info = make_info(32, 24, chroma, num_frames=1, depth=10)
+    frame = make_frames(info, 1)[0]
+    write(tmp_path / name, info, [frame])
+    command = [ffmpeg_path(), "-v", "error", "-nostdin", "-i", str(tmp_path / name)]
+    form, kind, peak = ("rgb48le", "<u2", 65535) if bits == 16 else ("rgb24", "u1", 255)
+    options = ["-pix_fmt", form, "-f", "rawvideo", "-"]
+    done = subprocess.run([*command, *options], capture_output=True, check=True)
+    seen = np.frombuffer(done.stdout, kind).reshape(24, 32, 3) / peak
+    assert abs(seen - rgb_of(frame, info) / 65535).max() <= 0.51 / peak
+
+
 def test_numbered_pictures_of_any_kind(tmp_path):
     info = make_info(16, 16)
     write(tmp_path / "f%02d.jpg", info, smooth_frames(info, 2))

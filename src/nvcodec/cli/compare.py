@@ -132,7 +132,7 @@ def _check(ours: "VideoInfo", theirs: "VideoInfo", reference: str, other: str) -
     """Refuse what cannot be compared.
 
     Raises:
-        UnsupportedVideoError: sizes or depths differ, or one is grey.
+        UnsupportedVideoError: sizes differ, or one is grey.
     """
     from nvcodec.errors import UnsupportedVideoError
     from nvcodec.metrics.comparison import common_info
@@ -142,8 +142,8 @@ def _check(ours: "VideoInfo", theirs: "VideoInfo", reference: str, other: str) -
     size = f"{ours.width}x{ours.height}"
     is_size = size != f"{theirs.width}x{theirs.height}"
     raise UnsupportedVideoError(
-        f"{other}: {theirs.width}x{theirs.height} {theirs.chroma.words}, {theirs.depth} bits; "
-        f"{reference} has {size} {ours.chroma.words}, {ours.depth} bits",
+        f"{other}: {theirs.width}x{theirs.height} {theirs.chroma.words}, {reference} has {size} "
+        f"{ours.chroma.words}",
         f"--scale {size} scales one to the other" if is_size else "",
     )
 
@@ -163,7 +163,7 @@ def _summary(found: "Comparison", reference: str, other: str) -> Iterator[str]:
     info, lowest = found.info, found.worst(NUM_WORST)
     yield (
         f"{reference} and {other}: {len(found.frames)} frames of {info.width}x{info.height}, "
-        f"compared in {info.chroma.words}"
+        f"compared in {info.chroma.words}, {info.depth} bits"
     )
     rows = quality_rows(found.quality)
     rows += [("VMAF", ", ".join(f"{k} {v:.2f}" for k, v in found.vmaf.items()))] * bool(found.vmaf)
@@ -179,6 +179,7 @@ def _emit(found: "Comparison", to_stderr: bool) -> None:
         "event": "done",
         "frames": measured.pop("num_frames"),
         "compared_as": found.info.chroma.value,
+        "depth": found.info.depth,
         "longer": found.longer,
         **measured,
         "vmaf": dict(found.vmaf),

@@ -8,7 +8,7 @@ Videos of one kind are compared in their own samples, others as pictures: RGB, e
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from nvcodec.metrics.vmaf import vmaf
 from nvcodec.samples import Chroma
 from nvcodec.video.color import picture_info, picture_planes
 from nvcodec.video.info import Planes, VideoInfo
+from nvcodec.video.planar import rounded_to_8_bits
 from nvcodec.video.writer import VideoWriter, create_video
 
 
@@ -62,14 +63,24 @@ class Comparison:
 
 
 def common_info(reference: VideoInfo, other: VideoInfo) -> VideoInfo | None:
-    """What two videos are compared as; None: they have not one size and depth, or one is grey."""
-    ours, theirs = reference, other
-    chromas = {ours.chroma, theirs.chroma}
-    is_apart = (ours.width, ours.height, ours.depth) != (theirs.width, theirs.height, theirs.depth)
-    if is_apart or (len(chromas) > 1 and Chroma.GRAY in chromas):
+    """What two videos are compared as; None: they have not one size, or only one is grey.
+
+    Their own samples if they have the same; else pictures, of 8 bits if one of them has 8.
+    """
+    is_apart = (reference.width, reference.height) != (other.width, other.height)
+    grays = [info.chroma is Chroma.GRAY for info in (reference, other)]
+    if is_apart or len(set(grays)) > 1:
         return None
-    is_one_kind = chromas == {Chroma.RGB} or ours.color.range == theirs.color.range
-    return ours if len(chromas) == 1 and is_one_kind else picture_info(ours)
+    ours = replace(reference, mastering_display=None, content_light=None)  # changes no sample
+    if _kind(reference) == _kind(other):
+        return ours
+    depths = [picture_info(info).depth for info in (reference, other)]
+    return replace(picture_info(ours), depth=min(depths))
+
+
+def _kind(info: VideoInfo) -> tuple[Chroma, int, str]:
+    """What videos must share for their samples to mean the same."""
+    return info.chroma, info.depth, "" if info.chroma is Chroma.RGB else info.color.range
 
 
 def compare(
@@ -105,8 +116,15 @@ def compare(
 
 def _as(info: VideoInfo, side: Side) -> Iterator[Planes]:
     """Frames of a video, as those that are compared."""
+    depth = picture_info(side.info).depth
     for planes in side.frames:
-        yield planes if info.chroma is side.info.chroma else picture_planes(planes, side.info)
+        if _kind(side.info) == _kind(info):
+            yield planes
+            continue
+        pictures = picture_planes(planes, side.info)
+        if depth > info.depth:
+            pictures = tuple(rounded_to_8_bits(p, depth, is_full=True) for p in pictures)
+        yield pictures
 
 
 def _add_pairs(

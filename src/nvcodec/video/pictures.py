@@ -13,7 +13,13 @@ from typing import Any
 
 from nvcodec.errors import UnsupportedVideoError
 from nvcodec.samples import Chroma
-from nvcodec.video.color import BT601, picture_info, picture_planes, yuv_planes_of_rgb
+from nvcodec.video.color import (
+    BT601,
+    PICTURE_DEPTH,
+    picture_info,
+    picture_planes,
+    yuv_planes_of_rgb,
+)
 from nvcodec.video.encoders import Conversion, FfmpegSink, warn_rate
 from nvcodec.video.hdr import without_hdr
 from nvcodec.video.images import FIELD
@@ -144,7 +150,9 @@ def _sink(
     def convert(planes: Planes) -> Planes:
         planes = picture_planes(planes, info)
         if is_rounded:
-            planes = tuple(rounded_to_8_bits(plane, info.depth, is_full=True) for plane in planes)
+            planes = tuple(
+                rounded_to_8_bits(plane, PICTURE_DEPTH, is_full=True) for plane in planes
+            )
         return yuv_planes_of_rgb(planes, stored) if is_jpeg else planes
 
     return kind(stored, outputs, path, where), stored, convert
