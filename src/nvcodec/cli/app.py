@@ -9,11 +9,14 @@ from typer.core import TyperGroup
 
 from nvcodec import errors
 from nvcodec.cli import bench
+from nvcodec.cli.compare import compare
 from nvcodec.cli.config import USED, config_path
 from nvcodec.cli.console import report, say_error
 from nvcodec.cli.decode import decode
 from nvcodec.cli.encode import encode
+from nvcodec.cli.extract import extract
 from nvcodec.cli.info import info
+from nvcodec.cli.play import play
 from nvcodec.cli.presets import presets
 from nvcodec.cli.verify import verify
 from nvcodec.version import __version__
@@ -36,6 +39,7 @@ EXIT_CODES = {
 }
 ENVIRONMENT = {
     "NVC_FFMPEG": "the ffmpeg to use, instead of the newer one of PATH's and imageio-ffmpeg's",
+    "NVC_PLAYER": "the player of nvc play, with its options",
     "NVC_CONFIG": "a TOML file with defaults of options, instead of nvc/config.toml in "
     "XDG_CONFIG_HOME or ~/.config; empty: none",
     "OMP_NUM_THREADS": "threads of a CPU, where --threads is not given",
@@ -112,8 +116,11 @@ app = typer.Typer(
 )
 app.command(epilog=CODES)(encode)
 app.command(epilog=CODES)(decode)
+app.command(epilog=CODES)(play)
 app.command()(info)
+app.command(epilog=CODES)(extract)
 app.command(epilog=CODES)(verify)
+app.command(epilog=CODES)(compare)
 app.command()(presets)
 app.add_typer(bench.app, name="bench")
 

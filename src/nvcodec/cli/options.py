@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from nvcodec.video.scaling import Scale as ScaleTo
 
 Frames = Annotated[
-    str | None, typer.Option("--frames", metavar="A:B", help="Only frames A to B - 1.")
+    str | None,
+    typer.Option("--frames", metavar="A:B", help="Only frames A to B - 1; N is that one frame."),
 ]
 Scale = Annotated[
     str | None,
@@ -98,14 +99,18 @@ SAMPLES = ("auto", *(s.value for s in Samples if s is not Samples.GRAY))
 """What may be asked for; grey is chosen for grey sources alone."""
 
 
-def frame_range(text: str | None) -> slice | None:
-    """`A:B`, `A:`, `:B` as a slice of frames, B excluded."""
+def frame_range(text: str | None, option: str = "--frames") -> slice | None:
+    """`A:B`, `A:`, `:B` as a slice of frames, B excluded; `A` as that of one frame."""
     if text is None:
         return None
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return slice(int(text), int(text) + 1)
     match = re.fullmatch(r"([0-9]{0,9}):([0-9]{0,9})", text)
     start, stop = (int(match[1] or 0), int(match[2]) if match[2] else None) if match else (0, 0)
     if stop is not None and stop <= start:
-        raise typer.BadParameter(f"--frames {text!r}: expected A:B with 0 <= A < B, such as 0:32")
+        raise typer.BadParameter(
+            f"{option} {text!r}: expected A:B with 0 <= A < B, or A alone, such as 0:32"
+        )
     return slice(start, stop)
 
 
@@ -147,14 +152,24 @@ def duration_s(text: str | None, option: str = "--max-time") -> float | None:
     """`1h30m`, `5m`, `90s` or plain seconds, as seconds."""
     if text is None:
         return None
-    match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?", text)
-    seconds = 0.0
-    if match is not None:
-        hours, minutes, rest = (float(part or 0) for part in match.groups())
-        seconds = 3600 * hours + 60 * minutes + rest
-    if seconds <= 0:
-        raise typer.BadParameter(f"{option} {text!r}: expected a time such as 90s, 5m or 1h30m")
-    return seconds
+    from nvcodec import clock
+
+    try:
+        return clock.duration_s(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{option} {text!r}: {error}") from error
+
+
+def moment_s(text: str | None, option: str = "--at") -> Fraction | None:
+    """Seconds or h:m:s as exact seconds."""
+    if text is None:
+        return None
+    from nvcodec import clock
+
+    try:
+        return clock.moment_s(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{option} {text!r}: {error}") from error
 
 
 def raw_geometry(text: str | None) -> "RawGeometry | None":
@@ -174,15 +189,12 @@ def frame_rate(text: str | None) -> Fraction | None:
     """A rate as `--raw` takes it: 25, 30000/1001, or 29.97 for the NTSC rate it means."""
     if text is None:
         return None
-    from nvcodec.errors import VideoError
-    from nvcodec.video import RawGeometry
+    from nvcodec.video.raw import parse_rate
 
-    rate = None
-    with contextlib.suppress(VideoError):
-        rate = RawGeometry.parse(f"16x16:{text}").frame_rate if ":" not in text else None
-    if rate is None:
-        raise typer.BadParameter(f"--fps {text!r}: expected a rate such as 25, 29.97 or 30000/1001")
-    return rate
+    try:
+        return parse_rate(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"--fps {text!r}: {error}") from error
 
 
 def changed_limits(changes: list[str] | None) -> "Limits":

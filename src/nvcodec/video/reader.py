@@ -2,6 +2,7 @@
 
 Y4M (by content), raw .yuv      native, y4m.py and raw.py
 pictures, all else              ffmpeg.py
+arrays of numpy                 arrays.py
 `scale` on a native source      its frames go through ffmpeg for this
 """
 
@@ -20,6 +21,7 @@ from typing import IO, Any, BinaryIO, Self
 from nvcodec.errors import VideoError
 from nvcodec.segments import Part
 from nvcodec.video import images, y4m
+from nvcodec.video.arrays import ArrayFrames
 from nvcodec.video.ffmpeg import FfmpegFrames, scaled_frames
 from nvcodec.video.info import Planes, VideoInfo, VideoWarning
 from nvcodec.video.planar import FrameLayout, check_size, rounded_to_8_bits
@@ -173,6 +175,17 @@ class _Opening:
         )
         return replace(info, num_frames=count, frame_rate=rate), frames
 
+    def from_arrays(
+        self, arrays: ArrayFrames, is_rate_given: bool
+    ) -> tuple[VideoInfo, Iterator[Planes]]:
+        if not is_rate_given:
+            text = f"{self.where}: no frame rate given, taken as {DEFAULT_RATE}"
+            warnings.warn(text, VideoWarning, stacklevel=2)
+        info = replace(arrays.info, frame_rate=DEFAULT_RATE)
+        if info.num_frames is not None:
+            info = replace(info, num_frames=self.num_in_range(info.num_frames))
+        return info, itertools.islice(arrays, self.start, self.stop)
+
     def from_ffmpeg(
         self, source: Path | None, **options: Any
     ) -> tuple[VideoInfo, Iterator[Planes]]:
@@ -202,7 +215,7 @@ class _Opening:
         return info, iter(through)
 
 
-Source = str | Path | BinaryIO | list[Path]
+Source = str | Path | BinaryIO | list[Path] | ArrayFrames
 
 
 def open_video(
@@ -218,7 +231,7 @@ def open_video(
 
     Args:
         source: A file, a folder of PNG or JPEG pictures, a printf pattern of pictures, a list of
-            pictures, a binary stream, or `-` for standard input.
+            pictures, a binary stream, `-` for standard input, or arrays.
         frames: Frames wanted, `slice(start, stop)`; a stop behind the end means the end.
         scale: Size to scale to, by ffmpeg with Lanczos; range and matrix stay.
         frame_rate: What to take as frame rate instead of what the source says (pictures: instead of
@@ -272,6 +285,8 @@ def _dispatch(
         return _from_stream(opening, sys.stdin.buffer, scale, raw)
     if isinstance(source, list):
         return opening.from_images(images.checked(source, opening.where), frame_rate, scale)
+    if isinstance(source, ArrayFrames):
+        return opening.from_arrays(source, frame_rate is not None)
     if not isinstance(source, str | os.PathLike):
         return _from_stream(opening, source, scale, raw)
     path = Path(source)
