@@ -5,8 +5,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
 from nvcodec.container.header import DEFAULT_LIMITS, Limits
 from nvcodec.expectation import Expectation
 from nvcodec.fitting.record import FitRecord
@@ -15,6 +13,7 @@ from nvcodec.samples import Samples
 from nvcodec.segments import Segment
 from nvcodec.video import RawGeometry, VideoInfo
 from nvcodec.video.color import planes_to_rgb
+from nvcodec.video.conversion import for_looking
 from nvcodec.video.info import Pixels, Planes
 from nvcodec.video.scaling import Scale
 
@@ -120,8 +119,7 @@ class FrameShown:
         """A frame from planes in the samples of the source."""
         rgb = planes_to_rgb(source, info), planes_to_rgb(decoded, info)
         quality = psnr_db(mean_squared_error(*rgb), info.depth)
-        looks = [np.broadcast_to(p, (*p.shape[:2], 3)) >> (info.depth - 8) for p in rgb]
-        before, after = (look.astype(np.uint8) for look in looks)
+        before, after = for_looking(source, info), for_looking(decoded, info)
         return cls(frame, before, after, quality, is_final)
 
 

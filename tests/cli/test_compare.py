@@ -8,6 +8,7 @@ import pytest
 from codec_helpers import decoded_planes, nvc, video_info, write_video, write_y4m
 from nvcodec.container.reader import inspect
 from nvcodec.metrics.vmaf import has_vmaf
+from page_helpers import assert_whole, data_of
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +114,19 @@ def test_damage_is_that_of_one_file(call, encoded, tmp_path):
         done = call("compare", *sides)
         assert (done.code, done.stdout) == (5, b"")
         assert done.stderr.startswith(f"nvc: {tmp_path / 'bad.nvc'}: byte ")
+
+
+def test_a_page_shows_both(call, clip, encoded, tmp_path):
+    page = tmp_path / "p.html"
+    done = call("compare", clip, encoded, "--frames", "2:6", "--report", page, "--json")
+    assert done.code == 0
+    text = page.read_text(encoding="utf-8")
+    assert_whole(text)
+    data = data_of(text)
+    by_frame = [record["psnr_rgb_db"] for record in done.records if record["event"] == "frame"]
+    assert data["metrics"]["PSNR-RGB (dB)"] == pytest.approx(by_frame, abs=1e-5)
+    assert (data["firstFrame"], len(by_frame)) == (2, 4)
+    worst = next(pair for pair in data["pairs"] if "worst" in pair["label"])
+    assert worst["frame"] == done.records[-1]["worst"][0]
+    assert worst["leftLabel"] == clip.name
+    assert call("compare", clip, encoded, "--report", page).code == 4

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nvcodec.cli import config, options
+from nvcodec.cli.compare_page import ComparisonPage
 from nvcodec.cli.console import LiveLine, emit, warn_as
 from nvcodec.cli.verify import quality_rows
 
@@ -24,20 +25,27 @@ if TYPE_CHECKING:
 NUM_WORST = 5
 SOURCE = "A .nvc file, a video, a folder of pictures"
 
+Scale = Annotated[
+    str | None, typer.Option(metavar="SIZE", help="Scale to this size whatever has another.")
+]
+Report = Annotated[
+    Path | None,
+    typer.Option("--report", metavar="P.html", help="Write a page: a plot, and frames."),
+]
+
 
 def compare(
     reference: Annotated[str, typer.Argument(metavar="A", help=f"{SOURCE}; the original.")],
     other: Annotated[str, typer.Argument(metavar="B", help=f"{SOURCE}.")],
     frames: options.Frames = None,
-    scale: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="Scale to this size whatever has another.")
-    ] = None,
+    scale: Scale = None,
     raw: options.Raw = None,
     vmaf: Annotated[bool, typer.Option("--vmaf", help="Also VMAF, where ffmpeg has it.")] = False,
     table: Annotated[
         str | None,
         typer.Option("--csv", metavar="FILE", help="Write a row a frame; - is standard output."),
     ] = None,
+    report: Report = None,
     device: options.Device = "auto",
     limit: options.LimitChanges = None,
     overwrite: Annotated[
@@ -55,8 +63,8 @@ def compare(
     path = None if table is None else options.check_target(table, overwrite)
     options.check_sources((reference, other))
     options.check_apart((reference, other), path)
+    page = ComparisonPage(report, (reference, other), overwrite)
     from nvcodec.metrics import comparison
-    from nvcodec.video import VideoWarning
 
     with contextlib.ExitStack() as stack, LiveLine(quiet or json) as line:
         given = {"frames": wanted, "scale": size, "raw": geometry}
@@ -71,14 +79,13 @@ def compare(
             *sides,
             first=wanted.start if wanted else 0,
             with_vmaf=vmaf,
+            on_pair=page.pair_taker(sides[0].info, sides[1].info),
             on_frame=lambda n: line.update(
                 "compare", n / total if total else 0.0, f"frame {n}/{total or '?'}"
             ),
         )
-    _tell_lengths(found, reference, other)
-    if vmaf and not found.vmaf:
-        text = "VMAF: cannot be measured; this ffmpeg has it not, or the pictures are too small"
-        warnings.warn(text, VideoWarning, stacklevel=2)
+    _tell_what_is_left_out(found, reference, other, vmaf)
+    page.write(found)
     if table is not None:
         _write_table(found, path)
     if json:
@@ -153,9 +160,14 @@ def _check(ours: "VideoInfo", theirs: "VideoInfo", reference: str, other: str) -
     )
 
 
-def _tell_lengths(found: "Comparison", reference: str, other: str) -> None:
+def _tell_what_is_left_out(
+    found: "Comparison", reference: str, other: str, wants_vmaf: bool
+) -> None:
     from nvcodec.video import VideoWarning
 
+    if wants_vmaf and not found.vmaf:
+        text = "VMAF: cannot be measured; this ffmpeg has it not, or the pictures are too small"
+        warnings.warn(text, VideoWarning, stacklevel=2)
     if found.longer is None:
         return
     longer, shorter = (reference, other) if found.longer == "reference" else (other, reference)

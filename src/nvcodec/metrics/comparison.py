@@ -20,6 +20,8 @@ from nvcodec.video.info import Planes, VideoInfo
 from nvcodec.video.planar import rounded_to_8_bits
 from nvcodec.video.writer import VideoWriter, create_video
 
+OnPair = Callable[[int, float, Planes, Planes], None]
+
 
 class Side(NamedTuple):
     """One of the two videos."""
@@ -90,6 +92,7 @@ def compare(
     first: int = 0,
     with_vmaf: bool = False,
     on_frame: Callable[[int], None] = lambda count: None,
+    on_pair: OnPair = lambda frame, psnr_db, reference, other: None,
 ) -> Comparison:
     """Compare frames in pairs, up to the end of the shorter video.
 
@@ -99,6 +102,7 @@ def compare(
         first: Number of the first frame.
         with_vmaf: Measure that too, over copies of both in a temporary folder.
         on_frame: Told how many frames are compared.
+        on_pair: Told of every pair, in planes of `common_info`, with its number and PSNR-RGB.
     """
     info = common_info(reference.info, other.info)
     assert info is not None
@@ -109,7 +113,12 @@ def compare(
         if with_vmaf:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             copies = [folder / "reference.y4m", folder / "other.y4m"]
-        longer = _add_pairs(meter, ours, theirs, copies, on_frame)
+
+        def tell(a: Planes, b: Planes) -> None:
+            on_pair(first + meter.num_frames - 1, meter.frames_psnr_db[-1], a, b)
+            on_frame(meter.num_frames)
+
+        longer = _add_pairs(meter, ours, theirs, copies, tell)
         scores = vmaf(*copies) if copies else {}
     return Comparison(info, _by_frame(meter, first), meter.quality(), longer, scores)
 
@@ -132,7 +141,7 @@ def _add_pairs(
     ours: Iterator[Planes],
     theirs: Iterator[Planes],
     copies: list[Path],
-    on_frame: Callable[[int], None],
+    tell: Callable[[Planes, Planes], None],
 ) -> str | None:
     """Measure all pairs, and say which side has more."""
     with contextlib.ExitStack() as stack:
@@ -146,7 +155,7 @@ def _add_pairs(
             meter.add(a, b)
             for writer, planes in zip(writers, (a, b), strict=False):
                 writer.write(planes)
-            on_frame(meter.num_frames)
+            tell(a, b)
 
 
 def _by_frame(meter: QualityMeter, first: int) -> tuple[FrameQuality, ...]:
