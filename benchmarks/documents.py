@@ -7,7 +7,7 @@ A table stands between `<!-- table: FOLDER KIND [CODEC,...] -->` and `<!-- end o
 is one in `benchmarks/results`, KIND one of `bd-rate`, `points`, `speed`, `cases` (those of
 where_it_wins.py). A docstring, the settings of a model, and constant bytes stand between
 `<!-- docstring: MODULE[.NAME] -->`, or `settings`, or `bytes`, and `<!-- end of docstring -->`, and
-so on.
+so on; `names` is a list of what a dictionary has. manual.py makes docs/nvc.1.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+import manual
 import where_it_wins
 from nvcodec.bench.curves import AVERAGE, choose_anchor, compare, measured_curves
 from nvcodec.bench.report import bd_table, markdown_table, point_rows, speed_table
@@ -32,7 +33,7 @@ PLACE = re.compile(
     r"(<!-- table: (\S+) (\S+)(?: (\S+))? -->\n).*?(<!-- end of table -->)", re.DOTALL
 )
 BOX = re.compile(
-    r"(<!-- (docstring|settings|bytes): (\S+) -->\n).*?(<!-- end of \2 -->)", re.DOTALL
+    r"(<!-- (docstring|settings|bytes|names): (\S+) -->\n).*?(<!-- end of \2 -->)", re.DOTALL
 )
 WIDTH = 116
 SIGNS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
@@ -77,6 +78,10 @@ def box(kind: str, name: str) -> str:
     found = named(name)
     if kind == "settings":
         return settings(found)
+    if kind == "names":
+        lines = (textwrap.wrap(f"- `{name}` {what}", WIDTH, subsequent_indent="  ")
+                 for name, what in found.items())  # fmt: skip
+        return "\n".join(line for wrapped in lines for line in wrapped)
     text = inspect.getdoc(found)
     if kind == "bytes":
         ascii_text = found.decode("ascii")
@@ -124,6 +129,13 @@ def _allowed(field: FieldInfo) -> str:
     return f"{words[kind]} {limits}".strip()
 
 
+def rewritten(path: Path) -> str:
+    """A document as its sources say it should be."""
+    if path.suffix == ".1":
+        return manual.page()
+    return filled(path.read_text(encoding="utf-8"))
+
+
 def filled(text: str) -> str:
     """A document with its generated parts made anew."""
     text = PLACE.sub(lambda m: f"{m[1]}{table(m[2], m[3], m[4])}\n{m[5]}", text)
@@ -135,9 +147,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true")
     is_check = parser.parse_args().check
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
-        before = path.read_text(encoding="utf-8")
-        after = filled(before)
+    manual_page = ROOT / "docs" / "nvc.1"
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), manual_page):
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        after = rewritten(path)
         if is_check and before != after:
             raise SystemExit(f"{path.name}: not what its sources say: make docs")
         if not is_check:

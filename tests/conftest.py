@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small networks are fastest so, and repeatable
+os.environ["NVC_CONFIG"] = ""  # nobody's own defaults
 
 import pytest
 

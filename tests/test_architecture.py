@@ -14,7 +14,7 @@ SOURCE = ROOT / "src"
 
 HELPERS = {
     "errors", "config", "registry", "segments", "processes", "disk", "allocator", "samples",
-    "version", "cursors", "state_files", "hierarchy", "png", "goals",
+    "version", "cursors", "state_files", "hierarchy", "png", "clock", "goals",
 }  # fmt: skip
 LOW = HELPERS | {"video", "coding"}
 FORMAT = LOW | {"coding.schemes", "container"}
@@ -26,6 +26,7 @@ ALLOWED = {
     "config": set(),
     "samples": set(),
     "version": set(),
+    "clock": set(),
     "registry": set(),
     "hierarchy": set(),
     "png": set(),
@@ -46,7 +47,9 @@ ALLOWED = {
     "pixel_values": {"samples"},
     "segment_values": FORMAT | {"representations"},
     "segment_decoder": FORMAT | {"representations", "pixel_values", "segment_values"},
-    "decoder": FORMAT | {"representations", "segment_values", "segment_decoder"},
+    "arguments": HELPERS | {"video"},
+    "pixel_sequence": HELPERS | {"video"},
+    "decoder": FORMAT | {"representations", "segment_values", "segment_decoder", "pixel_sequence"},
     "fitting": FORMAT | {"representations", "pixel_values", "metrics"},
     "presets": FORMAT | {"representations", "fitting"},
     "expectation": FORMAT | {"representations", "presets", "segment_values"},

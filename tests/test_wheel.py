@@ -36,6 +36,8 @@ def test_a_wheel_carries_the_presets(tmp_path):
     installed = tmp_path / "installed"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(installed)
+    (manual,) = installed.glob("*.data/data/share/man/man1/nvc.1")
+    assert manual.read_bytes() == (ROOT / "docs" / "nvc.1").read_bytes()
     script = (
         "from nvcodec.presets import preset_names, presets_folder, load_preset;"
         "print(presets_folder()); print(len(preset_names())); load_preset('hinerv-mini');"

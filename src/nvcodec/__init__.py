@@ -5,14 +5,15 @@
     report = nvcodec.encode("in.y4m", "out.nvc", preset="hinerv-mini", epochs=40)
     for pixels in nvcodec.decode("out.nvc"):        # (H, W, 3) RGB; (H, W, 1) for grey; uint8
         ...
-    with nvcodec.open("out.nvc") as video:
-        last = video[-1]
+    with nvcodec.open("out.nvc") as video:          # len(video), video.fps, video.shape
+        last, some, at = video[-1], video[2:5], video[video.frame_at(1.5)]
+        everything = np.asarray(video)              # uint8 (T, H, W, 3)
     print(nvcodec.info("out.nvc").size_bytes)
 
 Importing this loads no torch; `info` never does, the others do when called.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
@@ -29,12 +30,13 @@ if TYPE_CHECKING:
     from nvcodec.samples import Samples
     from nvcodec.video.info import Pixels
     from nvcodec.video.raw import RawGeometry
+    from nvcodec.video.scaling import Scale
 
 __all__ = ["__version__", "decode", "encode", "info", "open"]
 
 
 def encode(
-    source: "str | Path | BinaryIO | Sequence[str | Path]",
+    source: "str | Path | BinaryIO | Sequence[str | Path] | Iterable[Pixels]",
     target: "str | Path | BinaryIO",
     preset: "str | Path | Preset" = "auto",
     *,
@@ -42,12 +44,12 @@ def encode(
     epochs: int | None = None,
     lmbda: float | None = None,
     goal: "Goal | None" = None,
-    max_time_s: float | None = None,
+    max_time: float | str | None = None,
     samples: "Samples | str | None" = None,
     segment_frames: int = 600,
-    frames: slice | None = None,
-    scale: tuple[int, int] | None = None,
-    frame_rate: Fraction | None = None,
+    frames: slice | range | None = None,
+    scale: "Scale | str | float | None" = None,
+    frame_rate: Fraction | float | str | None = None,
     raw: "RawGeometry | None" = None,
     depth: int | None = None,
     seed: int = 0,
@@ -65,21 +67,25 @@ def encode(
 
     Args:
         source: a file that ffmpeg reads, Y4M, raw `.yuv`, a folder of pictures, or a stream; or
-            several files of one size, which `decode(path, clip="name")` gives back one by one.
+            several files of one size, which `decode(path, clip="name")` gives back one by one; or
+            frames of uint8: an array (T, H, W, 3) of RGB or (T, H, W) of grey, or an iterable of
+            arrays (H, W, 3) or (H, W).
         target: a path, or a binary stream that is written forward only.
         preset: a name, the path of a `.toml` file, or a loaded preset; `auto` chooses by picture
             size, number of frames and motion, and tells with `PresetChosen`.
         overrides: `KEY=VALUE` changes of the preset, such as `stages.0.epochs=10`.
         epochs: passes over the frames in all, shared among the stages.
         lmbda: weight of the distortion, for presets with rate-distortion fitting.
-        goal: `nvcodec.goals.Goal(size_bytes=..., psnr_db=..., ...)`: what the
-            file is to come to; lambda, or bin widths, are turned for it.
-        max_time_s: seconds for everything, instead of epochs.
+        goal: `nvcodec.goals.Goal(size_bytes=..., psnr_db=..., ...)`: what the file is to come to;
+            lambda, or bin widths, are turned for it.
+        max_time: seconds for everything, or a text such as "10m", instead of epochs.
         samples: what is fitted: `rgb`, `yuv`, `yuv420`; None: as the preset says, or grey.
         segment_frames: longest segment; segments are coded alone.
         frames: range of the source's frames.
-        scale: (width, height) to scale to first.
-        frame_rate: instead of the source's own, frames a second.
+        scale: to this size first: (width, height), or as the command takes it: `"320x-2"`, `"1/2"`,
+            0.5.
+        frame_rate: instead of the source's own, frames a second: 25, Fraction(24000, 1001), or
+            29.97 for the NTSC rate that it means.
         raw: geometry of a raw planar source.
         depth: 8 rounds deeper samples to 8 bits; None: as the source has them.
         seed: of initial values, batches and noise.
@@ -99,15 +105,16 @@ def encode(
 
     Raises:
         NvcError: see `errors`.
+        TypeError, ValueError: an argument is none of those above.
     """
+    from nvcodec import arguments
     from nvcodec.auto import asked_preset
     from nvcodec.container.header import DEFAULT_LIMITS
     from nvcodec.encode_types import EncodeOptions
     from nvcodec.encoder import encode as encode_video
     from nvcodec.samples import Samples
 
-    _check_source(source)
-    _check_types(frames, scale)
+    video = arguments.source(source)
     if isinstance(preset, str | Path):
         asked = asked_preset(str(preset), overrides, epochs, lmbda)
     elif overrides or epochs is not None or lmbda is not None:
@@ -116,28 +123,32 @@ def encode(
         asked = preset
     options = EncodeOptions(
         samples=None if samples is None else Samples(samples),
-        segment_frames=segment_frames, seed=seed, device=device, frames=frames, scale=scale,
-        frame_rate=frame_rate, raw=raw, depth=depth,
-        workdir=None if workdir is None else Path(workdir), restart=restart,
-        overwrite=overwrite, verify=verify, limits=limits or DEFAULT_LIMITS, max_time_s=max_time_s,
-        show_frames=show_frames, goal=goal,
+        segment_frames=segment_frames, seed=seed, device=device,
+        scale=arguments.scale(scale),
+        frames=arguments.frames(frames), frame_rate=arguments.frame_rate(frame_rate), raw=raw,
+        depth=depth, max_time_s=arguments.max_time_s(max_time),
+        workdir=None if workdir is None else Path(workdir), restart=restart, overwrite=overwrite,
+        verify=verify, limits=limits or DEFAULT_LIMITS, show_frames=show_frames,
+        goal=goal,
     )  # fmt: skip
-    return encode_video(source, target, asked, options, should_stop=should_stop, on_event=on_event)
+    return encode_video(video, target, asked, options, should_stop=should_stop, on_event=on_event)
 
 
 def open(
     path: "str | Path | BinaryIO",
     *,
-    frames: slice | None = None,
+    frames: slice | range | None = None,
     device: str = "auto",
     precision: Literal["fp16", "bf16", "fp32"] = "fp16",
     limits: "Limits | None" = None,
     keep_going: bool = False,
     clip: str | None = None,
 ) -> "Decoder":
-    """A `.nvc` file for reading: `[t]` gives one frame as `decode` does, `len()` their number.
+    """A `.nvc` file for reading, as a sequence of frames like those of `decode`.
 
-    Only the segment that holds a frame is read and decoded. A context manager.
+    `[t]` gives one, `[a:b]` a list, `len()` their number, `numpy.asarray` all; `shape`, `fps` and
+    `frame_at(seconds)` are there. Only the segment that holds a frame is read and decoded. A
+    context manager.
 
     Args:
         path: a file, or a binary stream that is read forward only.
@@ -151,22 +162,20 @@ def open(
     Raises:
         BitstreamError: the bytes are no readable `.nvc` file.
     """
+    from nvcodec import arguments
     from nvcodec.container.header import DEFAULT_LIMITS
     from nvcodec.decoder import Decoder
 
-    if isinstance(path, bytes | bytearray | memoryview):
-        raise TypeError("path: bytes; wrap them: io.BytesIO(...)")
-    _check_types(frames)
     return Decoder(
-        path, frames=frames, device=device, precision=precision, limits=limits or DEFAULT_LIMITS,
-        keep_going=keep_going, clip=clip,
+        arguments.path(path), frames=arguments.frames(frames), device=device, precision=precision,
+        limits=limits or DEFAULT_LIMITS, keep_going=keep_going, clip=clip,
     )  # fmt: skip
 
 
 def decode(
     path: "str | Path | BinaryIO",
     *,
-    frames: slice | None = None,
+    frames: slice | range | None = None,
     device: str = "auto",
     precision: Literal["fp16", "bf16", "fp32"] = "fp16",
     limits: "Limits | None" = None,
@@ -194,23 +203,6 @@ def decode(
             yield from decoder
 
     return pixels()
-
-
-def _check_source(source: object) -> None:
-    """Say in one line what is no source."""
-    is_several = isinstance(source, Sequence) and not isinstance(source, bytes)
-    if not (is_several or isinstance(source, Path) or hasattr(source, "read")):
-        raise TypeError(
-            f"source: {type(source).__name__}; allowed are a path, a binary stream, or paths"
-        )
-
-
-def _check_types(frames: object, scale: object = None) -> None:
-    """Say in one line what would fail deep inside."""
-    if not (frames is None or isinstance(frames, slice)):
-        raise TypeError(f"frames: {frames!r}; allowed is slice(start, stop)")
-    if not (scale is None or (isinstance(scale, tuple) and len(scale) == 2)):
-        raise TypeError(f"scale: {scale!r}; allowed is (width, height)")
 
 
 def info(path: str | Path) -> "Inspection":

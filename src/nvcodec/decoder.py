@@ -6,17 +6,17 @@ Nothing of `fitting` is reachable from here: a decoder that cannot see the train
 a training option.
 """
 
-import operator
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self, overload
+from typing import BinaryIO, Self
 
 from nvcodec.container.chunk_payloads import CodedSegment
 from nvcodec.container.header import DEFAULT_LIMITS, Limits
 from nvcodec.container.reader import NvcReader
 from nvcodec.errors import ChecksumError, MalformedError, VideoError
+from nvcodec.pixel_sequence import PixelSequence
 from nvcodec.segment_decoder import Precision, SegmentDecoder, select_device
 from nvcodec.segment_values import (
     SegmentValues,
@@ -28,7 +28,7 @@ from nvcodec.segments import Segment
 from nvcodec.video.info import Pixels, Planes
 
 
-class Decoder:
+class Decoder(PixelSequence):
     """An open `.nvc` file: its frames as pixels, by index or in order. A context manager.
 
         with Decoder("in.nvc") as video:
@@ -46,6 +46,7 @@ class Decoder:
         limits: the most that a file may ask for.
         keep_going: give what is intact of a damaged or unfinished file; `damage` then tells what is
             missing.
+        unfinished: take an early end of the file as its end.
         clip: name or number of one of the videos in the file, to be decoded as if it were alone.
 
     Raises:
@@ -61,10 +62,9 @@ class Decoder:
         precision: Precision = "fp16",
         limits: Limits = DEFAULT_LIMITS,
         keep_going: bool = False,
+        unfinished: bool = False,
         clip: str | None = None,
     ) -> None:
-        self.start = (frames.start or 0) if frames else 0
-        self.stop = frames.stop if frames else None
         self.device = select_device(device)
         self.precision: Precision = precision
         self.limits = limits
@@ -72,7 +72,9 @@ class Decoder:
         self._clip: Segment | None = None
         self._damage: list[str] = []
         try:
-            self.reader = NvcReader(source, limits=limits, keep_going=keep_going)
+            self.reader = NvcReader(
+                source, limits=limits, keep_going=keep_going, unfinished=unfinished
+            )
         except OSError as error:
             raise VideoError(f"{source}: cannot be read: {error.strerror}") from error
         try:
@@ -84,6 +86,7 @@ class Decoder:
             self._values = SegmentValues(self.head, limits, read)
             if clip is not None:
                 self._choose(clip)
+            self.select(frames or slice(None))
         except BaseException:
             self.close()
             raise
@@ -107,21 +110,35 @@ class Decoder:
         """Narrow what is decoded to one of the file's videos."""
         if not self.reader.is_seekable:
             raise VideoError(f"clip {name}: where it is stands at the end of a pipe; use a file")
-        parts = self.reader.parts
-        found = [clip for clip in parts if clip.name == name]
-        if not found and name.isascii() and name.isdecimal():
-            found = parts[int(name) :][:1]
-        if not found:
-            known = ", ".join(f"{number} {clip.name}" for number, clip in enumerate(parts))
-            raise VideoError(f"clip {name}: not in the file, which has {known or 'one video only'}")
-        if len(found) > 1:
-            numbers = ", ".join(str(i) for i, clip in enumerate(parts) if clip.name == name)
-            raise VideoError(f"clip {name}: several have that name; take a number: {numbers}")
-        (first, last), rate = found[0].segment, found[0].frame_rate
-        self._clip = found[0].segment
-        self.start += first
-        self.stop = last if self.stop is None else min(first + self.stop, last)
-        self.info = replace(self.info, num_frames=last - first, frame_rate=rate)
+        part = self.reader.find_part(name)
+        self._clip = part.segment
+        count = part.segment.num_frames
+        self.info = replace(self.info, num_frames=count, frame_rate=part.frame_rate)
+
+    def select(self, frames: slice) -> None:
+        """Iterate over these frames from now on, counted in the clip chosen."""
+        last = self._clip.stop if self._clip else None
+        self.start = self._first + (frames.start or 0)
+        self.stop = last if frames.stop is None else self._first + frames.stop
+        if self.stop is not None and last is not None:
+            self.stop = min(self.stop, last)
+
+    @property
+    def _first(self) -> int:
+        """Where the clip chosen begins in the file."""
+        return self._clip.start if self._clip else 0
+
+    @property
+    def num_frames(self) -> int | None:
+        """Frames in the file or the clip chosen; a pipe knows only what HEAD says."""
+        return len(self) if self.reader.is_seekable else self.info.num_frames
+
+    @property
+    def num_selected(self) -> int | None:
+        """Frames that iterating gives, as far as it is known."""
+        known = None if self.num_frames is None else self.num_frames + self._first
+        stops = [stop for stop in (self.stop, known) if stop is not None]
+        return max(min(stops) - self.start, 0) if stops else None
 
     def __len__(self) -> int:
         """Number of frames in the file, or in the clip chosen; a pipe does not know it."""
@@ -132,30 +149,16 @@ class Decoder:
         index = self.reader.index
         return index[-1].first_frame + index[-1].num_frames if index else 0
 
-    @overload
-    def __getitem__(self, t: int) -> Pixels: ...
-    @overload
-    def __getitem__(self, t: slice) -> list[Pixels]: ...
-    def __getitem__(self, t: int | slice) -> Pixels | list[Pixels]:
-        """Frame `t` of the file, or of the clip chosen, as pixels; the file must be seekable.
-
-        Returns:
-            (H, W, 3) RGB, or (H, W, 1) for a grey video, full range; uint8, or uint16 at the depth
-            of the video, `info.depth`, where that is above 8; a list of them for a slice.
-        """
-        if isinstance(t, slice):
-            return [self[i] for i in range(*t.indices(len(self)))]
-        t = operator.index(t)
-        asked, t = t, t + len(self) if t < 0 else t
-        if self._clip is not None:
-            t = t + self._clip.start if 0 <= t < len(self) else -1
+    def frame(self, t: int) -> Pixels:
+        """Frame `t` of the file, or of the clip chosen, as pixels; the file must be seekable."""
+        place = t + self._first
         for position, info in enumerate(self.reader.index):
-            if info.first_frame <= t < info.first_frame + info.num_frames:
+            if info.first_frame <= place < info.first_frame + info.num_frames:
                 if self._opened is None or self._opened[0] != position:
                     coded = self.reader.read_segment(position)
                     self._opened = position, self._open_segment(coded)
-                return self._opened[1].rgb(t - info.first_frame, self.info)
-        raise IndexError(f"frame {asked} is not in the file")
+                return self._opened[1].rgb(place - info.first_frame, self.info)
+        raise IndexError(f"frame {t} is not in the file")
 
     def segments(self) -> Iterator[tuple[Segment, CodedSegment]]:
         """The coded segments that hold frames asked for, with the frames of each."""
@@ -174,7 +177,7 @@ class Decoder:
                 yield wanted, segment
 
     def __iter__(self) -> Iterator[Pixels]:
-        """The frames asked for, in order, as pixels; see `__getitem__` and `planes`."""
+        """The frames asked for, in order, as pixels; see `frame` and `planes`."""
         for t, decoder in self._rendered():
             yield decoder.rgb(t, self.info)
 

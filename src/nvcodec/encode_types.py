@@ -5,8 +5,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
 from nvcodec.container.header import DEFAULT_LIMITS, Limits
 from nvcodec.expectation import Expectation
 from nvcodec.fitting.record import FitRecord
@@ -16,7 +14,9 @@ from nvcodec.samples import Samples
 from nvcodec.segments import Segment
 from nvcodec.video import RawGeometry, VideoInfo
 from nvcodec.video.color import planes_to_rgb
+from nvcodec.video.conversion import for_looking
 from nvcodec.video.info import Pixels, Planes
+from nvcodec.video.scaling import Scale
 
 DEFAULT_SEGMENT_FRAMES = 600
 """Longest segment unless asked otherwise: a UVG sequence is one segment."""
@@ -36,8 +36,8 @@ class EncodeOptions:
     """`auto`, `cpu`, `cuda`, `cuda:1`."""
     frames: slice | None = None
     """Range of the source's frames."""
-    scale: tuple[int, int] | None = None
-    """(width, height) to scale to first."""
+    scale: Scale | None = None
+    """Size to scale to first."""
     frame_rate: Fraction | None = None
     """Instead of the source's own, frames a second."""
     raw: RawGeometry | None = None
@@ -127,8 +127,7 @@ class FrameShown:
         """A frame from planes in the samples of the source."""
         rgb = planes_to_rgb(source, info), planes_to_rgb(decoded, info)
         quality = psnr_db(mean_squared_error(*rgb), info.depth)
-        looks = [np.broadcast_to(p, (*p.shape[:2], 3)) >> (info.depth - 8) for p in rgb]
-        before, after = (look.astype(np.uint8) for look in looks)
+        before, after = for_looking(source, info), for_looking(decoded, info)
         return cls(frame, before, after, quality, is_final)
 
 

@@ -11,6 +11,7 @@ from nvcodec.container.header import Head, Limits
 from nvcodec.container.reader import NvcReader
 from nvcodec.container.unfinished import part_path
 from nvcodec.container.writer import NvcWriter
+from nvcodec.disk import put_file
 from nvcodec.encode_types import EncodeOptions
 from nvcodec.errors import OutputError, VerificationError
 from nvcodec.job import OVERWRITE, Job, job_folder, may_be_complete
@@ -53,6 +54,19 @@ def check_output(
             raise
         raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
     return path
+
+
+def put_page(path: Path, html: str, note: str = "") -> None:
+    """Write a page at once; `note` ends what is said if that fails.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    try:
+        put_file(path, html.encode())
+    except OSError as error:
+        reason = error.strerror or error
+        raise OutputError(f"{path}: cannot be written: {reason}{note}") from error
 
 
 def check_apart(source: str | Path | BinaryIO, path: Path) -> None:

@@ -171,6 +171,11 @@ class Child:
             self._drainer.join()
             raise self.failure() from None
 
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended; None while it runs."""
+        return self._process.poll()
+
     def feed(self, chunks: Iterable[bytes | memoryview]) -> None:
         """Write chunks to its standard input from a thread, then close it.
 

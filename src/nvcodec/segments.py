@@ -1,6 +1,7 @@
 """Segments: half-open ranges of frames, each coded alone; parts: videos in one file."""
 
 import itertools
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -24,6 +25,17 @@ class Part(NamedTuple):
     segment: Segment
     """Its frames among those of the file; they need not be coded alone."""
     frame_rate: Fraction
+
+
+def cut_parts(parts: Sequence[Part], frames: Segment) -> list[Part]:
+    """What these frames hold of each video, counted from the first of them."""
+    found = []
+    for part in parts:
+        start, stop = max(part.segment.start, frames.start), min(part.segment.stop, frames.stop)
+        if start < stop:
+            segment = Segment(start - frames.start, stop - frames.start)
+            found.append(part._replace(segment=segment))
+    return found
 
 
 def plan_segments(num_frames: int, max_length: int) -> list[Segment]:

@@ -1,6 +1,7 @@
 """README and docs/: generated parts are those of their sources, and every link leads somewhere."""
 
 import re
+import shutil
 import subprocess
 import sys
 
@@ -21,6 +22,14 @@ def test_generated_parts_agree_with_their_sources():
     assert done.returncode == 0, done.stderr
     assert any("<!-- table: small bd-rate -->" in page.read_text("utf-8") for page in PAGES)
     assert "<!-- docstring: nvcodec.container -->" in (ROOT / "docs/format.md").read_text("utf-8")
+
+
+@pytest.mark.skipif(shutil.which("mandoc") is None, reason="no mandoc")
+def test_the_manual_page_is_well_made():
+    command = ["mandoc", "-Tlint", "-Wwarning", ROOT / "docs" / "nvc.1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    said = [line for line in done.stdout.splitlines() if "missing date" not in line]
+    assert not said
 
 
 def anchors(text: str) -> set[str]:

@@ -33,7 +33,17 @@ def outcomes(clip, encoded):
     """(exit code, stdout, stderr) of many commands that one process ran."""
     for name in ("r.html", "p.png"):
         clip.with_name(name).write_text("somebody's")
-    commands = {
+    commands = _commands(clip, encoded)
+    words = [[str(word) for word in command] for command in commands.values()]
+    lines = [json.loads(line) for line in python(USES_NO_TORCH, json.dumps(words)).splitlines()]
+    assert len(lines) == len(commands) + 1  # the last is nvcodec.info
+    for name, line in zip([*commands, "nvcodec.info"], lines, strict=True):
+        assert not line[3], f"{name}: torch was loaded"
+    return {name: tuple(line[:3]) for name, line in zip(commands, lines, strict=False)}
+
+
+def _commands(clip, encoded):
+    return {
         "help": ["--help"],
         "help of encode": ["encode", "--help"],
         "version": ["--version"],
@@ -48,6 +58,11 @@ def outcomes(clip, encoded):
         "bad epochs": ["encode", clip, "-o", "x.nvc", "--epochs", 0],
         "bad color": ["encode", clip, "-o", "x.nvc", "--color", "cmyk"],
         "bad limit": ["decode", encoded, "-o", "x.y4m", "--limit", "memory=8"],
+        "two choices": ["extract", encoded, "-o", "x.nvc", "--frames", 3, "--clip", "a"],
+        "not at a border": ["extract", encoded, "-o", "x.nvc", "--frames", "1:5"],
+        "no input to play": ["play", "nowhere.nvc"],
+        "no input to compare": ["compare", encoded, "nowhere.nvc"],
+        "bad time": ["decode", encoded, "-o", "x.png", "--at", "noon"],
         "bad precision": ["decode", encoded, "-o", "x.y4m", "--precision", "fp8"],
         "bad size": ["presets", "--size", "big"],
         "unknown preset": ["encode", clip, "-o", "x.nvc", "-p", "hinervmini"],
@@ -67,19 +82,19 @@ def outcomes(clip, encoded):
         "output exists after all": ["encode", "nowhere.y4m", "-o", encoded],
         "decoded exists": ["decode", encoded, "-o", clip],
         "no folder": ["encode", clip, "-o", "no/such/folder/x.nvc"],
-        "folder as output": ["encode", clip, "-o", clip.parent],
+        "name of another format": ["encode", clip, "-o", "x.mp4"],
+        "folder of videos": ["encode", clip.parent, "-o", encoded],
+        "folder without videos": ["encode", encoded.parent, "-o", "out/"],
+        "two of one name": ["encode", clip, clip, "-o", "out/"],
+        "standard input to a folder": ["encode", "-", "-o", "out/"],
+        "pictures to a folder": ["encode", "a.png", "b.png", "-o", "out/"],
+        "skip and overwrite": ["encode", clip, "-o", "out/", "-y", "--skip-existing"],
         "presets": ["presets"],
         "presets as json": ["presets", "--json"],
         "one preset": ["presets", "hinerv-mini"],
         "info": ["info", encoded],
         "verify": ["verify", encoded],
     }
-    words = [[str(word) for word in command] for command in commands.values()]
-    lines = [json.loads(line) for line in python(USES_NO_TORCH, json.dumps(words)).splitlines()]
-    assert len(lines) == len(commands) + 1  # the last is nvcodec.info
-    for name, line in zip([*commands, "nvcodec.info"], lines, strict=True):
-        assert not line[3], f"{name}: torch was loaded"
-    return {name: tuple(line[:3]) for name, line in zip(commands, lines, strict=False)}
 
 
 @pytest.mark.parametrize(
@@ -89,12 +104,17 @@ def outcomes(clip, encoded):
         ("unknown option", 2, "No such option"),
         ("no output", 2, "Missing option"),
         ("bad frames", 2, "expected A:B"),
-        ("bad scale", 2, "expected WxH"),
+        ("bad scale", 2, "allowed are WxH, Wx-2 and -2xH"),
         ("bad raw", 2, "allowed is WxH"),
         ("bad fps", 2, "expected a rate"),
         ("bad epochs", 2, "--epochs"),
         ("bad color", 2, "cmyk"),
         ("bad limit", 2, "memory_bytes"),
+        ("two choices", 2, "--frames, --segment and --clip: one of them"),
+        ("not at a border", 3, "frame 1 is inside segment 0, frames 0:2"),
+        ("no input to play", 3, "nowhere.nvc: no such file"),
+        ("no input to compare", 3, "nowhere.nvc: no such file"),
+        ("bad time", 2, "expected seconds or h:m:s"),
         ("bad precision", 2, "fp8"),
         ("bad size", 2, "--size"),
         ("unknown preset", 2, "did you mean 'hinerv-mini'?"),
@@ -113,7 +133,13 @@ def outcomes(clip, encoded):
         ("output exists after all", 3, "no such file"),
         ("decoded exists", 4, "exists; -y overwrites it"),
         ("no folder", 4, "no such folder"),
-        ("folder as output", 4, "is a folder"),
+        ("name of another format", 4, "a .nvc file is written"),
+        ("folder of videos", 3, "a folder of 1 videos; each gets a file of its own"),
+        ("folder without videos", 3, "no video in it, nor below it"),
+        ("two of one name", 2, "would both become out/clip.nvc"),
+        ("standard input to a folder", 2, "standard input has no name"),
+        ("pictures to a folder", 3, "a.png: no such file"),
+        ("skip and overwrite", 2, "only one of them"),
     ],
 )
 def test_refusals(outcomes, name, code, said):
@@ -131,7 +157,10 @@ def test_help_documents_commands_and_exit_codes(outcomes):
         assert (code, err) == (0, "")
         for number in (*range(11), 130, 143):
             assert f"{number} " in text.split("Exit codes:")[1]
-    for command in ("encode", "decode", "info", "verify", "presets", "bench"):
+    commands = (
+        "encode", "decode", "play", "info", "extract", "verify", "compare", "presets", "bench",
+    )  # fmt: skip
+    for command in commands:
         assert command in outcomes["help"][1]
 
 

@@ -140,7 +140,7 @@ def test_videos_that_differ_are_refused(sources, tmp_path, call):
     done = call("encode", sources[0], small, *words)
     assert done.code == 3
     assert "small.y4m: width 24" in done.stderr
-    assert "--scale WxH" in done.stderr
+    assert "--scale SIZE" in done.stderr
     done = call("encode", sources[0], other, *words)
     assert done.code == 3
     assert "444.y4m: chroma 444" in done.stderr

@@ -120,9 +120,9 @@ class Children:
 
 
 def environment(num_threads: int | None) -> dict[str, str]:
-    """Ours, for a child that shall use so many threads."""
+    """Ours, for a child that shall use so many threads, and options that its command names only."""
     threads = {} if num_threads is None else {"OMP_NUM_THREADS": str(num_threads)}
-    return {**os.environ, **threads}
+    return {**os.environ, "NVC_CONFIG": "", **threads}
 
 
 def _read(process: "subprocess.Popen[str]", on_line: Callable[[str], None]) -> None:

@@ -25,11 +25,11 @@ from pydantic import Field, ValidationError
 from nvcodec.config import Config
 from nvcodec.errors import PresetError, VideoError
 from nvcodec.video import RawGeometry, VideoInfo, VideoReader, VideoWarning, open_video
+from nvcodec.video.folders import is_video
 from nvcodec.video.images import DECODERS
 from nvcodec.video.motion import LOOKED_FRAMES, motion
 from nvcodec.video.raw import RAW_SUFFIXES
-
-VIDEO_SUFFIXES = (".y4m", ".mp4", ".mkv", ".mov", ".webm", ".avi", ".264", ".265", *RAW_SUFFIXES)
+from nvcodec.video.scaling import Scale, scale_text
 
 
 class KnownSequence(Config):
@@ -51,10 +51,10 @@ class Dataset(Config):
 
 @dataclass(frozen=True)
 class SequenceOptions:
-    """What of every clip is used: a range of frames, a size (width, height)."""
+    """What of every clip is used: a range of frames, a size to scale to."""
 
     frames: slice | None = None
-    scale: tuple[int, int] | None = None
+    scale: Scale | None = None
 
     def words(self) -> list[str]:
         """The same as options of `nvc`."""
@@ -62,7 +62,7 @@ class SequenceOptions:
         if self.frames is not None:
             start, stop = self.frames.start or 0, self.frames.stop
             words += ["--frames", f"{start}:{'' if stop is None else stop}"]
-        return words + (["--scale", "{}x{}".format(*self.scale)] if self.scale else [])
+        return words + (["--scale", scale_text(self.scale)] if self.scale else [])
 
 
 @dataclass(frozen=True)
@@ -197,8 +197,7 @@ def _videos(path: Path) -> Iterator[Path]:
         yield path
         return
     for entry in sorted(path.iterdir()):
-        is_video = entry.is_file() and entry.suffix.lower() in VIDEO_SUFFIXES
-        if is_video or (entry.is_dir() and _has_pictures(entry)):
+        if (entry.is_file() and is_video(entry)) or (entry.is_dir() and _has_pictures(entry)):
             yield entry
 
 

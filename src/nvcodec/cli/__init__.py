@@ -12,4 +12,4 @@ def main() -> None:
     prepare_process()
     from nvcodec.cli.app import app
 
-    app()
+    app(prog_name="nvc")  # also as `python -m nvcodec`

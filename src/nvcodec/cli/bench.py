@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
-from nvcodec.cli import options
+from nvcodec.cli import config, options
 from nvcodec.cli.console import LiveLine, command_line, emit, format_time, warn_as
 from nvcodec.cli.process import Stopper, say
 
@@ -45,6 +45,7 @@ Presets = Annotated[
         metavar="[CURVE=]PRESET [OPTIONS]",
         help="A preset, with options of `nvc encode` in the same word; its curve is named "
         "after its family unless told otherwise. Repeatable.",
+        autocompletion=options.preset_names,
     ),
 ]
 Lmbdas = Annotated[
@@ -142,6 +143,8 @@ def run(
     no_report: NoReport = False,
     no_pictures: NoPictures = False,
     dry_run: DryRun = False,
+    threads: options.Threads = None,
+    config: config.Config = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -172,10 +175,9 @@ def run(
     ]
     todo = _planned(paths, out, coders, options.frame_range(frames), scale, dataset)
     if dry_run:
-        _list(todo, jobs, json)
-        return
+        return _list(todo, jobs, json)
     _check_tools(no_report)
-    how = RunOptions(jobs, max(1, _cores() // jobs) if jobs > 1 else None, not no_pictures)
+    how = RunOptions(jobs, threads or _share_of_cores(jobs), not no_pictures)
     num_failed = _measure(todo, out, how, json, quiet)
     if not no_report and num_failed < len(todo.todos) + todo.num_done:
         _report(out, points or [], asked.anchor, asked.axis, json, quiet)
@@ -222,7 +224,7 @@ def _planned(
         raise typer.BadParameter("neither a preset nor a baseline is given")
     known = load_dataset(dataset) if dataset else None
     sequences = []
-    for one in find_sequences(paths, SequenceOptions(frames, options.picture_size(scale)), known):
+    for one in find_sequences(paths, SequenceOptions(frames, options.scale(scale)), known):
         sequences.append((one, survey(one)))
         if known is not None:
             check_known(*sequences[-1], known)
@@ -329,8 +331,10 @@ def _report(
         say(f"nvc: report: {written[0]}")
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _share_of_cores(jobs: int) -> int | None:
+    """Threads of each of several jobs; as usual for one."""
+    num = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, num // jobs) if jobs > 1 else None
 
 
 def _names(text: str) -> list[str]:

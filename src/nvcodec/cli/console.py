@@ -1,13 +1,15 @@
 """Speaking to people on stderr and to programs in JSON lines; errors become exit codes."""
 
+import contextlib
 import errno
+import itertools
 import json
 import math
 import os
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from nvcodec import errors
@@ -56,7 +58,10 @@ FLAGS = {
     "samples": "--color",
     "codec": "--codec",
     "frames": "--frames A:B",
-    "scale": "--scale WxH",
+    "segments": "--segment N",
+    "clip": "--clip NAME",
+    "at": "--at TIME or --frames N",
+    "scale": "--scale SIZE",
     "segment_frames": "--segment-frames N",
     "patch_size": "--set fitting.patch_size=[H,W]",
 }
@@ -64,25 +69,50 @@ FLAGS = {
 
 
 def report(error: BaseException) -> int:
-    """Say in one line what went wrong, and give the exit code.
+    """Say in one line why a command ends, and give its exit code.
 
     An internal error is raised again, for its traceback.
     """
+    code = tell(error)
+    if code == 4:
+        silence_stdout()  # nobody reads any more, or it is full
+    return code
+
+
+def tell(error: BaseException, where: str = "") -> int:
+    """As `report`, of an error after which more is said: also where it was."""
     code = exit_code(error)
     if isinstance(error, BrokenPipeError) or isinstance(error.__cause__, BrokenPipeError):
-        silence_stdout()  # nobody reads any more, and nobody needs to be told
-    elif isinstance(error, KeyboardInterrupt):
+        return code  # nobody needs to be told
+    if isinstance(error, KeyboardInterrupt):
         say(f"nvc: {'interrupted' if code == 130 else 'terminated'}")
     elif code == 1 and not isinstance(error, errors.NvcError):
         raise error
     else:
-        say(f"nvc: {_text(error)}")
-        if code == 4:
-            silence_stdout()
+        text = error_text(error)
+        say_error(text if where in text else f"{where}: {text}", code)
     return code
 
 
-def _text(error: BaseException) -> str:
+def say_error(text: str, code: int) -> None:
+    """An error for people, and an event for programs that asked for such."""
+    say(f"nvc: {text}")
+    if "--json" in sys.argv:
+        with contextlib.suppress(OSError):
+            emit({"event": "error", "code": code, "text": text}, _is_stdout_data(sys.argv))
+
+
+def _is_stdout_data(words: Sequence[str]) -> bool:
+    """Whether a command line, right or wrong, wants its output on standard output."""
+    pairs = itertools.pairwise(words)
+    return any(
+        word in ("-o-", "--output=-") or (word in ("-o", "--output") and value == "-")
+        for word, value in pairs
+    )
+
+
+def error_text(error: BaseException) -> str:
+    """What went wrong, settings named as the command line has them."""
     if isinstance(error, errors.NvcError):
         text = error.text(FLAGS).strip()
     elif isinstance(error, OSError) and error.filename is not None:
@@ -111,8 +141,22 @@ def command_line(without: str | None = None) -> str:
 
 def emit(record: dict[str, Any], to_stderr: bool = False) -> None:
     """One JSON object on a line of its own; what is not finite is null."""
-    text = json.dumps(_plain(record), allow_nan=False)
+    text = json.dumps(_plain({**record, **_labels}), allow_nan=False)
     print(text, file=sys.stderr if to_stderr else sys.stdout, flush=True)
+
+
+_labels: dict[str, Any] = {}
+
+
+@contextlib.contextmanager
+def labelled(**labels: Any) -> Iterator[None]:
+    """Puts these fields into every JSON object inside: of a batch, which input it is about."""
+    _labels.update(labels)
+    try:
+        yield
+    finally:
+        for name in labels:
+            del _labels[name]
 
 
 def warn_as(*, json: bool, quiet: bool, to_stderr: bool = False) -> None:

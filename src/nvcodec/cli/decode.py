@@ -1,15 +1,19 @@
 """`nvc decode`."""
 
 import os
-import sys
 import time
-from typing import Annotated, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from nvcodec.cli import options
+from nvcodec.cli import config, options
 from nvcodec.cli.console import LiveLine, emit, format_time, warn_as
 from nvcodec.cli.process import say
+
+if TYPE_CHECKING:
+    from nvcodec.decoder import Decoder
+    from nvcodec.video import VideoWriter
 
 Precision = Literal["fp16", "bf16", "fp32"]
 
@@ -22,9 +26,14 @@ Output = Annotated[
         "-o",
         "--output",
         metavar="OUT",
-        help=".y4m, .yuv, .mp4, .mkv and other movies, a folder for PNG, or - for Y4M on "
-        "standard output.",
+        help=".y4m, .yuv, a movie (.mp4, .mkv, .mov, .webm, .avi), .gif, .apng, .webp, a folder "
+        "for PNG, f%03d.jpg for numbered pictures, one picture (.png, .jpg, .webp, .bmp, .tif), "
+        "or - for Y4M on standard output.",
     ),
+]
+At = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Only the frame shown at this time: 12.5, 1:02:03.5."),
 ]
 ClipName = Annotated[
     str | None,
@@ -41,6 +50,22 @@ Codec = Annotated[
         "svt-av1, vvenc, vp9, ffv1."
     ),
 ]
+Crf = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Quality of a movie, 0 the best, instead of visually lossless: to 51 with x264 and "
+        "x265, to 63 with svt-av1, vp9 and vvenc (its qp).",
+    ),
+]
+Speed = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="The movie encoder's own preset: ultrafast to placebo with x264 and x265, faster to "
+        "slower with vvenc, 0 to 13 with svt-av1, 0 to 5 with vp9.",
+    ),
+]
 KeepGoing = Annotated[
     bool,
     typer.Option("--keep-going", help="Give what is intact of a damaged or unfinished file."),
@@ -51,68 +76,82 @@ def decode(
     source: Source,
     output: Output,
     frames: options.Frames = None,
+    at: At = None,
     clip: ClipName = None,
     device: options.Device = "auto",
     precision: PrecisionName = "fp16",
     codec: Codec = None,
+    crf: Crf = None,
+    speed: Speed = None,
     keep_going: KeepGoing = False,
     limit: options.LimitChanges = None,
     overwrite: options.Overwrite = False,
+    threads: options.Threads = None,
+    config: config.Config = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Rebuild the video from a .nvc file alone."""
+    """Rebuild the video from a .nvc file alone; of an unfinished OUT.nvc.part, what is there."""
     warn_as(json=json, quiet=quiet, to_stderr=output == "-")
-    wanted, limits = options.frame_range(frames), options.changed_limits(limit)
+    wanted, moment = options.frame_range(frames), options.moment_s(at)
+    limits = options.changed_limits(limit)
+    if wanted is not None and moment is not None:
+        raise typer.BadParameter("--at and --frames: one of them")
     path = None
     if not os.path.isdir(output):  # pictures may be added to a folder
         path = options.check_target(output, overwrite)
     options.check_sources([source])
     options.check_apart([source], path)
-    from nvcodec.decoder import Decoder
+    from nvcodec.cli.opening import open_decoder
     from nvcodec.video import create_video
 
-    to_stdout = output == "-"
     started = time.monotonic()
-    count = 0
     with (
         options.naming(source),
-        Decoder(
-            sys.stdin.buffer if source == "-" else source,
+        open_decoder(
+            source,
             frames=wanted,
+            at=moment,
             device=device,
             precision=precision,
             limits=limits,
             keep_going=keep_going,
             clip=clip,
         ) as decoder,
-        create_video(output, decoder.info, codec=codec, overwrite=overwrite) as target,
-        LiveLine(quiet or json) as line,
     ):
-        total = _num_wanted(decoder.info.num_frames, wanted)
-        for planes in decoder.planes():
-            target.write(planes)
-            count += 1
-            rate = count / max(time.monotonic() - started, 1e-9)
-            eta = f"  ETA {format_time((total - count) / rate)}" if total else ""
-            text = f"frame {count}/{total or '?'}  {rate:.1f} frames/s{eta}"
-            line.update("decode", count / total if total else 0.0, text)
-    elapsed_s = time.monotonic() - started
-    damage = decoder.damage
+        info = replace(decoder.info, num_frames=decoder.num_selected or None)
+        with (
+            create_video(
+                output, info, codec=codec, crf=crf, speed=speed, overwrite=overwrite
+            ) as target,
+            LiveLine(quiet or json) as line,
+        ):
+            count = _write_frames(decoder, target, line)
+    _tell(count, time.monotonic() - started, decoder.damage, json, quiet, output == "-")
+
+
+def _write_frames(decoder: "Decoder", target: "VideoWriter", line: LiveLine) -> int:
+    """Decode every frame asked for into a video, and tell how many there were."""
+    started, count, total = time.monotonic(), 0, decoder.num_selected
+    for planes in decoder.planes():
+        target.write(planes)
+        count += 1
+        rate = count / max(time.monotonic() - started, 1e-9)
+        eta = f"  ETA {format_time((total - count) / rate)}" if total else ""
+        text = f"frame {count}/{total or '?'}  {rate:.1f} frames/s{eta}"
+        line.update("decode", count / total if total else 0.0, text)
+    return count
+
+
+def _tell(
+    count: int, elapsed_s: float, damage: list[str], json: bool, quiet: bool, to_stderr: bool
+) -> None:
     if json:
         record = {"event": "done", "frames": count, "elapsed_s": elapsed_s, "damage": damage}
-        emit(record, to_stdout)
-    else:
-        for text in damage:
-            say(f"nvc: {text}")
-    if not (quiet or json):
+        emit(record, to_stderr)
+        return
+    for text in damage:
+        say(f"nvc: {text}")
+    if not quiet:
         rate = count / max(elapsed_s, 1e-9)
         say(f"{count} frames in {elapsed_s:.1f} s, {rate:.1f} frames/s")
-
-
-def _num_wanted(num_frames: int | None, wanted: slice | None) -> int | None:
-    """How many frames will come, as far as it is known."""
-    if wanted is None:
-        return num_frames
-    stop = min((n for n in (wanted.stop, num_frames) if n is not None), default=None)
-    return None if stop is None else max(stop - wanted.start, 0)

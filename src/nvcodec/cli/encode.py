@@ -3,20 +3,22 @@
 import os
 import shlex
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nvcodec.cli import goal_options, options
-from nvcodec.cli.console import command_line, process_age_s
+from nvcodec.cli import batch, config, encode_settings, goal_options, options
+from nvcodec.cli.console import process_age_s
 from nvcodec.cli.encode_progress import Progress
 from nvcodec.cli.encode_watching import Watching
 from nvcodec.cli.process import Stopper, say
+from nvcodec.cli.stopping import saying_how_to_continue
 
 if TYPE_CHECKING:
     from nvcodec.auto import AutoPreset
-    from nvcodec.encode_types import EncodeOptions, EncodeReport
+    from nvcodec.encode_types import EncodeOptions
     from nvcodec.presets import Preset
 
 Sources = Annotated[
@@ -25,12 +27,18 @@ Sources = Annotated[
         metavar="IN...",
         help="Video that ffmpeg reads, Y4M, raw .yuv with its geometry in the name, a folder "
         "or pattern of pictures; - is standard input. Several files of one size become one "
-        "video, of which `nvc decode --clip` gives each back.",
+        "video, of which `nvc decode --clip` gives each back; with a folder as OUT each of them, "
+        "and each video in a folder, becomes a file.",
     ),
 ]
 Output = Annotated[
     str,
-    typer.Option("-o", "--output", metavar="OUT.nvc", help="File to write; - is standard output."),
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="OUT.nvc",
+        help="File to write, or a folder for one file a video; - is standard output.",
+    ),
 ]
 PresetName = Annotated[
     str,
@@ -68,6 +76,7 @@ Color = Annotated[
     typer.Option(
         metavar="|".join(options.SAMPLES),
         help="Samples that are fitted; auto: as the preset says, or grey.",
+        autocompletion=lambda: list(options.SAMPLES),
     ),
 ]
 Seed = Annotated[
@@ -101,6 +110,7 @@ NoVerify = Annotated[
 
 
 def encode(
+    ctx: typer.Context,
     sources: Sources,
     output: Output,
     preset: PresetName = "auto",
@@ -127,59 +137,63 @@ def encode(
     workdir: Workdir = None,
     restart: Restart = False,
     overwrite: options.Overwrite = False,
+    skip_existing: batch.SkipExisting = False,
+    keep_going: batch.KeepGoing = False,
     no_verify: NoVerify = False,
     preview: Preview = None,
     report: Report = None,
+    threads: options.Threads = None,
+    config: config.Config = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Fit a neural network to a video and write it as a .nvc file.
 
-    The same command continues an interrupted one.
+    The same command continues an interrupted one. With a folder as OUT each video gets a file.
     """
-    settings = {
-        "samples": options.samples(color),
-        "frames": options.frame_range(frames),
-        "scale": options.picture_size(scale),
-        "raw": options.raw_geometry(raw),
-        "frame_rate": options.frame_rate(fps),
-        "depth": options.depth(depth),
-        "limits": options.changed_limits(limit),
-        "max_time_s": _max_time_s(max_time, epochs),
-        "goal": goal_options.goal(size, bitrate, psnr, vmaf, of),
-    }
+    settings = encode_settings.settings(ctx.params)
     options.check_sources(sources)
     from nvcodec.auto import asked_preset
 
     asked = asked_preset(preset, set_ or [], epochs, lmbda)  # what is wrong is said without torch
-    path = options.check_target(output, overwrite, made_by=() if restart else asked.names)
-    options.check_apart(sources, path)
-    watching = Watching(Progress(json, to_stdout=output == "-", quiet=quiet), preview, report)
+    made_by = () if restart else asked.names
+    outputs = None if dry_run else _outputs(sources, output, made_by, overwrite, skip_existing)
     from nvcodec.encode_types import EncodeOptions
 
-    chosen = EncodeOptions(
-        **settings,  # type: ignore[arg-type]
-        segment_frames=segment_frames,
-        seed=seed,
-        device=device,
-        workdir=workdir,
-        restart=restart,
-        overwrite=overwrite,
-        verify=not no_verify,
-        show_frames=watching.wants_frames,
-        spent_s=process_age_s(),
-    )
+    chosen = EncodeOptions(**settings, spent_s=process_age_s())
     if dry_run:
         goal_options.foresee(sources, asked, chosen, json)
-        return
-    done = _run(sources, output, path, asked, chosen, watching)
-    watching.finish(done, output, path, asked)
+    elif isinstance(outputs, list):
+        if report is not None:
+            raise typer.BadParameter("--report: a page is about one video, and OUT is a folder")
+        how = batch.How(json, quiet, skip_existing, keep_going, preview)
+        batch.Batch(outputs, asked, chosen, how).run()
+    else:
+        is_timed = max_time is not None
+        progress = Progress(json, to_stdout=output == "-", quiet=quiet, is_timed=is_timed)
+        _run(sources, output, outputs, asked, chosen, Watching(progress, preview, report))
 
 
-def _max_time_s(max_time: str | None, epochs: int | None) -> float | None:
-    if max_time is not None and epochs is not None:
-        raise typer.BadParameter("--max-time and --epochs: only one of them")
-    return options.duration_s(max_time)
+def _outputs(
+    sources: list[str], output: str, made_by: Collection[str], overwrite: bool, skip_existing: bool
+) -> list[batch.Item] | Path | None:
+    """What becomes what, in a folder; or the one file; None for a stream.
+
+    Raises:
+        typer.Exit: the file is there, and to be left so.
+        NvcError: it cannot be.
+    """
+    if skip_existing and overwrite:
+        raise typer.BadParameter("--skip-existing and -y: only one of them")
+    if batch.is_folder(output):
+        return batch.plan(sources, output)
+    batch.check_single(sources)
+    options.check_apart(sources, None if output == "-" else Path(output))
+    _check_name(output, sources[0])
+    if skip_existing and os.path.exists(output):
+        say(f"nvc: {output}: is there, and stays as it is")
+        raise typer.Exit
+    return options.check_target(output, overwrite, made_by=made_by)
 
 
 def _check_name(output: str, source: str) -> None:
@@ -187,7 +201,7 @@ def _check_name(output: str, source: str) -> None:
     from nvcodec.errors import OutputError
 
     suffix = Path(output).suffix.lower()
-    if output != "-" and (suffix in OTHER_FORMATS or output.endswith(("/", os.sep))):
+    if output != "-" and suffix in OTHER_FORMATS:
         name = shlex.quote(str(Path(output).with_suffix(".nvc")))
         other, given = shlex.quote(output), shlex.quote(source)
         raise OutputError(
@@ -203,27 +217,13 @@ def _run(
     preset: "Preset | AutoPreset",
     chosen: "EncodeOptions",
     watching: Watching,
-) -> "EncodeReport":
-    """Encode, stoppable; says how to go on."""
-    _check_name(output, sources[0])
+) -> None:
+    """Encode, stoppable, and show the result."""
     watching.check(sources, path, chosen.overwrite)
     from nvcodec.encoder import encode as encode_video
-    from nvcodec.errors import InterruptedEncodeError, OutputError
-    from nvcodec.job import job_folder
 
     target = sys.stdout.buffer if output == "-" else output
     stopper = Stopper()
-    try:
-        with stopper.listening(), watching:
-            return encode_video(
-                sources, target, preset, chosen, should_stop=stopper, on_event=watching
-            )
-    except InterruptedEncodeError as error:
-        say(f"nvc: {error}")
-        if path is not None:
-            say(f"nvc: continue with: {command_line(without='--restart')}")
-        raise typer.Exit(stopper.exit_code) from error
-    except OutputError:
-        if path is not None and job_folder(path, chosen.workdir).exists():
-            say(f"nvc: once that is solved, continue with: {command_line(without='--restart')}")
-        raise
+    with saying_how_to_continue(stopper, path, chosen.workdir), stopper.listening(), watching:
+        done = encode_video(sources, target, preset, chosen, should_stop=stopper, on_event=watching)
+    watching.finish(done, output, path, preset)

@@ -12,14 +12,19 @@ if TYPE_CHECKING:
     from nvcodec.encode_types import EncodeReport, Event, SegmentFitting, SegmentStarted
     from nvcodec.fitting.record import FitRecord
 
+LONG_S = 1200.0
+"""What is said to take long."""
+
 
 class Progress:
     """Shows the events and warnings of an encoding, while it is entered."""
 
-    def __init__(self, json: bool, *, to_stdout: bool, quiet: bool) -> None:
+    def __init__(self, json: bool, *, to_stdout: bool, quiet: bool, is_timed: bool) -> None:
         self.json, self.to_stdout, self.quiet = json, to_stdout, quiet
         self.line = LiveLine(quiet or json)
         self.started: SegmentStarted | None = None
+        self.is_timed = is_timed
+        """Whether nobody has to be told that it takes long."""
 
     def __enter__(self) -> Self:
         warn_as(json=self.json, quiet=self.quiet, to_stderr=self.to_stdout)
@@ -63,6 +68,12 @@ class Progress:
     def _draw(self, event: "SegmentFitting") -> None:
         record = event.record
         assert self.started is not None
+        if record.eta_s > LONG_S and not self.is_timed:
+            self.is_timed = True  # told once
+            say(
+                f"nvc: about {format_time(record.eta_s)} to go; Ctrl-C saves, and --max-time 10m "
+                "would do the best for ten minutes; `nvc presets` lists smaller ones"
+            )
         place = f"{record.stage_number + 1}/{record.num_stages}"
         self.line.update(
             f"{event.number}: {record.stage} {place}",

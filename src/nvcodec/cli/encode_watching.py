@@ -33,11 +33,6 @@ class Watching:
         self._noted: EncodingPage | None = None
         self._stack = contextlib.ExitStack()
 
-    @property
-    def wants_frames(self) -> bool:
-        """Whether anybody looks at frames."""
-        return self.preview is not None or self.page is not None
-
     def check(self, sources: Sequence[str], output: Path | None, overwrite: bool) -> None:
         """Refuse, before anything is done, what could not be written at the end.
 
@@ -45,15 +40,11 @@ class Watching:
             OutputError: it is there and not ours, or is the source.
         """
         from nvcodec.errors import OutputError
-        from nvcodec.outputs import check_output
 
         if self.page is not None:
-            _check_name(self.page, ".html", "--report")
             if output is None:
                 raise typer.BadParameter("--report: the video goes to a stream; name a file")
-            if check_output(self.page, overwrite) is None:
-                raise OutputError(f"{self.page}: is no file, and cannot be replaced by one")
-            options.check_apart(sources, self.page)
+            check_page(self.page, sources, overwrite)
         if self.preview is not None:
             from nvcodec.preview import check_preview
 
@@ -99,16 +90,25 @@ class Watching:
         self.progress.finish(report, output)
         if self.page is None or self._noted is None or path is None:
             return
-        from nvcodec.disk import put_file
-        from nvcodec.errors import OutputError
+        from nvcodec.outputs import put_page
 
         page = self._noted.html(report, output, path, preset)
-        try:
-            put_file(self.page, page.encode())
-        except OSError as error:
-            reason = error.strerror or error
-            text = f"{self.page}: cannot be written: {reason}; {output} is complete"
-            raise OutputError(text) from error
+        put_page(self.page, page, note=f"; {output} is complete")
+
+
+def check_page(path: Path, sources: Sequence[str], overwrite: bool) -> None:
+    """Refuse, before anything is done, a page that could not be written at the end.
+
+    Raises:
+        OutputError: it is there, or is a source.
+    """
+    from nvcodec.errors import OutputError
+    from nvcodec.outputs import check_output
+
+    _check_name(path, ".html", "--report")
+    if check_output(path, overwrite) is None:
+        raise OutputError(f"{path}: is no file, and cannot be replaced by one")
+    options.check_apart(sources, path)
 
 
 def _check_name(path: Path, suffix: str, option: str) -> None:

@@ -17,12 +17,19 @@ from nvcodec.samples import Samples
 if TYPE_CHECKING:
     from nvcodec.container.header import Limits
     from nvcodec.video import RawGeometry
+    from nvcodec.video.scaling import Scale as ScaleTo
 
 Frames = Annotated[
-    str | None, typer.Option("--frames", metavar="A:B", help="Only frames A to B - 1.")
+    str | None,
+    typer.Option("--frames", metavar="A:B", help="Only frames A to B - 1; N is that one frame."),
 ]
 Scale = Annotated[
-    str | None, typer.Option("--scale", metavar="WxH", help="Scale first (Lanczos, by ffmpeg).")
+    str | None,
+    typer.Option(
+        "--scale",
+        metavar="SIZE",
+        help="Scale first (Lanczos, by ffmpeg): 320x180; 320x-2 and -2x180 keep the shape; 1/2.",
+    ),
 ]
 Raw = Annotated[
     str | None,
@@ -42,7 +49,37 @@ Depth = Annotated[
         "--depth", metavar="8", help="8: round deeper samples to 8 bits; else as IN has them."
     ),
 ]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1.")]
+
+
+def _use_threads(count: int | None) -> int | None:
+    """Set for torch as soon as it is loaded, and for child processes."""
+    if count is not None:
+        os.environ["OMP_NUM_THREADS"] = str(count)
+        if "torch" in sys.modules:
+            import torch
+
+            torch.set_num_threads(count)
+    return count
+
+
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        metavar="N",
+        min=1,
+        callback=_use_threads,
+        help="Threads on a CPU, instead of OMP_NUM_THREADS; one is often fastest for small ones.",
+    ),
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        help="auto, cpu, cuda, cuda:1.",
+        autocompletion=lambda: ["auto", "cpu", "cuda", "cuda:0"],
+    ),
+]
 LimitChanges = Annotated[
     list[str] | None,
     typer.Option(
@@ -62,21 +99,35 @@ SAMPLES = ("auto", *(s.value for s in Samples if s is not Samples.GRAY))
 """What may be asked for; grey is chosen for grey sources alone."""
 
 
-def frame_range(text: str | None) -> slice | None:
-    """`A:B`, `A:`, `:B` as a slice of frames, B excluded."""
+def frame_range(text: str | None, option: str = "--frames") -> slice | None:
+    """`A:B`, `A:`, `:B` as a slice of frames, B excluded; `A` as that of one frame."""
     if text is None:
         return None
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return slice(int(text), int(text) + 1)
     match = re.fullmatch(r"([0-9]{0,9}):([0-9]{0,9})", text)
     start, stop = (int(match[1] or 0), int(match[2]) if match[2] else None) if match else (0, 0)
     if stop is not None and stop <= start:
-        raise typer.BadParameter(f"--frames {text!r}: expected A:B with 0 <= A < B, such as 0:32")
+        raise typer.BadParameter(
+            f"{option} {text!r}: expected A:B with 0 <= A < B, or A alone, such as 0:32"
+        )
     return slice(start, stop)
 
 
-def picture_size(text: str | None, option: str = "--scale") -> tuple[int, int] | None:
-    """`WxH` as (width, height)."""
+def scale(text: str | None) -> "ScaleTo | None":
+    """`WxH`, `Wx-2`, `-2xH`, or a share of both sides."""
     if text is None:
         return None
+    from nvcodec.video.scaling import parse_scale
+
+    try:
+        return parse_scale(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"--{error}") from error
+
+
+def picture_size(text: str, option: str) -> tuple[int, int]:
+    """`WxH` as (width, height)."""
     match = re.fullmatch(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", text)
     if match is None:
         raise typer.BadParameter(f"{option} {text!r}: expected WxH, such as 320x180")
@@ -101,14 +152,24 @@ def duration_s(text: str | None, option: str = "--max-time") -> float | None:
     """`1h30m`, `5m`, `90s` or plain seconds, as seconds."""
     if text is None:
         return None
-    match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?", text)
-    seconds = 0.0
-    if match is not None:
-        hours, minutes, rest = (float(part or 0) for part in match.groups())
-        seconds = 3600 * hours + 60 * minutes + rest
-    if seconds <= 0:
-        raise typer.BadParameter(f"{option} {text!r}: expected a time such as 90s, 5m or 1h30m")
-    return seconds
+    from nvcodec import clock
+
+    try:
+        return clock.duration_s(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{option} {text!r}: {error}") from error
+
+
+def moment_s(text: str | None, option: str = "--at") -> Fraction | None:
+    """Seconds or h:m:s as exact seconds."""
+    if text is None:
+        return None
+    from nvcodec import clock
+
+    try:
+        return clock.moment_s(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{option} {text!r}: {error}") from error
 
 
 def raw_geometry(text: str | None) -> "RawGeometry | None":
@@ -128,15 +189,12 @@ def frame_rate(text: str | None) -> Fraction | None:
     """A rate as `--raw` takes it: 25, 30000/1001, or 29.97 for the NTSC rate it means."""
     if text is None:
         return None
-    from nvcodec.errors import VideoError
-    from nvcodec.video import RawGeometry
+    from nvcodec.video.raw import parse_rate
 
-    rate = None
-    with contextlib.suppress(VideoError):
-        rate = RawGeometry.parse(f"16x16:{text}").frame_rate if ":" not in text else None
-    if rate is None:
-        raise typer.BadParameter(f"--fps {text!r}: expected a rate such as 25, 29.97 or 30000/1001")
-    return rate
+    try:
+        return parse_rate(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"--fps {text!r}: {error}") from error
 
 
 def changed_limits(changes: list[str] | None) -> "Limits":
@@ -157,7 +215,7 @@ def changed_limits(changes: list[str] | None) -> "Limits":
 
 
 def preset_names() -> list[str]:
-    """What a shell may complete."""
+    """What a shell may complete; where nothing fits, it completes names of files."""
     from nvcodec import presets
 
     return [presets.AUTO, *presets.preset_names()]

@@ -6,12 +6,15 @@ from typing import Annotated
 import typer
 
 from nvcodec.cli.console import emit
-from nvcodec.cli.options import Json, picture_size
+from nvcodec.cli.options import Json, picture_size, preset_names
 
 
 def presets(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Print this preset's TOML.")
+        str | None,
+        typer.Argument(
+            metavar="[NAME]", help="Print this preset's TOML.", autocompletion=preset_names
+        ),
     ] = None,
     size: Annotated[
         str, typer.Option(metavar="WxH", help="Picture size that the table counts for.")
@@ -23,14 +26,14 @@ def presets(
 ) -> None:
     """List presets with parameters and multiply-adds, or print one."""
     picture = picture_size(size, "--size")
-    assert picture is not None
-    from nvcodec.presets import load_preset, preset_names, preset_text
+    from nvcodec.presets import load_preset, preset_text
+    from nvcodec.presets import preset_names as known_names
 
     if name is not None:
         sys.stdout.write(preset_text(name))
         return
     rows = []
-    for known in preset_names():
+    for known in known_names():
         preset = load_preset(known)
         config = preset.representation
         shape = preset.samples.shape(num_frames, picture[1], picture[0])

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nvcodec.cli import options
+from nvcodec.cli import config, options
 from nvcodec.cli.console import LiveLine, emit, warn_as
 
 if TYPE_CHECKING:
@@ -27,18 +27,20 @@ def verify(
         str | None, typer.Option(metavar="A:B", help="The frames of SRC that were encoded.")
     ] = None,
     scale: Annotated[
-        str | None, typer.Option(metavar="WxH", help="The size that SRC was encoded in.")
+        str | None, typer.Option(metavar="SIZE", help="The size that SRC was encoded in.")
     ] = None,
     raw: options.Raw = None,
     device: options.Device = "auto",
     limit: options.LimitChanges = None,
+    threads: options.Threads = None,
+    config: config.Config = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Check every checksum and the hash of all decoded integers; with SRC, measure the quality."""
     warn_as(json=json, quiet=quiet)
     limits, wanted = options.changed_limits(limit), options.frame_range(frames)
-    size, geometry = options.picture_size(scale), options.raw_geometry(raw)
+    size, geometry = options.scale(scale), options.raw_geometry(raw)
     options.check_sources((source, *(against or ())))
     quality = None
     if not against:
@@ -109,46 +111,37 @@ def _compare(decoder: "Decoder", video: "VideoReader", against: str, line: LiveL
         VerificationError: the two do not have the same size, samples or number of frames.
     """
     from nvcodec.errors import VerificationError
-    from nvcodec.metrics.quality import QualityMeter
+    from nvcodec.metrics.comparison import Side, common_info, compare
     from nvcodec.samples import Chroma
-    from nvcodec.video.color import picture_info, picture_planes
 
     ours, theirs = decoder.info, video.info
-    mine = (ours.width, ours.height, ours.chroma.value)
-    other = (theirs.width, theirs.height, theirs.chroma.value)
-    # Pictures and the planes that they were made into are compared as RGB.
-    kinds = {ours.chroma, theirs.chroma}
-    is_mixed = mine != other
-    if is_mixed and (mine[:2] != other[:2] or Chroma.RGB not in kinds or Chroma.GRAY in kinds):
-        raise VerificationError(
-            f"{against}: {other[0]}x{other[1]} {other[2]}, the file has "
-            f"{mine[0]}x{mine[1]} {mine[2]}"
-        )
-    # A pipe tells at its end how many there are, if HEAD does not.
-    expected = len(decoder) if decoder.reader.is_seekable else ours.num_frames
-    if None not in (theirs.num_frames, expected) and theirs.num_frames != expected:
-        raise VerificationError(f"{against}: {theirs.num_frames} frames, the file has {expected}")
     if ours.depth != theirs.depth:
         raise VerificationError(
             f"{against}: {theirs.depth} bits a sample, the file has {ours.depth}"
         )
-    meter = QualityMeter(picture_info(theirs) if is_mixed else theirs)
-    references = iter(video)
-    for planes in decoder.planes():
-        reference = next(references, None)
-        if reference is None:
-            raise VerificationError(
-                f"{against}: {meter.num_frames} frames, the file has {expected or 'more'}"
-            )
-        if is_mixed:
-            reference = picture_planes(reference, theirs)
-            planes = picture_planes(planes, ours)
-        meter.add(reference, planes)
-        seen, total = meter.num_frames, expected or meter.num_frames
-        line.update("compare", seen / total, f"frame {seen}/{expected or '?'}")
-    if next(references, None) is not None:
+    # Pictures and the planes that they were made into are compared; else it is another video.
+    chromas = {ours.chroma, theirs.chroma}
+    is_other = len(chromas) > 1 and Chroma.RGB not in chromas
+    if is_other or common_info(theirs, ours) is None:
         raise VerificationError(
-            f"{against}: more than the {meter.num_frames} frames of the file; "
+            f"{against}: {theirs.width}x{theirs.height} {theirs.chroma}, the file has "
+            f"{ours.width}x{ours.height} {ours.chroma}"
+        )
+    # A pipe tells at its end how many there are, if HEAD does not.
+    expected = decoder.num_frames
+    if None not in (theirs.num_frames, expected) and theirs.num_frames != expected:
+        raise VerificationError(f"{against}: {theirs.num_frames} frames, the file has {expected}")
+
+    def tell(seen: int) -> None:
+        line.update("compare", seen / (expected or seen), f"frame {seen}/{expected or '?'}")
+
+    found = compare(Side(theirs, video), Side(ours, decoder.planes()), on_frame=tell)
+    count = found.quality.num_frames
+    if found.longer == "other":
+        raise VerificationError(f"{against}: {count} frames, the file has {expected or 'more'}")
+    if found.longer == "reference":
+        raise VerificationError(
+            f"{against}: more than the {count} frames of the file; "
             "--frames A:B says which were encoded"
         )
-    return meter.quality()
+    return found.quality

@@ -3,7 +3,8 @@
     HEAD   [front kinds]   SEGM SEGM ... SEGM   [tail kinds]   indx   END
 
 A new ancillary kind is one entry here: `NvcWriter.add` writes it, `NvcReader.ancillary` gives it,
-`nvc info` shows it, a resumed file keeps it, and readers that do not know it skip it.
+`nvc info` shows it, a resumed file keeps it, `nvc extract` cuts it, and readers that do not know it
+skip it.
 """
 
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from nvcodec.container.chunk_payloads import (
     parse_totals,
 )
 from nvcodec.container.header import Head, Limits
+from nvcodec.segments import Segment, cut_parts
 
 
 class Place(Enum):
@@ -50,6 +52,8 @@ class Kind:
     """Which of the limits bounds the payload."""
     check: Callable[[Any, int], None] | None = None
     """Holds a value against the number of frames in all segments; tail kinds alone."""
+    cut: Callable[[Any, Segment], Any] | None = None
+    """The value for some of the frames alone; None: there is none."""
 
     @property
     def is_ancillary(self) -> bool:
@@ -67,7 +71,14 @@ KINDS: dict[str, Kind] = {
         lambda payload, limits: parse_segment(payload, "SEGM", limits),
         lambda segment: segment.pack(),
     ),
-    "clip": Kind(Place.TAIL, "where each video begins", parse_parts, pack_parts, check=check_parts),
+    "clip": Kind(
+        Place.TAIL,
+        "where each video begins",
+        parse_parts,
+        pack_parts,
+        check=check_parts,
+        cut=cut_parts,
+    ),
     "indx": Kind(Place.INDEX, "where the segments are", parse_index, pack_index, "index_bytes"),
     "END ": Kind(
         Place.END,

@@ -30,7 +30,7 @@ from nvcodec.container.header import DEFAULT_LIMITS, Head, Limits
 from nvcodec.container.kinds import Place, ancillary_kind
 from nvcodec.container.stream import ByteSource, Chunk, ChunkStream
 from nvcodec.container.walk import Walk, count_of
-from nvcodec.errors import BitstreamError, MalformedError, VideoError
+from nvcodec.errors import BitstreamError, MalformedError, TruncatedError, VideoError
 from nvcodec.segments import Part
 
 __all__ = ["CodedSegment", "Inspection", "MapEntry", "NvcReader", "SegmentInfo", "inspect"]
@@ -43,6 +43,7 @@ class NvcReader:
         source: A path, or a binary file; a pipe is read forward, once, chunk by chunk.
         limits: What the file may ask for.
         keep_going: Skip what is damaged and list it in `damage`, instead of raising.
+        unfinished: Take an early end as the end; `is_unfinished` tells.
 
     Raises:
         BitstreamError: The beginning, up to HEAD, is not readable.
@@ -54,11 +55,15 @@ class NvcReader:
         *,
         limits: Limits = DEFAULT_LIMITS,
         keep_going: bool = False,
+        unfinished: bool = False,
     ) -> None:
         self._owned = isinstance(source, str | Path)
         self._file: BinaryIO = open(source, "rb") if isinstance(source, str | Path) else source  # noqa: SIM115
         self.limits = limits
         self.keep_going = keep_going
+        self.is_unfinished = False
+        """Whether the file has been seen to end early, where that is allowed."""
+        self._may_be_unfinished = unfinished
         self._index: list[SegmentInfo] | None = None
         self._is_fresh = True
         try:
@@ -97,7 +102,12 @@ class NvcReader:
             TruncatedError: The file is unfinished; after all intact segments.
             BitstreamError: What else is wrong, where it stands.
         """
-        yield from self._start_walk().segments()
+        try:
+            yield from self._start_walk().segments()
+        except TruncatedError:
+            if not self._may_be_unfinished:
+                raise
+            self.is_unfinished = True
 
     @property
     def segments_read(self) -> list[SegmentInfo]:
@@ -135,6 +145,24 @@ class NvcReader:
         """The videos that the file holds, if they are several (seekable files only)."""
         found: list[Part] = self.ancillary("clip") or []
         return found
+
+    def find_part(self, name: str) -> Part:
+        """One of the file's videos by name, or by number.
+
+        Raises:
+            VideoError: There is none, or several have that name.
+        """
+        parts = self.parts
+        found = [part for part in parts if part.name == name]
+        if not found and name.isascii() and name.isdecimal():
+            found = parts[int(name) :][:1]
+        if not found:
+            known = ", ".join(f"{number} {part.name}" for number, part in enumerate(parts))
+            raise VideoError(f"clip {name}: not in the file, which has {known or 'one video only'}")
+        if len(found) > 1:
+            numbers = ", ".join(str(i) for i, part in enumerate(parts) if part.name == name)
+            raise VideoError(f"clip {name}: several have that name; take a number: {numbers}")
+        return found[0]
 
     def ancillary(self, kind: str) -> Any:
         """What the chunk of an ancillary kind holds, without reading any segment; None: not there.
@@ -201,10 +229,9 @@ class NvcReader:
         return self._walk
 
     def _walk_through(self) -> Walk:
-        walk = self._start_walk()
-        for _ in walk.segments():
+        for _ in self.segments():
             pass
-        return walk
+        return self._walk
 
     def _check_seekable(self) -> None:
         if self._base is None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nvcodec.samples import Samples
 from nvcodec.video.color import (
@@ -57,6 +58,13 @@ def to_planes(samples: Samples, pixels: Pixels, info: VideoInfo) -> Planes:
             begin = top // info.chroma.subsampling[0] if i else top
             planes[i][begin : begin + len(part)] = part
     return planes
+
+
+def for_looking(planes: Planes, info: VideoInfo) -> NDArray[np.uint8]:
+    """A frame as uint8 (H, W, 3), full-range RGB, whatever its depth and colours."""
+    rgb = planes_to_rgb(planes, info)
+    looks: NDArray[np.uint8] = (rgb >> (info.depth - 8)).astype(np.uint8)
+    return looks.repeat(3 // looks.shape[2], axis=2)
 
 
 def to_rgb(samples: Samples, pixels: Pixels, info: VideoInfo) -> Pixels:

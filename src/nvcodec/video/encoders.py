@@ -1,9 +1,9 @@
-"""Frames into movie files and pictures, through a pipe into ffmpeg.
+"""Frames into movie files, through a pipe into ffmpeg.
 
-Movies are visually lossless unless the codec is lossless; depth, colour tags, HDR metadata, aspect
-and frame rate are written. What a codec cannot take is adapted here and said: RGB becomes 4:4:4
-BT.709 for codecs without RGB, odd sizes become 4:4:4 for codecs that want even chroma. A depth that
-it does not have is refused. Reading is in ffmpeg.py.
+Movies are visually lossless unless told otherwise; depth, colour tags, HDR metadata, aspect and
+frame rate are written. What a codec cannot take is adapted here and said: RGB becomes 4:4:4 BT.709
+for codecs without RGB, odd sizes become 4:4:4 for codecs that want even chroma. A depth that it
+does not have is refused. Pictures are in pictures.py, reading is in ffmpeg.py.
 """
 
 import warnings
@@ -19,8 +19,6 @@ from nvcodec.processes import Child, ffmpeg_path
 from nvcodec.samples import Chroma
 from nvcodec.video import cicp, matroska
 from nvcodec.video.color import (
-    picture_info,
-    picture_planes,
     planes_to_yuv444,
     yuv444_to_planes,
     yuv_info_of_rgb,
@@ -28,7 +26,7 @@ from nvcodec.video.color import (
 )
 from nvcodec.video.ffmpeg import GLOBAL_OPTIONS
 from nvcodec.video.ffmpeg_report import planar_format
-from nvcodec.video.hdr import has_hdr, movie_hdr, without_hdr
+from nvcodec.video.hdr import has_hdr, movie_hdr
 from nvcodec.video.info import UNSPECIFIED, Planes, VideoInfo, VideoWarning
 from nvcodec.video.planar import plane_chunks
 
@@ -50,28 +48,49 @@ class Encoder:
     """Bits a sample that it stores."""
     pixel_format: dict[Chroma, str] = field(default_factory=dict)
     """Formats that ffmpeg has to convert 8 bits to, losslessly, where they differ from ours."""
+    quality: str = "crf"
+    """The option of its quality number; empty: it is lossless."""
+    worst: int = 63
+    """The highest quality number, from 0."""
+    speed: str = "preset"
+    """The option of its speed; empty: it has one only."""
+    speeds: tuple[str, ...] = ()
+    """What that may be."""
 
 
+_X26X_SPEEDS = (
+    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow",
+    "placebo",
+)  # fmt: skip
 ENCODERS = {
-    "x264": Encoder({"vcodec": "libx264", "crf": 12, "preset": "medium"}),
+    "x264": Encoder(
+        {"vcodec": "libx264", "crf": 12, "preset": "medium"}, worst=51, speeds=_X26X_SPEEDS
+    ),
     "x265": Encoder(
         {"vcodec": "libx265", "crf": 13, "preset": "medium", "x265-params": "log-level=error"},
         depths=(8, 10, 12),
+        worst=51,
+        speeds=_X26X_SPEEDS,
     ),
     "svt-av1": Encoder(
         {"vcodec": "libsvtav1", "crf": 18, "preset": 6, "svtav1-params": "lp=2"},
         frozenset({Chroma.YUV420}),
+        speeds=tuple(map(str, range(14))),
     ),
     "vvenc": Encoder(
         {"vcodec": "libvvenc", "qp": 18, "preset": "medium"},
         frozenset({Chroma.YUV420}),
         pixel_format={Chroma.YUV420: "yuv420p10le"},
+        quality="qp",
+        speeds=("faster", "fast", "medium", "slow", "slower"),
     ),
     "vp9": Encoder(
         {"vcodec": "libvpx-vp9", "crf": 12, "video_bitrate": 0, "cpu-used": 2},
         frozenset({Chroma.YUV420, Chroma.YUV422, Chroma.YUV444}),
         takes_odd=True,
         depths=(8, 10, 12),
+        speed="cpu-used",
+        speeds=tuple(map(str, range(6))),
     ),
     "ffv1": Encoder(
         {"vcodec": "ffv1", "level": 3, "slicecrc": 1},
@@ -79,14 +98,54 @@ ENCODERS = {
         takes_odd=True,
         depths=(8, 9, 10, 12, 14, 16),
         pixel_format={Chroma.RGB: "bgr0"},
+        quality="",
+        speed="",
     ),
 }
 """Encoders by the name that users give."""
 
 MAX_ASPECT = 2**31 - 1
 """Largest term of an aspect, which ffmpeg would round to 100."""
-HIGHEST_RATES = {".avi": 600, ".mkv": 1000, ".webm": 1000}
-"""Frames a second that a container's times tell apart, as ffmpeg writes it."""
+HIGHEST_RATES = {".avi": 600, ".gif": 50, ".mkv": 1000, ".webm": 1000}
+"""Frames a second that a container's times tell apart, as ffmpeg writes it and players show it."""
+
+
+@dataclass(frozen=True)
+class MovieSettings:
+    """How a movie is encoded, as far as somebody asked."""
+
+    codec: str | None = None
+    crf: int | None = None
+    speed: str | None = None
+
+    @property
+    def asked(self) -> list[str]:
+        """Names of what somebody asked for."""
+        return [name for name in ("codec", "crf", "speed") if getattr(self, name) is not None]
+
+    def options(self, name: str, encoder: Encoder) -> dict[str, Any]:
+        """Ffmpeg's options for this encoder.
+
+        Raises:
+            UnsupportedVideoError: It has no such setting, or not this value.
+        """
+        options = dict(encoder.options)
+        if self.crf is not None:
+            if not encoder.quality:
+                raise UnsupportedVideoError(f"crf {self.crf}: {name} is lossless and has none")
+            if not 0 <= self.crf <= encoder.worst:
+                raise UnsupportedVideoError(
+                    f"crf {self.crf}: {name} has 0, the best, to {encoder.worst}"
+                )
+            options[encoder.quality] = self.crf
+        if self.speed is not None:
+            if self.speed not in encoder.speeds:
+                allowed = ", ".join(encoder.speeds) or "none"
+                raise UnsupportedVideoError(f"speed {self.speed!r}: {name} has {allowed}")
+            options[encoder.speed] = self.speed
+        return options
+
+
 Conversion = Callable[[Planes], Planes]
 
 
@@ -101,7 +160,7 @@ class FfmpegSink:
     """
 
     def __init__(self, info: VideoInfo, outputs: dict[str, Any], path: str, where: str) -> None:
-        self._where = where
+        self.where = where
         rate = f"{info.frame_rate.numerator}/{info.frame_rate.denominator}"
         self._is_rgb = info.chroma is Chroma.RGB
         self._wrapper = matroska.Wrapper(info) if has_hdr(info) else None
@@ -131,7 +190,7 @@ class FfmpegSink:
             for chunk in plane_chunks(planes):
                 self._child.write(chunk)
         except OSError as error:
-            raise OutputError(f"{self._where}: cannot be written: {error.strerror}") from error
+            raise OutputError(f"{self.where}: cannot be written: {error.strerror}") from error
         except Exception as error:
             raise self._explained(error) from error
 
@@ -152,30 +211,30 @@ class FfmpegSink:
         """A full disk or a missing right as what it is, instead of as a failure of ffmpeg."""
         for reason in _FULL_DISK:
             if any(reason in line for line in self._child.tail):
-                return OutputError(f"{self._where}: cannot be written: {reason}")
+                return OutputError(f"{self.where}: cannot be written: {reason}")
         return error
 
 
 def movie_sink(
-    info: VideoInfo, path: Path, codec: str | None, where: str
+    info: VideoInfo, path: Path, settings: MovieSettings, where: str
 ) -> tuple[FfmpegSink, VideoInfo, Conversion]:
     """Sink for a movie file, with what it stores and how frames are made fit for it.
 
     Raises:
         UnsupportedVideoError: The codec is unknown, or cannot take this video.
     """
-    name = codec or _default_codec(info, path.suffix.lower())
+    name = settings.codec or _default_codec(info, path.suffix.lower())
     if name not in ENCODERS:
         raise UnsupportedVideoError(f"codec {name!r}; allowed are {', '.join(ENCODERS)}")
     encoder = ENCODERS[name]
     stored, convert = _fitted(info, encoder, name, where)
     stored = movie_hdr(stored, path.suffix.lower(), where)
-    outputs = dict(encoder.options)
+    outputs = settings.options(name, encoder)
     outputs["pix_fmt"] = planar_format(stored, where)
     if stored.depth == 8:
         outputs["pix_fmt"] = encoder.pixel_format.get(stored.chroma, outputs["pix_fmt"])
     outputs.update(_tag_options(stored))
-    _warn_rate(info, path.suffix.lower(), where)
+    warn_rate(info, path.suffix.lower(), where)
     if name == "x265" and path.suffix.lower() in (".mp4", ".mov"):
         outputs["vtag"] = "hvc1"  # the tag that players of Apple ask for
     return FfmpegSink(stored, outputs, str(path), where), stored, convert
@@ -188,7 +247,8 @@ def _default_codec(info: VideoInfo, suffix: str) -> str:
     return "x264" if info.depth == 8 else "x265"
 
 
-def _warn_rate(info: VideoInfo, suffix: str, where: str) -> None:
+def warn_rate(info: VideoInfo, suffix: str, where: str) -> None:
+    """Say where a kind of file has not the times for a frame rate."""
     highest = HIGHEST_RATES.get(suffix)
     if highest is not None and info.frame_rate > highest:
         warnings.warn(
@@ -257,17 +317,3 @@ def _tag_options(info: VideoInfo) -> dict[str, Any]:
         options.pop("color_range")
         options["vf"] = shape
     return options
-
-
-def png_sink(
-    info: VideoInfo, pattern: Path, where: str
-) -> tuple[FfmpegSink, VideoInfo, Conversion]:
-    """Sink for numbered PNG files, RGB or grey, the first with number 1."""
-    stored, is_gray = without_hdr(picture_info(info), where), info.chroma is Chroma.GRAY
-    path = f"{str(pattern.parent).replace('%', '%%')}/{pattern.name}"
-    formats = ("gray", "rgb24") if stored.depth == 8 else ("gray16be", "rgb48be")
-    outputs = {"format": "image2", "vcodec": "png", "pix_fmt": formats[not is_gray]}
-    if is_gray:
-        outputs["vf"] = "setparams=range=pc"
-    sink = FfmpegSink(stored, outputs, path, where)
-    return sink, stored, lambda planes: picture_planes(planes, info)

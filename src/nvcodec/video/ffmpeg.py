@@ -29,6 +29,7 @@ from nvcodec.video.ffmpeg_report import PIXEL_FORMATS, Report, planar_format
 from nvcodec.video.info import Planes, VideoInfo, VideoWarning
 from nvcodec.video.matroska import mastering_display_in
 from nvcodec.video.planar import plane_chunks
+from nvcodec.video.scaling import Scale, scale_filter
 
 GLOBAL_OPTIONS = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info"]
 SCALE_FLAGS = "lanczos+accurate_rnd+full_chroma_int+full_chroma_inp"
@@ -57,7 +58,7 @@ class FfmpegFrames:
         feed: Bytes for its standard input, when there is no file.
         input_options: ffmpeg options of the input, such as its format.
         frames: First frame and the one to stop before; None for the end.
-        scale: Width and height to scale to.
+        scale: Size to scale to.
         is_image: Whether the source is made of still images.
 
     Raises:
@@ -73,7 +74,7 @@ class FfmpegFrames:
         feed: Iterable[bytes | memoryview] | None = None,
         input_options: dict[str, Any] | None = None,
         frames: tuple[int, int | None] = (0, None),
-        scale: tuple[int, int] | None = None,
+        scale: Scale | None = None,
         is_image: bool = False,
     ) -> None:
         self._where, self._start, self._stop = where, *frames
@@ -192,10 +193,10 @@ def _command(name: str, inputs: dict[str, Any], outputs: dict[str, Any]) -> list
     return command
 
 
-def _filters(scale: tuple[int, int] | None) -> str:
+def _filters(scale: Scale | None) -> str:
     chain = ["showinfo=checksum=0"]
     if scale is not None:
-        chain.append(f"scale={scale[0]}:{scale[1]}:flags={SCALE_FLAGS}")
+        chain.append(f"scale={scale_filter(scale)}:flags={SCALE_FLAGS}")
     chain += [f"format={'|'.join(PIXEL_FORMATS)}", "showinfo=checksum=0"]
     return ",".join(chain)
 

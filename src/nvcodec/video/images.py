@@ -48,7 +48,7 @@ def pictures_in(folder: Path) -> list[Path]:
     found = [
         path for path in _entries(folder) if is_picture(path) and not path.name.startswith(".")
     ]
-    return checked(sorted(found, key=_natural_key), str(folder))
+    return checked(sorted(found, key=natural_key), str(folder))
 
 
 def checked(paths: list[Path], where: str) -> list[Path]:
@@ -99,6 +99,7 @@ def _entries(folder: Path) -> list[Path]:
         raise VideoError(f"{folder}: cannot be read: {error.strerror}") from error
 
 
-def _natural_key(path: Path) -> list[tuple[int, str]]:
+def natural_key(path: Path) -> list[tuple[int, str]]:
+    """What names are sorted by so that `f2.png` comes before `f10.png`."""
     parts = re.split(r"([0-9]+)", path.name)
     return [(int(part), part) if part.isdecimal() else (-1, part) for part in parts]

@@ -5,6 +5,7 @@ Source: NeRV, section 4.3: one network for all sequences of UVG.
 
 import contextlib
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, BinaryIO
 from nvcodec.errors import UnsupportedVideoError, VideoError
 from nvcodec.segments import Part, Segment
 from nvcodec.video import images
-from nvcodec.video.info import Planes, VideoInfo
+from nvcodec.video.info import Planes, VideoInfo, VideoWarning
 from nvcodec.video.reader import VideoReader, open_video
 
 SHARED = ("width", "height", "chroma", "depth", "sample_aspect_ratio", "color")
@@ -40,7 +41,11 @@ def open_videos(sources: Sequence[str | Path | BinaryIO], **options: Any) -> Vid
     if len(sources) == 1:
         return open_video(sources[0], **options)
     if all(isinstance(s, str | Path) and images.is_picture(Path(s)) for s in sources):
-        return open_video([Path(s) for s in sources if isinstance(s, str | Path)], **options)
+        text = f"{sources[0]} and {len(sources) - 1} more: pictures, taken as frames of one video"
+        warnings.warn(text, VideoWarning, stacklevel=2)
+        return open_video(
+            _in_order([Path(s) for s in sources if isinstance(s, str | Path)]), **options
+        )
     infos = []
     for source in sources:
         if source == "-" or not isinstance(source, str | Path):
@@ -60,6 +65,12 @@ def open_videos(sources: Sequence[str | Path | BinaryIO], **options: Any) -> Vid
     return VideoReader(
         replace(infos[0], num_frames=total), frames, where, contextlib.ExitStack(), parts
     )
+
+
+def _in_order(pictures: list[Path]) -> list[Path]:
+    """By number where a shell sorted them, which puts `f10.png` before `f2.png`."""
+    by_name = sorted(pictures, key=str)
+    return sorted(pictures, key=images.natural_key) if pictures == by_name else pictures
 
 
 def _check_alike(

@@ -4,6 +4,7 @@ Names are read as UVG and others write them: `Beauty_1920x1080_120fps_420_8bit_Y
 `sparks_480x270_420p10le.yuv`, `racehorses_832x480_2f.yuv`. Only the size has to be there.
 """
 
+import contextlib
 import re
 import warnings
 from dataclasses import dataclass
@@ -123,6 +124,20 @@ class RawGeometry:
             *(int(size_match[1]), int(size_match[2]), _nominal_rate(rate) if rate else None),
             *(Chroma("gray" if chroma == "400" else chroma), depth),
         )
+
+
+def parse_rate(text: str) -> Fraction:
+    """A frame rate such as 25, 30000/1001, or 29.97 for the NTSC rate it means.
+
+    Raises:
+        ValueError: The text is not of this form, or 0.
+    """
+    rate = None
+    with contextlib.suppress(VideoError):
+        rate = RawGeometry.parse(f"16x16:{text}").frame_rate if ":" not in text else None
+    if rate is None:
+        raise ValueError("expected a rate such as 25, 29.97 or 30000/1001")
+    return rate
 
 
 def _last(word: re.Pattern[str], name: str, size: re.Match[str]) -> re.Match[str] | None:

@@ -2,6 +2,7 @@
 
 Y4M (by content), raw .yuv      native, y4m.py and raw.py
 pictures, all else              ffmpeg.py
+arrays of numpy                 arrays.py
 `scale` on a native source      its frames go through ffmpeg for this
 """
 
@@ -20,10 +21,12 @@ from typing import IO, Any, BinaryIO, Self
 from nvcodec.errors import VideoError
 from nvcodec.segments import Part
 from nvcodec.video import images, y4m
+from nvcodec.video.arrays import ArrayFrames
 from nvcodec.video.ffmpeg import FfmpegFrames, scaled_frames
 from nvcodec.video.info import Planes, VideoInfo, VideoWarning
 from nvcodec.video.planar import FrameLayout, check_size, rounded_to_8_bits
 from nvcodec.video.raw import DEFAULT_RATE, RAW_SUFFIXES, RawGeometry
+from nvcodec.video.scaling import KEPT, Scale, scaled_size
 
 SNIFFED_BYTES = 10
 CHUNK_BYTES = 1 << 16
@@ -90,6 +93,7 @@ class _Opening:
         self, where: str, stack: contextlib.ExitStack, start: int, stop: int | None
     ) -> None:
         self.where, self.stack, self.start, self.stop = where, stack, start, stop
+        self.is_scaled = False
 
     def num_in_range(self, total: int) -> int:
         """How many of so many frames are asked for."""
@@ -151,7 +155,7 @@ class _Opening:
             number += 1
 
     def from_images(
-        self, paths: list[Path], rate: Fraction | None, scale: tuple[int, int] | None
+        self, paths: list[Path], rate: Fraction | None, scale: Scale | None
     ) -> tuple[VideoInfo, Iterator[Planes]]:
         is_rate_given, rate = rate is not None, rate or DEFAULT_RATE
         if missing := images.gaps(paths):
@@ -171,18 +175,34 @@ class _Opening:
         )
         return replace(info, num_frames=count, frame_rate=rate), frames
 
+    def from_arrays(
+        self, arrays: ArrayFrames, is_rate_given: bool
+    ) -> tuple[VideoInfo, Iterator[Planes]]:
+        if not is_rate_given:
+            text = f"{self.where}: no frame rate given, taken as {DEFAULT_RATE}"
+            warnings.warn(text, VideoWarning, stacklevel=2)
+        info = replace(arrays.info, frame_rate=DEFAULT_RATE)
+        if info.num_frames is not None:
+            info = replace(info, num_frames=self.num_in_range(info.num_frames))
+        return info, itertools.islice(arrays, self.start, self.stop)
+
     def from_ffmpeg(
         self, source: Path | None, **options: Any
     ) -> tuple[VideoInfo, Iterator[Planes]]:
         if not options.get("is_image"):
             options["frames"] = (self.start, self.stop)
         frames = self.stack.enter_context(FfmpegFrames(source, self.where, **options))
+        self.is_scaled = True
         return frames.info, iter(frames)
 
     def scaled(
-        self, info: VideoInfo, frames: Iterator[Planes], scale: tuple[int, int]
+        self, info: VideoInfo, frames: Iterator[Planes], scale: Scale
     ) -> tuple[VideoInfo, Iterator[Planes]]:
         """The same video in another size and of the same shape on the screen."""
+        scale = scaled_size(scale, info.width, info.height)
+        if scale == (info.width, info.height):
+            return info, frames
+        check_size(*scale, "scale")
         through = self.stack.enter_context(scaled_frames(frames, info, scale, self.where))
         width, height = scale
         stretch = Fraction(info.width * height, info.height * width)
@@ -195,14 +215,14 @@ class _Opening:
         return info, iter(through)
 
 
-Source = str | Path | BinaryIO | list[Path]
+Source = str | Path | BinaryIO | list[Path] | ArrayFrames
 
 
 def open_video(
     source: Source,
     *,
     frames: slice | None = None,
-    scale: tuple[int, int] | None = None,
+    scale: Scale | None = None,
     frame_rate: Fraction | None = None,
     raw: RawGeometry | None = None,
     depth: int | None = None,
@@ -211,9 +231,9 @@ def open_video(
 
     Args:
         source: A file, a folder of PNG or JPEG pictures, a printf pattern of pictures, a list of
-            pictures, a binary stream, or `-` for standard input.
+            pictures, a binary stream, `-` for standard input, or arrays.
         frames: Frames wanted, `slice(start, stop)`; a stop behind the end means the end.
-        scale: Width and height to scale to, by ffmpeg with Lanczos; range and matrix stay.
+        scale: Size to scale to, by ffmpeg with Lanczos; range and matrix stay.
         frame_rate: What to take as frame rate instead of what the source says (pictures: instead of
             25). Frames are neither dropped nor repeated.
         raw: Geometry of a raw planar source, instead of the one in its name.
@@ -225,7 +245,7 @@ def open_video(
         ToolMissingError: It needs ffmpeg, and there is none.
     """
     start, stop = _range(frames)
-    if scale is not None:
+    if isinstance(scale, tuple) and KEPT not in scale:
         check_size(*scale, "scale")
     if frame_rate is not None and frame_rate <= 0:
         raise ValueError(f"frame rate {frame_rate}; allowed are those above 0")
@@ -235,7 +255,7 @@ def open_video(
     with contextlib.ExitStack() as stack:
         opening = _Opening(where, stack, start, stop)
         info, planes = _dispatch(opening, source, scale, frame_rate, raw)
-        if scale is not None and (info.width, info.height) != scale:
+        if scale is not None and not opening.is_scaled:
             info, planes = opening.scaled(info, planes, scale)
         if frame_rate is not None:
             info = replace(info, frame_rate=frame_rate)
@@ -254,7 +274,7 @@ def _rounded(info: VideoInfo, frames: Iterator[Planes]) -> tuple[VideoInfo, Iter
 def _dispatch(
     opening: _Opening,
     source: Source,
-    scale: tuple[int, int] | None,
+    scale: Scale | None,
     frame_rate: Fraction | None,
     raw: RawGeometry | None,
 ) -> tuple[VideoInfo, Iterator[Planes]]:
@@ -265,6 +285,8 @@ def _dispatch(
         return _from_stream(opening, sys.stdin.buffer, scale, raw)
     if isinstance(source, list):
         return opening.from_images(images.checked(source, opening.where), frame_rate, scale)
+    if isinstance(source, ArrayFrames):
+        return opening.from_arrays(source, frame_rate is not None)
     if not isinstance(source, str | os.PathLike):
         return _from_stream(opening, source, scale, raw)
     path = Path(source)
@@ -307,7 +329,7 @@ def _dispatch(
 def _from_stream(
     opening: _Opening,
     stream: IO[bytes],
-    scale: tuple[int, int] | None,
+    scale: Scale | None,
     raw: RawGeometry | None,
 ) -> tuple[VideoInfo, Iterator[Planes]]:
     first = b""

@@ -3,17 +3,19 @@
     .y4m, `-`, a stream             Y4M, native
     .yuv                            raw planes, native
     .mp4 .mkv .mov .webm .avi       encoders.py
-    folder or printf pattern        PNG pictures, encoders.py
+    folder or printf pattern        numbered pictures, pictures.py
+    .png .jpg .gif .apng .webp ...  one picture, or one that moves, pictures.py
 
 Nothing half-written ever carries the final name: files and folders grow under a temporary one that
 did not exist, and are renamed at the end, or removed when an exception passes. Nothing else is.
 """
 
 import contextlib
+import functools
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import IO, BinaryIO, Protocol, Self
@@ -21,15 +23,19 @@ from typing import IO, BinaryIO, Protocol, Self
 from nvcodec.disk import new_file, new_folder
 from nvcodec.errors import OutputError, UnsupportedVideoError
 from nvcodec.samples import Chroma
-from nvcodec.video import encoders, images, y4m
+from nvcodec.video import encoders, images, pictures, y4m
 from nvcodec.video.color import BT601, yuv_info_of_rgb, yuv_planes_of_rgb
-from nvcodec.video.encoders import Conversion
+from nvcodec.video.encoders import Conversion, MovieSettings
 from nvcodec.video.hdr import without_hdr
 from nvcodec.video.info import Planes, VideoInfo
 from nvcodec.video.planar import check_planes, plane_chunks
 
 RAW_SUFFIX = ".yuv"
-ALLOWED = ".y4m, .yuv, .mp4, .mkv, .mov, .webm, .avi, a folder, a pattern such as %05d.png, or -"
+PICTURE_SUFFIXES = tuple({**pictures.STILLS, **pictures.MOVING})
+ALLOWED = (
+    f"{', '.join(('.y4m', RAW_SUFFIX, *encoders.MOVIE_SUFFIXES, *PICTURE_SUFFIXES))}, a folder, a "
+    "pattern such as %05d.png, or -"
+)
 
 
 class Sink(Protocol):
@@ -235,17 +241,22 @@ def create_video(
     info: VideoInfo,
     *,
     codec: str | None = None,
+    crf: int | None = None,
+    speed: str | None = None,
     overwrite: bool = False,
 ) -> VideoWriter:
     """Open a video for writing.
 
     Args:
         target: Its ending chooses the format: .y4m, .yuv, a movie (.mp4, .mkv, .mov, .webm, .avi),
-            or PNG pictures in a folder (no ending, or a slash at the end) or by printf pattern. A
+            a moving picture (.gif, .apng, .webp), one frame (.png, .jpg, .webp, .bmp, .tif), or
+            pictures by printf pattern, or PNG in a folder (no ending, or a slash at the end). A
             binary stream, and `-` for standard output, get Y4M.
         info: Description of the frames that will be written.
         codec: Codec of a movie: x264 (the default of 8 bits), x265 (of more), svt-av1, vvenc, vp9
             (of .webm) or ffv1.
+        crf: Quality number of that codec, 0 the best; visually lossless unless given.
+        speed: The codec's preset, in its own words.
         overwrite: Whether an existing target may be replaced.
 
     Raises:
@@ -253,22 +264,30 @@ def create_video(
         UnsupportedVideoError: The format or the codec cannot hold this video.
         ToolMissingError: It needs ffmpeg, and there is none.
     """
+    settings, where = MovieSettings(codec, crf, speed), _name(target)
+    if settings.asked and Path(where).suffix.lower() not in encoders.MOVIE_SUFFIXES:
+        raise UnsupportedVideoError(f"{where}: {settings.asked[0]} is for movies only")
     if target == "-":
-        return _native(sys.stdout.buffer, info, "standard output", _NoTarget())
+        return _native(sys.stdout.buffer, info, where, _NoTarget())
     if not isinstance(target, str | os.PathLike):
-        return _native(target, info, str(getattr(target, "name", "stream")), _NoTarget())
-    with _output_errors(str(target)):
-        return _create_file(Path(target), str(target), info, codec, overwrite)
+        return _native(target, info, where, _NoTarget())
+    with _output_errors(where):
+        return _create_file(Path(target), where, info, settings, overwrite)
+
+
+def _name(target: str | Path | BinaryIO) -> str:
+    if target == "-":
+        return "standard output"
+    is_path = isinstance(target, str | os.PathLike)
+    return str(target if is_path else getattr(target, "name", "stream"))
 
 
 def _create_file(
-    path: Path, where: str, info: VideoInfo, codec: str | None, overwrite: bool
+    path: Path, where: str, info: VideoInfo, settings: MovieSettings, overwrite: bool
 ) -> VideoWriter:
-    if codec is not None and path.suffix.lower() not in encoders.MOVIE_SUFFIXES:
-        raise UnsupportedVideoError(f"{where}: codec {codec!r} is for movies only")
     if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe or a device
         return _native(path.open("wb"), info, where, _NoTarget(), is_ours=True)
-    if images.is_pattern(where):
+    if pictures.is_pattern(path):
         return _pictures(path, info, where, overwrite)
     if where.endswith(("/", os.sep)) or not path.suffix or path.is_dir():
         return _pictures(path / images.DEFAULT_NAME, info, where, overwrite)
@@ -279,12 +298,12 @@ def _create_file(
         return _native(stream, info, where, file, is_raw=suffix == RAW_SUFFIX, is_ours=True)
     if suffix in encoders.MOVIE_SUFFIXES:
         file = _FileTarget(path, overwrite)
-        try:
-            sink, stored, convert = encoders.movie_sink(info, file.temporary, codec, where)
-        except BaseException:
-            file.discard()
-            raise
-        return VideoWriter(info, stored, convert, sink, file)
+        make = functools.partial(encoders.movie_sink, info, file.temporary, settings, where)
+        return _through_ffmpeg(info, file, make)
+    if suffix in PICTURE_SUFFIXES:
+        file = _FileTarget(path, overwrite)
+        make = functools.partial(pictures.picture_sink, info, file.temporary, where)
+        return _through_ffmpeg(info, file, make)
     raise UnsupportedVideoError(f"{where}: no video format {suffix!r}; allowed are {ALLOWED}")
 
 
@@ -308,14 +327,18 @@ def _native(
 
 
 def _pictures(pattern: Path, info: VideoInfo, where: str, overwrite: bool) -> VideoWriter:
-    if pattern.suffix.lower() != ".png":
-        raise UnsupportedVideoError(
-            f"{where}: pictures of kind {pattern.suffix!r}; allowed is .png"
-        )
     folder = _FolderTarget(pattern, overwrite)
+    inside = folder.temporary / pattern.name
+    make = functools.partial(pictures.numbered_sink, info, inside, where)
+    return _through_ffmpeg(info, folder, make)
+
+
+def _through_ffmpeg(
+    info: VideoInfo, target: Target, make: Callable[[], tuple[Sink, VideoInfo, Conversion]]
+) -> VideoWriter:
     try:
-        sink, stored, convert = encoders.png_sink(info, folder.temporary / pattern.name, where)
+        sink, stored, convert = make()
     except BaseException:
-        folder.discard()
+        target.discard()
         raise
-    return VideoWriter(info, stored, convert, sink, folder)
+    return VideoWriter(info, stored, convert, sink, target)
