@@ -64,6 +64,7 @@ def test_predicted_pictures_come_to_a_quality(noisy, tmp_path, psnr_db):
     assert report.quality.psnr_rgb_db == pytest.approx(psnr_db, abs=0.2)
 
 
+@pytest.mark.slow
 def test_the_worst_frame_comes_to_a_quality(noisy, tmp_path):
     target = tmp_path / "x.nvc"
     options = EncodeOptions(goal=Goal(psnr_db=30, of="worst"), verify=False)
@@ -101,6 +102,17 @@ def test_what_cannot_be_steered_or_measured_is_refused(noisy, tmp_path):
         encode(gray, tmp_path / "x", load_preset(TINY_LATENTS), EncodeOptions(goal=Goal(vmaf=30)))
 
 
+class StopAfter:
+    """Asks to stop at the n-th time it is asked, and from then on."""
+
+    def __init__(self, count):
+        self.count = count
+
+    def __call__(self):
+        self.count -= 1
+        return self.count < 0
+
+
 @pytest.mark.parametrize(
     ("preset", "epochs"), [pytest.param(TINY_LATENTS, 2, marks=SLOW), (TINY_ROUND, 12)]
 )
@@ -108,14 +120,9 @@ def test_stopped_anywhere_it_comes_to_the_same_bytes(noisy, tmp_path, preset, ep
     options = EncodeOptions(goal=Goal(size_bytes=2500))
     loaded = load_preset(preset, epochs=epochs)
     encode(noisy, tmp_path / "whole.nvc", loaded, options)
-    target, stops, asked = tmp_path / "x.nvc", 0, 0
-
-    def should_stop():
-        nonlocal asked
-        asked += 1
-        return asked % 11 == 0
-
+    target, stops = tmp_path / "x.nvc", 0
     while not target.exists():
+        should_stop = StopAfter(10 + 6 * stops)
         try:
             encode(noisy, target, loaded, options, should_stop=should_stop)
         except InterruptedEncodeError:
@@ -126,16 +133,16 @@ def test_stopped_anywhere_it_comes_to_the_same_bytes(noisy, tmp_path, preset, ep
 
 def test_the_command(noisy, tmp_path, call):
     target = tmp_path / "x.nvc"
-    words = ("encode", noisy, "-o", target, "-p", TINY_LATENTS, "--json")
+    words = ("encode", noisy, "-o", target, "-p", TINY_LATENTS, "--frames", "0:3", "--json")
     foreseen = call(*words, "--size", "2kB", "--dry-run")
     assert foreseen.code == 0, foreseen.stderr
     assert not target.exists()
     (seen,) = map(json.loads, foreseen.stdout.splitlines())
-    assert seen["frames"] == NUM_FRAMES
+    assert seen["frames"] == 3
     assert seen["predicted_bytes"] == pytest.approx(2000, rel=0.05)
     assert seen["predicted_s"] > 0
-    # 48 kbit/s for a fifth of a second are 1,200 bytes.
-    done = call(*words, "--bitrate", "48k")
+    # 80 kbit/s for 3/25 of a second are 1,200 bytes.
+    done = call(*words, "--bitrate", "80k")
     assert done.code == 0, done.stderr
     assert 0.98 * 1200 <= target.stat().st_size <= 1200
     again = call(*words, "--size", "2kB")
