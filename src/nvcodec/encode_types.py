@@ -86,6 +86,19 @@ class SegmentFitting:
 
 
 @dataclass(frozen=True)
+class SegmentRefined:
+    """What became of a segment that was coded before, in sections and PSNR-RGB."""
+
+    number: int
+    is_better: bool
+    """False: it stays as it was."""
+    bytes_before: int
+    bytes_after: int
+    psnr_before_db: float
+    psnr_after_db: float
+
+
+@dataclass(frozen=True)
 class EncodeReport:
     """A finished encoding; quality is that of the decoded file, None when it was not measured."""
 
@@ -101,4 +114,4 @@ class EncodeReport:
     """Whether an earlier call had finished the file already."""
 
 
-Event = PresetChosen | SegmentStarted | SegmentFitting
+Event = PresetChosen | SegmentStarted | SegmentFitting | SegmentRefined

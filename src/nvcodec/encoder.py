@@ -8,10 +8,10 @@ decoding the bytes, never from a loss.
 """
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 from nvcodec.auto import AutoPreset
 from nvcodec.container.header import Head
@@ -28,6 +28,7 @@ from nvcodec.presets import Preset
 from nvcodec.segment_decoder import select_device
 from nvcodec.segment_values import check_limits
 from nvcodec.segment_work import SegmentResult, SegmentTask, Values, do
+from nvcodec.segments import Segment
 from nvcodec.tally import Tally
 from nvcodec.video import VideoReader, open_videos
 from nvcodec.video.info import Planes
@@ -64,11 +65,14 @@ def encode(
         if isinstance(preset, AutoPreset):
             preset = preset.chosen_for(video, path, options, device.type != "cpu", on_event)
         plan = plan_encoding(video.info, preset, options)
-        return _Encoding(video, plan, target, path, should_stop, on_event).run()
+        return Encoding(video, plan, target, path, should_stop, on_event).run()
 
 
-class _Encoding:
+class Encoding:
     """One call of `encode`: its job, its file, and what they have come to."""
+
+    knows_complete: ClassVar[bool] = True
+    """Whether a file without a job may be recognised as this call's own."""
 
     def __init__(
         self,
@@ -82,9 +86,9 @@ class _Encoding:
         self.video, self.plan, self.target, self.path = video, plan, target, path
         self.should_stop, self.on_event = should_stop, on_event
         self.options = plan.options
-        self.segments = frames_of_segments(video, plan.options.segment_frames, should_stop)
+        self.segments = frames_of_segments(video, plan.segment_lengths(), should_stop)
         self.tally = Tally(plan)
-        self.is_there = path is not None and is_complete(path, plan)
+        self.is_there = self.knows_complete and path is not None and is_complete(path, plan)
         self.job = None if path is None or self.is_there else open_job(path, plan)
 
     def run(self) -> EncodeReport:
@@ -116,13 +120,13 @@ class _Encoding:
                     self._recall(number, len(planes), input_digest)
                     continue
                 task = self._task(writer.head, number, len(planes), input_digest)
-                result = self._do(task, planes, values)
+                result = self.do(task, planes, values)
                 self.tally.add(result)
                 self._commit(writer, result, input_digest)
                 values = result.values
             assert writer is not None  # a video without frames was refused by its reader
-            if self.video.parts:
-                writer.add("clip", self.video.parts)
+            for kind, value in self.ancillary().items():
+                writer.add(kind, value)
             return writer.finish()
         except NvcError as error:
             if self.job is not None:
@@ -131,6 +135,10 @@ class _Encoding:
         finally:
             if writer is not None:
                 writer.close()
+
+    def ancillary(self) -> Mapping[str, Any]:
+        """What follows the last segment, by kind."""
+        return {"clip": self.video.parts} if self.video.parts else {}
 
     def _recall_file(self) -> int:
         """As `_write_file`, of a file that is complete."""
@@ -156,7 +164,7 @@ class _Encoding:
             segment=segment,
             preset=self.plan.preset,
             head=head,
-            info=self.video.info,
+            info=self.plan.info,
             seed=options.seed + number,
             device=options.device,
             limits=options.limits,
@@ -168,9 +176,13 @@ class _Encoding:
         check_limits(head, num_frames, options.limits)
         is_resumed = task.store is not None and task.store.exists
         self.on_event(SegmentStarted(number, segment, task.info, expected, is_resumed))
-        return replace(task, time_limit_s=self.tally.time_limit_s(segment))
+        return replace(task, time_limit_s=self.time_limit_s(segment))
 
-    def _do(
+    def time_limit_s(self, segment: Segment) -> float | None:
+        """Seconds for one segment."""
+        return self.tally.time_limit_s(segment)
+
+    def do(
         self, task: SegmentTask, planes: Sequence[Planes], before: Values | None
     ) -> SegmentResult:
         """Do a task; values that it begins with come from this run or from an earlier one."""
@@ -179,10 +191,11 @@ class _Encoding:
         elif before is None and self.job is not None:
             before = self.job.kept_values(task.begins_with)
 
-        def tell(record: FitRecord) -> None:
-            self.on_event(SegmentFitting(task.number, record))
+        return do(task, planes, before, self.should_stop, self.teller(task))
 
-        return do(task, planes, before, self.should_stop, tell)
+    def teller(self, task: SegmentTask) -> Callable[[FitRecord], None]:
+        """Tells of a segment's progress."""
+        return lambda record: self.on_event(SegmentFitting(task.number, record))
 
     def _commit(self, writer: NvcWriter, result: SegmentResult, input_digest: str) -> None:
         """Put a result into the file, and into the job around it."""

@@ -14,6 +14,7 @@ from nvcodec.cli.encode import encode
 from nvcodec.cli.info import info
 from nvcodec.cli.presets import presets
 from nvcodec.cli.process import say
+from nvcodec.cli.refine import refine
 from nvcodec.cli.verify import verify
 from nvcodec.version import __version__
 
@@ -71,6 +72,7 @@ app = typer.Typer(
     help="A video codec whose bitstream is a neural network.",
 )
 app.command(epilog=EXIT_CODES)(encode)
+app.command(epilog=EXIT_CODES)(refine)
 app.command(epilog=EXIT_CODES)(decode)
 app.command()(info)
 app.command(epilog=EXIT_CODES)(verify)

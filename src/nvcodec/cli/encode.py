@@ -2,21 +2,18 @@
 
 import os
 import shlex
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nvcodec.cli import options
-from nvcodec.cli.console import command_line, emit, process_age_s
-from nvcodec.cli.encode_progress import Progress, print_report, report_record
-from nvcodec.cli.process import Stopper, say
+from nvcodec.cli.console import process_age_s
+from nvcodec.cli.encode_progress import Progress
+from nvcodec.cli.stoppable import run_stoppable
 
 if TYPE_CHECKING:
-    from nvcodec.auto import AutoPreset
-    from nvcodec.encode_types import EncodeOptions, EncodeReport
-    from nvcodec.presets import Preset
+    from nvcodec.encode_types import EncodeReport
 
 Sources = Annotated[
     list[str],
@@ -146,54 +143,24 @@ def encode(
         spent_s=process_age_s(),
     )
     progress = Progress(json, to_stdout=output == "-", quiet=quiet)
-    report = _run(sources, output, path, asked, chosen, progress)
-    if json:
-        emit({"event": "done", **report_record(report)}, output == "-")
-    elif not quiet:
-        print_report(report, output)
+    check_name(output, "nvc encode", *sources[:1])
+    from nvcodec.encoder import encode as encode_video
+
+    def work(target: Any, **how: Any) -> "EncodeReport":
+        return encode_video(sources, target, asked, chosen, **how)
+
+    run_stoppable(work, output, path, workdir, progress)
 
 
-def _check_name(output: str, source: str) -> None:
+def check_name(output: str, command: str, *sources: str) -> None:
     """Refuse a name that promises another format, and say how to get that."""
     from nvcodec.errors import OutputError
 
     suffix = Path(output).suffix.lower()
     if output != "-" and (suffix in OTHER_FORMATS or output.endswith(("/", os.sep))):
         name = shlex.quote(str(Path(output).with_suffix(".nvc")))
-        other, given = shlex.quote(output), shlex.quote(source)
+        other, given = shlex.quote(output), " ".join(map(shlex.quote, sources))
         raise OutputError(
-            f"{other}: a .nvc file is written; for another: nvc encode {given} -o {name}, then "
+            f"{other}: a .nvc file is written; for another: {command} {given} -o {name}, then "
             f"nvc decode {name} -o {other}"
         )
-
-
-def _run(
-    sources: list[str],
-    output: str,
-    path: Path | None,
-    preset: "Preset | AutoPreset",
-    chosen: "EncodeOptions",
-    progress: Progress,
-) -> "EncodeReport":
-    """Encode, stoppable; says how to go on."""
-    _check_name(output, sources[0])
-    from nvcodec.encoder import encode as encode_video
-    from nvcodec.errors import InterruptedEncodeError, OutputError
-    from nvcodec.job import job_folder
-
-    target = sys.stdout.buffer if output == "-" else output
-    stopper = Stopper()
-    try:
-        with stopper.listening(), progress:
-            return encode_video(
-                sources, target, preset, chosen, should_stop=stopper, on_event=progress
-            )
-    except InterruptedEncodeError as error:
-        say(f"nvc: {error}")
-        if path is not None:
-            say(f"nvc: continue with: {command_line(without='--restart')}")
-        raise typer.Exit(stopper.exit_code) from error
-    except OutputError:
-        if path is not None and job_folder(path, chosen.workdir).exists():
-            say(f"nvc: once that is solved, continue with: {command_line(without='--restart')}")
-        raise

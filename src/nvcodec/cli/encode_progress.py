@@ -8,7 +8,13 @@ from nvcodec.cli.process import say
 from nvcodec.cli.verify import quality_rows
 
 if TYPE_CHECKING:
-    from nvcodec.encode_types import EncodeReport, Event, SegmentFitting, SegmentStarted
+    from nvcodec.encode_types import (
+        EncodeReport,
+        Event,
+        SegmentFitting,
+        SegmentRefined,
+        SegmentStarted,
+    )
 
 
 class Progress:
@@ -29,7 +35,7 @@ class Progress:
 
     def __call__(self, event: "Event") -> None:
         """Show one event."""
-        from nvcodec.encode_types import PresetChosen, SegmentStarted
+        from nvcodec.encode_types import PresetChosen, SegmentRefined, SegmentStarted
 
         if isinstance(event, PresetChosen):
             if self.json:
@@ -42,6 +48,11 @@ class Progress:
                 emit(_segment_record(event), self.to_stdout)
             elif not self.quiet:
                 say(_expectation(event))
+        elif isinstance(event, SegmentRefined):
+            if self.json:
+                emit({"event": "refined", "segment": event.number, **asdict(event)}, self.to_stdout)
+            elif not self.quiet:
+                say(_refinement(event))
         elif self.json:
             record = {"event": "fit", "segment": event.number, **asdict(event.record)}
             emit(record, self.to_stdout)
@@ -95,6 +106,15 @@ def _expectation(event: "SegmentStarted") -> str:
         f"{expected.num_parameters:,} parameters, {gmac:.2g} GMAC/frame; "
         f"expected about {format_bytes(expected.size_bytes)}, and {memory} of memory"
         + ("; continuing" * event.is_resumed)
+    )
+
+
+def _refinement(event: "SegmentRefined") -> str:
+    what = "is better" if event.is_better else "is no better, and stays as it was"
+    return (
+        f"segment {event.number} {what}: {event.bytes_before:,} bytes with "
+        f"{event.psnr_before_db:.2f} dB before, {event.bytes_after:,} with "
+        f"{event.psnr_after_db:.2f} dB fitted"
     )
 
 
