@@ -77,8 +77,8 @@ ALLOWED["encoder"] = FORMAT | {
     "segment_decoder", "segment_values", "segment_work", "finished", "auto",
 }  # fmt: skip
 ALLOWED["refiner"] = FORMAT | {
-    "encode_types", "encode_plan", "outputs", "original", "segment_refiner", "segment_work",
-    "encoder",
+    "encode_types", "encode_plan", "fitting", "outputs", "original", "segment_refiner",
+    "segment_work", "encoder",
 }  # fmt: skip
 ALLOWED["bench"] = FORMAT | {
     "metrics", "representations", "presets", "encoder", "decoder", "segment_decoder",

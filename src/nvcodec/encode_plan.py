@@ -1,9 +1,9 @@
 """What an encoding comes to for one source: the preset resolved, the samples chosen, the head."""
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from nvcodec.container.header import Head
 from nvcodec.encode_types import EncodeOptions
@@ -29,6 +29,8 @@ class EncodePlan:
     """With what follows from the picture's size filled in."""
     samples: Samples
     options: EncodeOptions
+    is_anew: ClassVar[bool] = True
+    """Whether a whole file with its HEAD is what becomes of it."""
 
     def head(self, num_frames: int | None) -> Head:
         """HEAD of the file; None frames where their number is not known yet."""
@@ -46,6 +48,10 @@ class EncodePlan:
         if self.info.num_frames is None:
             return itertools.repeat(longest)
         return [segment.num_frames for segment in plan_segments(self.info.num_frames, longest)]
+
+    def ancillary(self, video: VideoReader) -> Mapping[str, Any]:
+        """What follows the last segment, by kind; asked when the video has been read."""
+        return {"clip": video.parts} if video.parts else {}
 
     def job_settings(self) -> dict[str, Any]:
         """Everything that the file's bytes depend on, save for the frames."""
@@ -118,13 +124,14 @@ def frames_of_segments(
         VideoError: there are more frames than announced.
         InterruptedEncodeError: `should_stop` said so.
     """
-    frames, count = iter(video), video.info.num_frames
+    frames, count = iter(video), 0
     for length in lengths:
         planes = []
         for frame in itertools.islice(frames, length):
             stop_if(should_stop)
             planes.append(frame)
         stop_if(should_stop)
+        count += len(planes)
         if planes:
             yield planes
         if len(planes) < length:

@@ -8,10 +8,10 @@ decoding the bytes, never from a loss.
 """
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar
+from typing import Any, BinaryIO
 
 from nvcodec.auto import AutoPreset
 from nvcodec.container.header import Head
@@ -28,7 +28,6 @@ from nvcodec.presets import Preset
 from nvcodec.segment_decoder import select_device
 from nvcodec.segment_values import check_limits
 from nvcodec.segment_work import SegmentResult, SegmentTask, Values, do
-from nvcodec.segments import Segment
 from nvcodec.tally import Tally
 from nvcodec.video import VideoReader, open_videos
 from nvcodec.video.info import Planes
@@ -71,9 +70,6 @@ def encode(
 class Encoding:
     """One call of `encode`: its job, its file, and what they have come to."""
 
-    knows_complete: ClassVar[bool] = True
-    """Whether a file without a job may be recognised as this call's own."""
-
     def __init__(
         self,
         video: VideoReader,
@@ -88,7 +84,7 @@ class Encoding:
         self.options = plan.options
         self.segments = frames_of_segments(video, plan.segment_lengths(), should_stop)
         self.tally = Tally(plan)
-        self.is_there = self.knows_complete and path is not None and is_complete(path, plan)
+        self.is_there = path is not None and is_complete(path, plan)
         self.job = None if path is None or self.is_there else open_job(path, plan)
 
     def run(self) -> EncodeReport:
@@ -125,7 +121,7 @@ class Encoding:
                 self._commit(writer, result, input_digest)
                 values = result.values
             assert writer is not None  # a video without frames was refused by its reader
-            for kind, value in self.ancillary().items():
+            for kind, value in self.plan.ancillary(self.video).items():
                 writer.add(kind, value)
             return writer.finish()
         except NvcError as error:
@@ -135,10 +131,6 @@ class Encoding:
         finally:
             if writer is not None:
                 writer.close()
-
-    def ancillary(self) -> Mapping[str, Any]:
-        """What follows the last segment, by kind."""
-        return {"clip": self.video.parts} if self.video.parts else {}
 
     def _recall_file(self) -> int:
         """As `_write_file`, of a file that is complete."""
@@ -176,11 +168,7 @@ class Encoding:
         check_limits(head, num_frames, options.limits)
         is_resumed = task.store is not None and task.store.exists
         self.on_event(SegmentStarted(number, segment, task.info, expected, is_resumed))
-        return replace(task, time_limit_s=self.time_limit_s(segment))
-
-    def time_limit_s(self, segment: Segment) -> float | None:
-        """Seconds for one segment."""
-        return self.tally.time_limit_s(segment)
+        return replace(task, time_limit_s=self.tally.time_limit_s(segment))
 
     def do(
         self, task: SegmentTask, planes: Sequence[Planes], before: Values | None
@@ -191,11 +179,10 @@ class Encoding:
         elif before is None and self.job is not None:
             before = self.job.kept_values(task.begins_with)
 
-        return do(task, planes, before, self.should_stop, self.teller(task))
+        def tell(record: FitRecord) -> None:
+            self.on_event(SegmentFitting(task.number, record))
 
-    def teller(self, task: SegmentTask) -> Callable[[FitRecord], None]:
-        """Tells of a segment's progress."""
-        return lambda record: self.on_event(SegmentFitting(task.number, record))
+        return do(task, planes, before, self.should_stop, tell)
 
     def _commit(self, writer: NvcWriter, result: SegmentResult, input_digest: str) -> None:
         """Put a result into the file, and into the job around it."""

@@ -14,9 +14,10 @@ from typing import Any, BinaryIO, ClassVar
 from nvcodec.container.header import Head
 from nvcodec.container.reader import NvcReader
 from nvcodec.encode_plan import EncodePlan, plan_encoding
-from nvcodec.encode_types import EncodeOptions, EncodeReport, Event, SegmentRefined
+from nvcodec.encode_types import EncodeOptions, EncodeReport, Event, SegmentFitting, SegmentRefined
 from nvcodec.encoder import Encoding
 from nvcodec.errors import VideoError
+from nvcodec.fitting.record import FitRecord
 from nvcodec.original import Original, RefineSettings
 from nvcodec.outputs import free_output
 from nvcodec.remark import maker_of, remark_of
@@ -27,7 +28,6 @@ from nvcodec.segment_refiner import (
     size_bytes,
 )
 from nvcodec.segment_work import SegmentResult, SegmentTask, Values
-from nvcodec.segments import Segment
 from nvcodec.video import VideoReader, open_videos
 from nvcodec.video.info import Planes
 
@@ -38,6 +38,7 @@ class RefinePlan(EncodePlan):
 
     original: Original
     only: int | None
+    is_anew: ClassVar[bool] = False  # the original has the same HEAD
 
     def head(self, num_frames: int | None) -> Head:
         """That of the file, save for the lambda in its remark where all of it gets another."""
@@ -50,6 +51,10 @@ class RefinePlan(EncodePlan):
     def segment_lengths(self) -> Iterable[int]:
         """Those of the file."""
         return [segment.num_frames for segment in self.original.segments]
+
+    def ancillary(self, video: VideoReader) -> Mapping[str, Any]:
+        """Those of the file."""
+        return self.original.ancillary
 
     def job_settings(self) -> dict[str, Any]:
         """Also which file it goes on from."""
@@ -104,7 +109,6 @@ def refine(
 class _Refining(Encoding):
     """One call of `refine`."""
 
-    knows_complete: ClassVar[bool] = False  # a copy of the original would look complete
     plan: RefinePlan
 
     def __init__(self, video: VideoReader, plan: RefinePlan, *rest: Any) -> None:
@@ -121,14 +125,6 @@ class _Refining(Encoding):
         if seen != self.plan.info.num_frames:
             raise VideoError(f"{seen} frames; {original.path} has {self.plan.info.num_frames}")
 
-    def ancillary(self) -> Mapping[str, Any]:
-        """Those of the original."""
-        return self.plan.original.ancillary
-
-    def time_limit_s(self, segment: Segment) -> float | None:
-        """All that is left, for the only segment that is fitted; else its share."""
-        return self.tally.time_limit_s(segment, is_last=self.plan.only is not None)
-
     def do(
         self, task: SegmentTask, planes: Sequence[Planes], before: Values | None
     ) -> SegmentResult:
@@ -139,13 +135,19 @@ class _Refining(Encoding):
         found = measured(task, planes, coded, self.should_stop)
         if plan.only not in (None, task.number):
             return found
-        if task.time_limit_s is not None:
-            spent_s = time.monotonic() - started
-            if plan.only is not None:  # those after it are measured too
-                num_left = plan.original.segments[-1].segment.stop - task.segment.stop
-                spent_s += found.spent_s * num_left / task.segment.num_frames
-            task = replace(task, time_limit_s=task.time_limit_s - spent_s)
-        done = refine_segment(task, planes, found, self.should_stop, self.teller(task))
+        if plan.only is not None:
+            limit_s = self.tally.time_limit_s(task.segment, is_last=True)
+            num_left = plan.original.segments[-1].segment.stop - task.segment.stop
+            after_s = found.spent_s * num_left / task.segment.num_frames  # they are measured too
+        else:
+            limit_s, after_s = task.time_limit_s, time.monotonic() - started
+        if limit_s is not None:
+            task = replace(task, time_limit_s=limit_s - after_s)
+
+        def tell(record: FitRecord) -> None:
+            self.on_event(SegmentFitting(task.number, record))
+
+        done = refine_segment(task, planes, found, self.should_stop, tell)
         both = done.before, done.after
         sizes, psnrs = [size_bytes(one) for one in both], [psnr_db(one) for one in both]
         self.on_event(SegmentRefined(task.number, done.is_better, *sizes, *psnrs))
