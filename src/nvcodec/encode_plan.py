@@ -1,11 +1,12 @@
 """What an encoding comes to for one source: the preset resolved, the samples chosen, the head."""
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from nvcodec.container.header import Head
+from nvcodec.container.writer import NvcWriter
 from nvcodec.encode_types import EncodeOptions
 from nvcodec.errors import InterruptedEncodeError, UnsupportedVideoError, VideoError
 from nvcodec.presets import Preset
@@ -49,9 +50,10 @@ class EncodePlan:
             return itertools.repeat(longest)
         return [segment.num_frames for segment in plan_segments(self.info.num_frames, longest)]
 
-    def ancillary(self, video: VideoReader) -> Mapping[str, Any]:
-        """What follows the last segment, by kind; asked when the video has been read."""
-        return {"clip": video.parts} if video.parts else {}
+    def add_ancillary(self, writer: NvcWriter, video: VideoReader) -> None:
+        """Write what is due beside the segments that are written, the video read so far."""
+        if video.parts:
+            writer.add("clip", video.parts)
 
     def job_settings(self) -> dict[str, Any]:
         """Everything that the file's bytes depend on, save for the frames."""

@@ -118,11 +118,10 @@ class Encoding:
                 task = self._task(writer.head, number, len(planes), input_digest)
                 result = self.do(task, planes, values)
                 self.tally.add(result)
-                self._commit(writer, result, input_digest)
+                self.commit(writer, result, input_digest)
                 values = result.values
             assert writer is not None  # a video without frames was refused by its reader
-            for kind, value in self.plan.ancillary(self.video).items():
-                writer.add(kind, value)
+            self.plan.add_ancillary(writer, self.video)
             return writer.finish()
         except NvcError as error:
             if self.job is not None:
@@ -184,7 +183,7 @@ class Encoding:
 
         return do(task, planes, before, self.should_stop, tell)
 
-    def _commit(self, writer: NvcWriter, result: SegmentResult, input_digest: str) -> None:
+    def commit(self, writer: NvcWriter, result: SegmentResult, input_digest: str) -> None:
         """Put a result into the file, and into the job around it."""
         coded = result.coded
         kept = result.values if self.plan.preset.fitting.warm_start else None

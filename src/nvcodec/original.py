@@ -1,7 +1,7 @@
 """A `.nvc` file that is to be fitted further: what it holds, and its recipe. Loads no torch."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,8 @@ class Original:
     path: Path
     head: Head
     segments: Sequence[SegmentInfo]
-    ancillary: Mapping[str, Any]
+    ancillary: Sequence[tuple[int, str, bytes]]
+    """Chunks that it would be whole without: number of segments before each, kind, payload."""
     digest: str
     """Of all its bytes."""
 
@@ -52,7 +53,7 @@ class Original:
             with NvcReader(path, limits=limits) as reader:
                 for _ in reader.segments():
                     pass
-                found = reader.head, reader.segments_read, reader.ancillary_read
+                found = reader.head, reader.segments_read, list(reader.ancillary_chunks())
             with open(path, "rb") as file:
                 return cls(path, *found, hashlib.file_digest(file, "blake2b").hexdigest())
         except BitstreamError as error:

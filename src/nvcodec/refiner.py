@@ -6,13 +6,14 @@ Order, job and output are those of `encoder`; only what a segment's task comes t
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
 from nvcodec.container.header import Head
 from nvcodec.container.reader import NvcReader
+from nvcodec.container.writer import NvcWriter
 from nvcodec.encode_plan import EncodePlan, plan_encoding
 from nvcodec.encode_types import EncodeOptions, EncodeReport, Event, SegmentFitting, SegmentRefined
 from nvcodec.encoder import Encoding
@@ -52,9 +53,11 @@ class RefinePlan(EncodePlan):
         """Those of the file."""
         return [segment.num_frames for segment in self.original.segments]
 
-    def ancillary(self, video: VideoReader) -> Mapping[str, Any]:
-        """Those of the file."""
-        return self.original.ancillary
+    def add_ancillary(self, writer: NvcWriter, video: VideoReader) -> None:
+        """Those of the file, each where it stands there."""
+        for place, kind, payload in self.original.ancillary:
+            if place == len(writer.segments):
+                writer.copy(kind, payload)
 
     def job_settings(self) -> dict[str, Any]:
         """Also which file it goes on from."""
@@ -124,6 +127,11 @@ class _Refining(Encoding):
                 yield planes
         if seen != self.plan.info.num_frames:
             raise VideoError(f"{seen} frames; {original.path} has {self.plan.info.num_frames}")
+
+    def commit(self, writer: NvcWriter, result: SegmentResult, input_digest: str) -> None:
+        """As the base class, after what stands before the segment."""
+        self.plan.add_ancillary(writer, self.video)
+        super().commit(writer, result, input_digest)
 
     def do(
         self, task: SegmentTask, planes: Sequence[Planes], before: Values | None

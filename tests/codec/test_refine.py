@@ -22,7 +22,8 @@ from codec_helpers import (
 )
 from nvcodec.container.header import DEFAULT_LIMITS
 from nvcodec.container.reader import NvcReader
-from nvcodec.encode_types import SegmentRefined
+from nvcodec.container.writer import NvcWriter
+from nvcodec.encode_types import SegmentRefined, SegmentStarted
 from nvcodec.errors import InterruptedEncodeError, NvcError, OutputError, PresetError, VideoError
 from nvcodec.original import Original, RefineSettings
 from nvcodec.presets import load_preset
@@ -198,8 +199,30 @@ def test_several_videos_stay_several(clip, tmp_path):
     nvcodec.encode([clip, other], tmp_path / "in.nvc", TINY)
     refine(tmp_path / "in.nvc", [clip, other], tmp_path / "x.nvc", TINY)
     with NvcReader(tmp_path / "in.nvc") as reader, NvcReader(tmp_path / "x.nvc") as refined:
+        assert list(refined.ancillary_chunks()) == list(reader.ancillary_chunks())
         assert refined.parts == reader.parts
         assert [part.name for part in refined.parts] == ["clip", "other"]
+
+
+def test_chunks_that_nobody_knows_are_carried_over(clip, make, tmp_path):
+    """Each at its place, between segments too; also where the work is stopped between them."""
+    original, target, places = make(TINY), tmp_path / "x.nvc", {0: b"first", 1: b"", 2: b"last"}
+    with NvcReader(original) as reader, NvcWriter(tmp_path / "in.nvc", reader.head) as writer:
+        for number, segment in enumerate(reader.segments()):
+            writer.copy("note", places[number])
+            writer.write_segment(segment)
+        writer.copy("note", places[2])
+        writer.finish()
+
+    def stop_between(event):
+        if isinstance(event, SegmentStarted) and event.number == 1:
+            raise InterruptedEncodeError("here")
+
+    with pytest.raises(InterruptedEncodeError):
+        nvcodec.refine(tmp_path / "in.nvc", clip, target, TINY, on_event=stop_between)
+    refine(tmp_path / "in.nvc", clip, target, TINY)
+    with NvcReader(target) as reader:
+        assert list(reader.ancillary_chunks()) == [(n, "note", data) for n, data in places.items()]
 
 
 def test_events_and_time(clip, make, tmp_path, call):
