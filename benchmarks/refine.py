@@ -5,8 +5,8 @@
 
 FOLDER holds Carphone (`carphone_pristine.mp4`); without it the embedded clip is taken. For every
 preset: `first`, encoded for so long; `further`, that file refined for as long again; `once`,
-encoded for 11/12 of both together. Where the preset has a lambda the same from the first file at
-half of it: `further half`, `once half`. A difference of bytes is turned into one of PSNR by the
+encoded for 11/12 of both together. Of `--half` presets the same from the first file at half of
+their lambda: `further half`, `once half`. A difference of bytes is turned into one of PSNR by the
 lambda, or where there is none by `SLOPE_DB` for twice the bytes. `--epochs`, of a network: equal
 steps, which other work on the machine does not touch; of `latents` they are `--passes`. Resumable,
 with `--files`.
@@ -46,7 +46,7 @@ class Trial:
         """Options that say how long."""
         if self.args.epochs:
             passes = self.args.passes if self.preset.startswith("latents") else self.args.epochs
-            return ["--epochs", str(round(share * passes))]
+            return ["--epochs", str(math.ceil(share * passes))]
         return ["--max-time", f"{share * self.args.seconds:g}s"]
 
     def run(self, name: str, command: str, source: list[str], words: list[str]) -> Line:
@@ -103,7 +103,7 @@ class Trial:
         line = self.run("first", "encode", [str(self.clip)], ["-p", self.preset, *self.effort()])
         print(f"{self.preset:12} first {line['size_bytes']:,} bytes {line['psnr_rgb_db']:.2f} dB")
         self.pair("", self.lmbda, [])
-        if self.lmbda is not None:
+        if self.lmbda is not None and self.preset in self.args.half:
             self.pair(" half", self.lmbda / 2, ["--lmbda", f"{self.lmbda / 2:g}"])
 
 
@@ -118,10 +118,11 @@ def main() -> None:
     parser = parser_of(__doc__)
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--presets", nargs="+", default=["latents", "hinerv-tiny", "nvrc-tiny"])
+    parser.add_argument("--half", nargs="*", default=["latents"], help="also at half their lambda")
     parser.add_argument("--frames", type=int, default=24)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--epochs", type=int, help="of networks, instead of seconds")
-    parser.add_argument("--passes", type=int, default=3, help="of latents, with --epochs")
+    parser.add_argument("--passes", type=int, default=2, help="of latents, with --epochs")
     parser.add_argument("--files", type=Path, help="folder that keeps the files")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()

@@ -27,7 +27,9 @@ def shortened(preset: Preset, epochs: int | None = None) -> Preset:
     total = sum(stage.epochs for stage in stages)
     wanted = epochs or max(len(stages), round(SHARE_OF_EPOCHS * total))
     shared = [
-        stage.model_copy(update={"warmup_epochs": round(WARMUP * stage.epochs)})
+        stage.model_copy(
+            update={"warmup_epochs": max(int(stage.epochs > 2), round(WARMUP * stage.epochs))}
+        )
         for stage in share_epochs(stages, wanted)
     ]
     fitting = preset.fitting.model_copy(update={"warm_start": False})
