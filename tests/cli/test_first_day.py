@@ -19,6 +19,8 @@ pytestmark = pytest.mark.slow
 DEFAULTS = f"""
 [encode]
 preset = "{TINY}"
+[refine]
+preset = "{TINY}"
 """
 NOT_YET = pytest.mark.xfail(strict=True, reason="is being built")
 CUDA = "device 'cuda:1'"
@@ -50,7 +52,7 @@ WISHES = [
     wish("pictures of a shell", "nvc encode frames/*.png -o a.nvc", "frames of one video"),
     wish("stop", STOPPED, "continue with: nvc encode in.mp4 -o a.nvc", 143),
     wish("go on", f"{STOPPED}; {STOPPED}", "; continuing", 143),
-    wish("more time later", "nvc refine x.nvc in.mp4 -o a.nvc", later=True),
+    wish("more time later", "nvc refine x.nvc in.mp4 -o a.nvc"),
     wish("the sound", "nvc encode in.mp4 -o a.nvc && nvc decode a.nvc -o a.mp4 && "
          "ffmpeg -hide_banner -i a.mp4 -f null - 2>&1 | grep Audio:", later=True),
     wish("HDR", "nvc encode hdr.mkv -o a.nvc && nvc info a.nvc | grep '10 bits'"),
