@@ -50,6 +50,8 @@ def encode(
     depth: int | None = None,
     seed: int = 0,
     device: str = "auto",
+    audio: bool = True,
+    between: "tuple[Fraction, Fraction | None] | None" = None,
     workdir: str | Path | None = None,
     restart: bool = False,
     overwrite: bool = False,
@@ -80,6 +82,8 @@ def encode(
         depth: 8 rounds deeper samples to 8 bits; None: as the source has them.
         seed: of initial values, batches and noise.
         device: `auto`, `cpu`, `cuda`, `cuda:1`.
+        audio: keep audio, subtitles, chapters and attachments as they are.
+        between: instead of `frames`: from when to when, in seconds, the end excluded.
         workdir: where the job's state is kept, instead of `OUT.nvc.job`.
         restart: throw a stored job away and begin anew.
         overwrite: replace an output that is there.
@@ -113,7 +117,7 @@ def encode(
     options = EncodeOptions(
         samples=None if samples is None else Samples(samples),
         segment_frames=segment_frames, seed=seed, device=device, frames=frames, scale=scale,
-        frame_rate=frame_rate, raw=raw, depth=depth,
+        frame_rate=frame_rate, raw=raw, depth=depth, audio=audio, between=between,
         workdir=None if workdir is None else Path(workdir), restart=restart,
         overwrite=overwrite, verify=verify, limits=limits or DEFAULT_LIMITS, max_time_s=max_time_s,
         show_frames=show_frames,
@@ -125,6 +129,7 @@ def open(
     path: "str | Path | BinaryIO",
     *,
     frames: slice | None = None,
+    between: "tuple[Fraction, Fraction | None] | None" = None,
     device: str = "auto",
     precision: Literal["fp16", "bf16", "fp32"] = "fp16",
     limits: "Limits | None" = None,
@@ -138,6 +143,7 @@ def open(
     Args:
         path: a file, or a binary stream that is read forward only.
         frames: range of frames wanted when iterating.
+        between: instead of `frames`: from when to when, in seconds, the end excluded.
         device: `auto`, `cpu`, `cuda`, `cuda:1`.
         precision: arithmetic on the FP16 weights; a CPU takes float32 for `fp16`.
         limits: the most that a file may ask for; None: the usual.
@@ -154,8 +160,8 @@ def open(
         raise TypeError("path: bytes; wrap them: io.BytesIO(...)")
     _check_types(frames)
     return Decoder(
-        path, frames=frames, device=device, precision=precision, limits=limits or DEFAULT_LIMITS,
-        keep_going=keep_going, clip=clip,
+        path, frames=frames, between=between, device=device, precision=precision,
+        limits=limits or DEFAULT_LIMITS, keep_going=keep_going, clip=clip,
     )  # fmt: skip
 
 
@@ -163,6 +169,7 @@ def decode(
     path: "str | Path | BinaryIO",
     *,
     frames: slice | None = None,
+    between: "tuple[Fraction, Fraction | None] | None" = None,
     device: str = "auto",
     precision: Literal["fp16", "bf16", "fp32"] = "fp16",
     limits: "Limits | None" = None,
@@ -181,7 +188,7 @@ def decode(
         BitstreamError: damage, after the frames before it.
     """
     decoder = open(
-        path, frames=frames, device=device, precision=precision, limits=limits,
+        path, frames=frames, between=between, device=device, precision=precision, limits=limits,
         keep_going=keep_going, clip=clip,
     )  # fmt: skip
 

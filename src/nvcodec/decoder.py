@@ -6,9 +6,11 @@ Nothing of `fitting` is reachable from here: a decoder that cannot see the train
 a training option.
 """
 
+import bisect
 import operator
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, overload
@@ -16,6 +18,7 @@ from typing import BinaryIO, Self, overload
 from nvcodec.container.chunk_payloads import CodedSegment
 from nvcodec.container.header import DEFAULT_LIMITS, Limits
 from nvcodec.container.reader import NvcReader
+from nvcodec.container.tail import shown_between, stored_times
 from nvcodec.errors import ChecksumError, MalformedError, VideoError
 from nvcodec.segment_decoder import Precision, SegmentDecoder, select_device
 from nvcodec.segment_values import (
@@ -25,6 +28,10 @@ from nvcodec.segment_values import (
     representation_config,
 )
 from nvcodec.segments import Segment
+from nvcodec.streams import Streams
+from nvcodec.times import FrameTimes
+from nvcodec.video.copying import trimmed
+from nvcodec.video.ffmpeg import Between
 from nvcodec.video.info import Pixels, Planes
 
 
@@ -40,6 +47,7 @@ class Decoder:
         source: a path, or a binary stream that is read forward only.
         frames: `slice(start, stop)` of the frames wanted when iterating; only they, and the
             segments that hold them, are computed.
+        between: instead of `frames`: from when to when, in seconds, the end excluded.
         device: `auto`, `cpu`, `cuda`, `cuda:1`.
         precision: arithmetic on the FP16 weights; `fp16` is half precision on a GPU and float32 on
             a CPU.
@@ -57,6 +65,7 @@ class Decoder:
         source: str | Path | BinaryIO,
         *,
         frames: slice | None = None,
+        between: Between | None = None,
         device: str = "auto",
         precision: Precision = "fp16",
         limits: Limits = DEFAULT_LIMITS,
@@ -84,6 +93,8 @@ class Decoder:
             self._values = SegmentValues(self.head, limits, read)
             if clip is not None:
                 self._choose(clip)
+            if between is not None:
+                self._choose_by_time(*between)
         except BaseException:
             self.close()
             raise
@@ -122,6 +133,56 @@ class Decoder:
         self.start += first
         self.stop = last if self.stop is None else min(first + self.stop, last)
         self.info = replace(self.info, num_frames=last - first, frame_rate=rate)
+
+    def _choose_by_time(self, start: Fraction, end: Fraction | None) -> None:
+        """Narrow what is decoded to the frames shown in a range of time."""
+        times, first = self.times, self.start
+        self.start = first + bisect.bisect_left(times, start)
+        self.stop = first + (len(times) if end is None else bisect.bisect_left(times, end))
+
+    @property
+    def times(self) -> list[Fraction]:
+        """When each frame of the file, or of the clip chosen, is shown, in seconds."""
+        times = self._all_times()
+        return times.seconds() if times else [n / self.info.frame_rate for n in range(len(self))]
+
+    def frame_times(self) -> FrameTimes | None:
+        """When the frames asked for are shown, from the first if any are cut off; None: evenly."""
+        times, (start, stop) = self._all_times(), self._asked_for()
+        return times.part(start, stop) if times and start < stop else None
+
+    def streams(self) -> Streams | None:
+        """Audio and the like, cut between packets to the frames asked for; None: there are none."""
+        self._check_seekable("audio and other streams are")
+        stored: Streams | None = self.reader.ancillary("mkvs")
+        if stored is None:
+            return None
+        wanted, rate = self._asked_for(), self.info.frame_rate
+        cut = shown_between(self._all_times(), rate, wanted, len(self))
+        return trimmed(stored, cut) if cut else stored
+
+    @property
+    def num_wanted(self) -> int | None:
+        """How many frames will come; None where it is not known."""
+        if self.reader.is_seekable:
+            return max(self._asked_for().num_frames, 0)
+        ends = [n for n in (self.info.num_frames, self.stop) if n is not None]
+        return max(min(ends) - self.start, 0) if ends else None
+
+    def _asked_for(self) -> Segment:
+        """The frames asked for, counted in the file or in the clip chosen."""
+        first = self._clip.start if self._clip else 0
+        stop = len(self) if self.stop is None else min(self.stop - first, len(self))
+        return Segment(self.start - first, stop)
+
+    def _all_times(self) -> FrameTimes | None:
+        """Times of all frames of the file, or of the clip chosen, as far as they are stored."""
+        self._check_seekable("times of frames are")
+        return stored_times(self.reader, self.info.frame_rate, self._clip)
+
+    def _check_seekable(self, what: str) -> None:
+        if not self.reader.is_seekable:
+            raise VideoError(f"{what} at the end of a pipe; use a file")
 
     def __len__(self) -> int:
         """Number of frames in the file, or in the clip chosen; a pipe does not know it."""

@@ -51,6 +51,8 @@ class EncodePlan:
             "seed": options.seed,
             "max_time_s": options.max_time_s,
             "frames": [frames.start, frames.stop] if frames else None,
+            "between": [str(time) for time in options.between] if options.between else None,
+            "audio": options.audio,
             "width": info.width,
             "height": info.height,
             "chroma": info.chroma.value,

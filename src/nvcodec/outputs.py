@@ -14,7 +14,8 @@ from nvcodec.container.writer import NvcWriter
 from nvcodec.encode_types import EncodeOptions
 from nvcodec.errors import OutputError, VerificationError
 from nvcodec.job import OVERWRITE, Job, job_folder, may_be_complete
-from nvcodec.video import images
+from nvcodec.video import VideoReader, images
+from nvcodec.video.copying import gather
 
 
 def check_output(
@@ -127,6 +128,16 @@ def open_writer(
         return NvcWriter(target, head, overwrite=overwrite, limits=limits)
     known = len(job.digests)
     return NvcWriter.resume(target, head, overwrite=overwrite, limits=limits, max_segments=known)
+
+
+def write_tail(writer: NvcWriter, video: VideoReader, options: EncodeOptions) -> int:
+    """Put what the source has besides pictures behind them; gives the bytes of copied streams."""
+    if video.parts:
+        writer.add("clip", video.parts)
+    if any(times for _, times in video.times):
+        writer.add("tstm", video.times)
+    streams = gather(video, options.limits.segment_bytes) if options.audio else None
+    return 0 if streams is None else writer.add("mkvs", streams)
 
 
 def check_written(path: Path, digests: Sequence[bytes], num_frames: int, limits: Limits) -> None:

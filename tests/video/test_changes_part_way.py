@@ -145,17 +145,6 @@ def said(path, **options):
     return count, [str(w.message) for w in seen]
 
 
-def test_uneven_times_are_said(tmp_path):
-    path = tmp_path / "vfr.mkv"
-    times = "setpts='if(lt(N,5),N/25/TB,(0.2+(N-5)*0.5)/TB)'"
-    command = f"-v error -y -f lavfi -i testsrc=s=32x32:r=25:d=0.4,{times} -fps_mode vfr"
-    words = [*command.split(), "-enc_time_base", "1/1000", "-c:v", "ffv1", str(path)]
-    subprocess.run([ffmpeg_path(), *[word.strip("'") for word in words]], check=True)
-    count, texts = said(path)
-    assert count == 10
-    assert any("not evenly timed" in text for text in texts)
-
-
 def test_metadata_that_looks_like_a_log(tmp_path):
     path = tmp_path / "meta.mkv"
     words = ["-metadata", "title=[error] all is lost", "-metadata", "comment=Stream #0:7: Audio: x"]

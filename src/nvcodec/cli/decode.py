@@ -3,13 +3,18 @@
 import os
 import sys
 import time
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from nvcodec.cli import options
 from nvcodec.cli.console import LiveLine, emit, format_time, warn_as
 from nvcodec.cli.process import say
+
+if TYPE_CHECKING:
+    from nvcodec.decoder import Decoder
+    from nvcodec.video import VideoWriter
 
 Precision = Literal["fp16", "bf16", "fp32"]
 
@@ -51,6 +56,9 @@ def decode(
     source: Source,
     output: Output,
     frames: options.Frames = None,
+    start: options.Start = None,
+    end: options.End = None,
+    no_audio: options.NoAudio = False,
     clip: ClipName = None,
     device: options.Device = "auto",
     precision: PrecisionName = "fp16",
@@ -63,6 +71,7 @@ def decode(
 ) -> None:
     """Rebuild the video from a .nvc file alone."""
     warn_as(json=json, quiet=quiet, to_stderr=output == "-")
+    between = options.time_range(start, end, frames)
     wanted, limits = options.frame_range(frames), options.changed_limits(limit)
     path = None
     if not os.path.isdir(output):  # pictures may be added to a folder
@@ -72,36 +81,25 @@ def decode(
     from nvcodec.decoder import Decoder
     from nvcodec.video import create_video
 
-    to_stdout = output == "-"
     started = time.monotonic()
-    count = 0
+    opened = sys.stdin.buffer if source == "-" else source
     with (
         options.naming(source),
         Decoder(
-            sys.stdin.buffer if source == "-" else source,
-            frames=wanted,
-            device=device,
-            precision=precision,
-            limits=limits,
-            keep_going=keep_going,
-            clip=clip,
+            opened, frames=wanted, between=between, device=device, precision=precision,
+            limits=limits, keep_going=keep_going, clip=clip,
         ) as decoder,
-        create_video(output, decoder.info, codec=codec, overwrite=overwrite) as target,
+        create_video(
+            output, decoder.info, codec=codec, overwrite=overwrite, **_beside(decoder, no_audio)
+        ) as target,
         LiveLine(quiet or json) as line,
-    ):
-        total = _num_wanted(decoder.info.num_frames, wanted)
-        for planes in decoder.planes():
-            target.write(planes)
-            count += 1
-            rate = count / max(time.monotonic() - started, 1e-9)
-            eta = f"  ETA {format_time((total - count) / rate)}" if total else ""
-            text = f"frame {count}/{total or '?'}  {rate:.1f} frames/s{eta}"
-            line.update("decode", count / total if total else 0.0, text)
+    ):  # fmt: skip
+        count = _write(decoder, target, line)
     elapsed_s = time.monotonic() - started
-    damage = decoder.damage
+    damage = [*decoder.damage, *(f"{source}: {text}" for text in _told_late(decoder, no_audio))]
     if json:
         record = {"event": "done", "frames": count, "elapsed_s": elapsed_s, "damage": damage}
-        emit(record, to_stdout)
+        emit(record, output == "-")
     else:
         for text in damage:
             say(f"nvc: {text}")
@@ -110,9 +108,41 @@ def decode(
         say(f"{count} frames in {elapsed_s:.1f} s, {rate:.1f} frames/s")
 
 
-def _num_wanted(num_frames: int | None, wanted: slice | None) -> int | None:
-    """How many frames will come, as far as it is known."""
-    if wanted is None:
-        return num_frames
-    stop = min((n for n in (wanted.stop, num_frames) if n is not None), default=None)
-    return None if stop is None else max(stop - wanted.start, 0)
+def _write(decoder: "Decoder", target: "VideoWriter", line: LiveLine) -> int:
+    """Decode all frames asked for; gives their number."""
+    started, total, count = time.monotonic(), decoder.num_wanted, 0
+    for planes in decoder.planes():
+        target.write(planes)
+        count += 1
+        rate = count / max(time.monotonic() - started, 1e-9)
+        eta = f"  ETA {format_time((total - count) / rate)}" if total else ""
+        text = f"frame {count}/{total or '?'}  {rate:.1f} frames/s{eta}"
+        line.update("decode", count / total if total else 0.0, text)
+    return count
+
+
+LATE = {"tstm": "times of frames", "mkvs": "audio and other streams"}
+"""What stands behind all segments."""
+
+
+def _is_told(decoder: "Decoder") -> bool:
+    """Whether what stands behind all segments is known before them, and belongs to all frames."""
+    return decoder.reader.is_seekable and not decoder.reader.keep_going
+
+
+def _beside(decoder: "Decoder", no_audio: bool) -> dict[str, Any]:
+    """Times and streams, where they are known."""
+    if not _is_told(decoder):
+        return {}
+    return {
+        "times": decoder.frame_times(),
+        "streams": None if no_audio else decoder.streams(),
+    }
+
+
+def _told_late(decoder: "Decoder", no_audio: bool) -> Iterator[str]:
+    """What came too late to be written."""
+    for kind, what in LATE.items():
+        is_there = kind in decoder.reader.ancillary_read and not (no_audio and kind == "mkvs")
+        if is_there and not _is_told(decoder):
+            yield f"{what} not written; that needs a whole file, not a pipe"

@@ -110,11 +110,14 @@ def encode(
     lmbda: Lmbda = None,
     segment_frames: SegmentFrames = 600,
     frames: options.Frames = None,
+    start: options.Start = None,
+    end: options.End = None,
     scale: options.Scale = None,
     raw: options.Raw = None,
     fps: options.Fps = None,
     color: Color = "auto",
     depth: options.Depth = None,
+    no_audio: options.NoAudio = False,
     seed: Seed = 0,
     device: options.Device = "auto",
     limit: options.LimitChanges = None,
@@ -134,6 +137,7 @@ def encode(
     settings = {
         "samples": options.samples(color),
         "frames": options.frame_range(frames),
+        "between": options.time_range(start, end, frames),
         "scale": options.picture_size(scale),
         "raw": options.raw_geometry(raw),
         "frame_rate": options.frame_rate(fps),
@@ -152,16 +156,10 @@ def encode(
 
     chosen = EncodeOptions(
         **settings,  # type: ignore[arg-type]
-        segment_frames=segment_frames,
-        seed=seed,
-        device=device,
-        workdir=workdir,
-        restart=restart,
-        overwrite=overwrite,
-        verify=not no_verify,
-        show_frames=watching.wants_frames,
-        spent_s=process_age_s(),
-    )
+        segment_frames=segment_frames, audio=not no_audio, seed=seed, device=device,
+        workdir=workdir, restart=restart, overwrite=overwrite, verify=not no_verify,
+        show_frames=watching.wants_frames, spent_s=process_age_s(),
+    )  # fmt: skip
     done = _run(sources, output, path, asked, chosen, watching)
     watching.finish(done, output, path, asked)
 

@@ -21,6 +21,17 @@ if TYPE_CHECKING:
 Frames = Annotated[
     str | None, typer.Option("--frames", metavar="A:B", help="Only frames A to B - 1.")
 ]
+Start = Annotated[
+    str | None,
+    typer.Option("--start", metavar="TIME", help="Only frames from this time on: 10, 1:02:03.5."),
+]
+End = Annotated[
+    str | None, typer.Option("--end", metavar="TIME", help="Only frames before this time.")
+]
+NoAudio = Annotated[
+    bool,
+    typer.Option("--no-audio", help="Leave out audio, subtitles, chapters and attachments."),
+]
 Scale = Annotated[
     str | None, typer.Option("--scale", metavar="WxH", help="Scale first (Lanczos, by ffmpeg).")
 ]
@@ -71,6 +82,28 @@ def frame_range(text: str | None) -> slice | None:
     if stop is not None and stop <= start:
         raise typer.BadParameter(f"--frames {text!r}: expected A:B with 0 <= A < B, such as 0:32")
     return slice(start, stop)
+
+
+def time_range(
+    start: str | None, end: str | None, frames: str | None = None
+) -> "tuple[Fraction, Fraction | None] | None":
+    """From when to when, in seconds; None where neither is said."""
+    if start is None and end is None:
+        return None
+    if frames is not None:
+        raise typer.BadParameter("--frames and --start or --end: only one of them")
+    first, last = _time(start or "0", "--start"), None if end is None else _time(end, "--end")
+    if last is not None and last <= first:
+        raise typer.BadParameter(f"--end {end!r}: expected a time behind --start {start or 0}")
+    return first, last
+
+
+def _time(text: str, option: str) -> Fraction:
+    """`10`, `0:10.5`, `1:02:03` as seconds."""
+    match = re.fullmatch(r"(?:(?:(\d{1,6}):)?(\d{1,6}):)?(\d{1,9}(?:\.\d{1,9})?)", text)
+    if match is None:
+        raise typer.BadParameter(f"{option} {text!r}: expected a time such as 10, 0:10, 1:02:03.5")
+    return 3600 * int(match[1] or 0) + 60 * int(match[2] or 0) + Fraction(match[3])
 
 
 def picture_size(text: str | None, option: str = "--scale") -> tuple[int, int] | None:

@@ -26,6 +26,8 @@ def verify(
     frames: Annotated[
         str | None, typer.Option(metavar="A:B", help="The frames of SRC that were encoded.")
     ] = None,
+    start: options.Start = None,
+    end: options.End = None,
     scale: Annotated[
         str | None, typer.Option(metavar="WxH", help="The size that SRC was encoded in.")
     ] = None,
@@ -38,6 +40,7 @@ def verify(
     """Check every checksum and the hash of all decoded integers; with SRC, measure the quality."""
     warn_as(json=json, quiet=quiet)
     limits, wanted = options.changed_limits(limit), options.frame_range(frames)
+    between = options.time_range(start, end, frames)
     size, geometry = options.picture_size(scale), options.raw_geometry(raw)
     options.check_sources((source, *(against or ())))
     quality = None
@@ -56,6 +59,7 @@ def verify(
                 frames=wanted,
                 scale=size,
                 raw=geometry,
+                between=between,
                 depth=8 if decoder.info.depth == 8 else None,  # as `encode --depth 8` read it
             ) as video,
             LiveLine(quiet or json) as line,

@@ -22,6 +22,8 @@ from nvcodec.container.chunk_payloads import (
     parse_totals,
 )
 from nvcodec.container.header import Head, Limits
+from nvcodec.container.stream_payload import pack_streams, parse_streams
+from nvcodec.container.time_payload import check_times, pack_times, parse_times
 
 
 class Place(Enum):
@@ -68,6 +70,10 @@ KINDS: dict[str, Kind] = {
         lambda segment: segment.pack(),
     ),
     "clip": Kind(Place.TAIL, "where each video begins", parse_parts, pack_parts, check=check_parts),
+    "tstm": Kind(
+        Place.TAIL, "when each frame is shown", parse_times, pack_times, check=check_times
+    ),
+    "mkvs": Kind(Place.TAIL, "streams of the source, not in its rate", parse_streams, pack_streams),
     "indx": Kind(Place.INDEX, "where the segments are", parse_index, pack_index, "index_bytes"),
     "END ": Kind(
         Place.END,

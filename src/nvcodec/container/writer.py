@@ -184,8 +184,10 @@ class NvcWriter:
         self._num_frames = stop
         return info
 
-    def add(self, kind: str, value: Any) -> None:
-        """Append the chunk of an ancillary kind; `ancillary` tells which a resumed file has.
+    def add(self, kind: str, value: Any) -> int:
+        """Append the chunk of an ancillary kind; gives its length, framing included.
+
+        `ancillary` tells which a resumed file has.
 
         Raises:
             ValueError: It is no ancillary kind or there already, or segments stand where they
@@ -197,8 +199,9 @@ class NvcWriter:
             raise ValueError(f"chunk {kind}: written already, allowed {place.value}")
         if place is Place.FRONT and (self._segments or self._tail):
             raise ValueError(f"chunk {kind}: allowed {place.value}")
-        self._append(kind, value, kind)
+        length = self._append(kind, value, kind)
         self.ancillary.add(kind)
+        return length
 
     def finish(self) -> int:
         """Append index and end; a file gets its final name. Gives the size in bytes.

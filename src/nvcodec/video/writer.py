@@ -21,8 +21,11 @@ from typing import IO, BinaryIO, Protocol, Self
 from nvcodec.disk import new_file, new_folder
 from nvcodec.errors import OutputError, UnsupportedVideoError
 from nvcodec.samples import Chroma
+from nvcodec.streams import Streams
+from nvcodec.times import FrameTimes
 from nvcodec.video import encoders, images, y4m
 from nvcodec.video.color import BT601, yuv_info_of_rgb, yuv_planes_of_rgb
+from nvcodec.video.copying import warn_left
 from nvcodec.video.encoders import Conversion
 from nvcodec.video.hdr import without_hdr
 from nvcodec.video.info import Planes, VideoInfo
@@ -236,6 +239,8 @@ def create_video(
     *,
     codec: str | None = None,
     overwrite: bool = False,
+    times: FrameTimes | None = None,
+    streams: Streams | None = None,
 ) -> VideoWriter:
     """Open a video for writing.
 
@@ -247,22 +252,43 @@ def create_video(
         codec: Codec of a movie: x264 (the default of 8 bits), x265 (of more), svt-av1, vvenc, vp9
             (of .webm) or ffv1.
         overwrite: Whether an existing target may be replaced.
+        times: When each frame is shown, if not evenly at the frame rate; what cannot keep them says
+            so with `VideoWarning`.
+        streams: Audio and the like, to be written beside the frames as they are; what cannot be is
+            said likewise.
 
     Raises:
         OutputError: It exists already or cannot be written.
         UnsupportedVideoError: The format or the codec cannot hold this video.
         ToolMissingError: It needs ffmpeg, and there is none.
     """
+    where = "standard output" if target == "-" else str(getattr(target, "name", target))
+    if times is not None and not _is_movie(target):
+        encoders.warn_times(where)
+    if streams is not None and not _is_movie(target):
+        warn_left(where, streams.words, streams)
     if target == "-":
         return _native(sys.stdout.buffer, info, "standard output", _NoTarget())
     if not isinstance(target, str | os.PathLike):
         return _native(target, info, str(getattr(target, "name", "stream")), _NoTarget())
     with _output_errors(str(target)):
-        return _create_file(Path(target), str(target), info, codec, overwrite)
+        return _create_file(Path(target), str(target), info, codec, overwrite, times, streams)
+
+
+def _is_movie(target: str | Path | BinaryIO) -> bool:
+    if not isinstance(target, str | os.PathLike):
+        return False
+    return Path(target).suffix.lower() in encoders.MOVIE_SUFFIXES
 
 
 def _create_file(
-    path: Path, where: str, info: VideoInfo, codec: str | None, overwrite: bool
+    path: Path,
+    where: str,
+    info: VideoInfo,
+    codec: str | None,
+    overwrite: bool,
+    times: FrameTimes | None,
+    streams: Streams | None,
 ) -> VideoWriter:
     if codec is not None and path.suffix.lower() not in encoders.MOVIE_SUFFIXES:
         raise UnsupportedVideoError(f"{where}: codec {codec!r} is for movies only")
@@ -280,7 +306,9 @@ def _create_file(
     if suffix in encoders.MOVIE_SUFFIXES:
         file = _FileTarget(path, overwrite)
         try:
-            sink, stored, convert = encoders.movie_sink(info, file.temporary, codec, where)
+            sink, stored, convert = encoders.movie_sink(
+                info, file.temporary, codec, where, times, streams
+            )
         except BaseException:
             file.discard()
             raise
