@@ -137,6 +137,17 @@ def test_by_pipe(sources):
         lumas(stream)
 
 
+def test_the_line_that_deinterlaces_can_be_pasted(sources, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    (tmp_path / "ffmpeg").symlink_to(ffmpeg_path())
+    with pytest.raises(UnsupportedVideoError, match="interlaced") as refused:
+        lumas(sources["scan"])
+    line = str(refused.value).partition("first: ")[2]
+    subprocess.run(line, shell=True, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+    assert len(lumas(tmp_path / "progressive.mkv")) >= 12
+
+
 def said(path, **options):
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always", VideoWarning)

@@ -5,12 +5,13 @@ import warnings
 from fractions import Fraction
 
 import pytest
-from video_helpers import make_info, smooth_frames
+from video_helpers import make_frames, make_info, smooth_frames
 
 from nvcodec.errors import VideoError
 from nvcodec.processes import ffmpeg_path
+from nvcodec.samples import MasteringDisplay
 from nvcodec.times import FrameTimes
-from nvcodec.video import Chroma, VideoWarning, create_video, open_video
+from nvcodec.video import Chroma, ColorTags, VideoWarning, create_video, open_video
 
 MS = Fraction(1, 1000)
 UNEVEN = [0, 40, 80, 120, 160, 200, 700, 1200, 1700, 2200]
@@ -123,6 +124,20 @@ def test_times_are_written_as_exactly_as_the_container_can(tmp_path, name, codec
     assert times.base == base
     first = round(TIMES.seconds_at(0) / base)
     assert times.ticks.tolist() == [round(s / base) - first for s in TIMES.seconds()]
+
+
+def test_times_and_hdr_go_together(tmp_path):
+    display = MasteringDisplay(34000, 16000, 13250, 34500, 7500, 3000, 15635, 16450, 10000000, 50)
+    color = ColorTags("limited", 9, 16, 9)
+    info = make_info(64, 64, depth=10, color=color, mastering_display=display)
+    with create_video(tmp_path / "a.mp4", info, codec="x265", times=TIMES) as video:
+        for planes in make_frames(info, len(TIMES)):
+            video.write(planes)
+    with open_video(tmp_path / "a.mp4") as video:
+        assert len(list(video)) == len(TIMES)
+        assert video.info.mastering_display == display
+        ((_, times),) = video.times
+    assert (times.base, times.ticks) == (TIMES.base, TIMES.from_first().ticks)
 
 
 @pytest.mark.parametrize("name", ["a.y4m", "a.avi", "folder"])

@@ -13,7 +13,7 @@ from nvcodec.video import cicp
 from nvcodec.video.clock import Clock
 from nvcodec.video.hdr import HdrReport
 from nvcodec.video.info import UNSPECIFIED, ColorTags, VideoInfo, VideoWarning
-from nvcodec.video.planar import FrameLayout, check_size
+from nvcodec.video.planar import FrameLayout, check_size, deinterlacing
 
 _PLANAR = {
     "yuv420p": Chroma.YUV420,
@@ -71,6 +71,9 @@ _ERROR = re.compile(r"(\[[^]]* @ [^]]*\] )*\[(error|fatal)\] ")
 _HARMLESS = "[cache ", "[rawvideo @ "
 """Who complains of what is none: a pipe that cannot seek, equal times, which we do not use."""
 _ALPHA = re.compile(r"rgba.*|bgra|argb|abgr|ya(8|16).*|yuva.*|gbrap.*|pal8")
+
+
+INTERLACED = "is interlaced"
 
 
 class Report:
@@ -153,11 +156,7 @@ class Report:
         self.given = first = self.given or match
         if match["scan"] in "TB":
             first_field = "top" if match["scan"] == "T" else "bottom"
-            self._refuse(
-                number,
-                f"is interlaced ({first_field} field first); only progressive is coded: "
-                "deinterlace it first, for example with ffmpeg -vf bwdif",
-            )
+            self._refuse(number, f"{INTERLACED} ({first_field} field first)")
         if not self._is_scaled and match["size"] != first["size"]:
             self._refuse(
                 number, f"is {match['size']}, the first is {first['size']}; all must be alike"
@@ -171,7 +170,9 @@ class Report:
     def check(self, number: int, where: str) -> None:
         """Refuse a frame that differs from the first in what is stated once for all."""
         if number in self.refused:
-            raise UnsupportedVideoError(f"{where}: frame {number} {self.refused[number]}")
+            why = self.refused[number]
+            why += f"; {deinterlacing(where)}" if why.startswith(INTERLACED) else ""
+            raise UnsupportedVideoError(f"{where}: frame {number} {why}")
 
     def lost(self) -> list[str]:
         """What of the pictures in the source will not be in the file."""

@@ -23,7 +23,7 @@ from nvcodec.video import images, y4m
 from nvcodec.video.ffmpeg import Between, FfmpegFrames, Others
 from nvcodec.video.info import Planes, VideoInfo
 from nvcodec.video.opening import Opening
-from nvcodec.video.planar import check_size, rounded_to_8_bits
+from nvcodec.video.planar import STANDARD_INPUT, check_size, rounded_to_8_bits
 from nvcodec.video.raw import RAW_SUFFIXES, RawGeometry
 
 SNIFFED_BYTES = 10
@@ -256,7 +256,7 @@ class _Rejoined(io.RawIOBase):
 
 def _name(source: Source) -> str:
     if source == "-":
-        return "standard input"
+        return STANDARD_INPUT
     if isinstance(source, list):
         return f"{source[0]} and {len(source) - 1} more"
     is_path = isinstance(source, str | os.PathLike)
