@@ -15,7 +15,7 @@ SOURCE = ROOT / "src"
 HELPERS = {
     "errors", "config", "registry", "segments", "processes", "disk", "allocator", "samples",
     "version", "cursors", "state_files", "hierarchy", "png", "clock",
-    "remark",
+    "remark", "times", "streams",
 }  # fmt: skip
 LOW = HELPERS | {"video", "coding"}
 FORMAT = LOW | {"coding.schemes", "container"}
@@ -35,6 +35,8 @@ ALLOWED = {
     "pages": {"png"},
     "segments": set(),
     "cursors": {"errors"},
+    "times": set(),
+    "streams": set(),
     "processes": {"errors"},
     "disk": {"errors"},
     "state_files": {"disk"},

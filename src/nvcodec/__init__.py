@@ -52,6 +52,8 @@ def encode(
     depth: int | None = None,
     seed: int = 0,
     device: str = "auto",
+    audio: bool = True,
+    between: "tuple[Fraction, Fraction | None] | None" = None,
     workdir: str | Path | None = None,
     restart: bool = False,
     overwrite: bool = False,
@@ -86,6 +88,8 @@ def encode(
         depth: 8 rounds deeper samples to 8 bits; None: as the source has them.
         seed: of initial values, batches and noise.
         device: `auto`, `cpu`, `cuda`, `cuda:1`.
+        audio: keep audio, subtitles, chapters and attachments as they are.
+        between: instead of `frames`: from when to when, in seconds, the end excluded.
         workdir: where the job's state is kept, instead of `OUT.nvc.job`.
         restart: throw a stored job away and begin anew.
         overwrite: replace an output that is there.
@@ -124,7 +128,8 @@ def encode(
         frames=arguments.frames(frames), frame_rate=arguments.frame_rate(frame_rate), raw=raw,
         depth=depth, max_time_s=arguments.max_time_s(max_time),
         workdir=None if workdir is None else Path(workdir), restart=restart, overwrite=overwrite,
-        verify=verify, limits=limits or DEFAULT_LIMITS, show_frames=show_frames,
+        verify=verify, limits=limits or DEFAULT_LIMITS, show_frames=show_frames, audio=audio,
+        between=between,
     )  # fmt: skip
     return encode_video(video, target, asked, options, should_stop=should_stop, on_event=on_event)
 
@@ -210,6 +215,7 @@ def open(
     path: "str | Path | BinaryIO",
     *,
     frames: slice | range | None = None,
+    between: "tuple[Fraction, Fraction | None] | None" = None,
     device: str = "auto",
     precision: Literal["fp16", "bf16", "fp32"] = "fp16",
     limits: "Limits | None" = None,
@@ -225,6 +231,7 @@ def open(
     Args:
         path: a file, or a binary stream that is read forward only.
         frames: range of frames wanted when iterating.
+        between: instead of `frames`: from when to when, in seconds, the end excluded.
         device: `auto`, `cpu`, `cuda`, `cuda:1`.
         precision: arithmetic on the FP16 weights; a CPU takes float32 for `fp16`.
         limits: the most that a file may ask for; None: the usual.
@@ -239,7 +246,8 @@ def open(
     from nvcodec.decoder import Decoder
 
     return Decoder(
-        arguments.path(path), frames=arguments.frames(frames), device=device, precision=precision,
+        arguments.path(path), frames=arguments.frames(frames), between=between, device=device,
+        precision=precision,
         limits=limits or DEFAULT_LIMITS, keep_going=keep_going, clip=clip,
     )  # fmt: skip
 
@@ -248,6 +256,7 @@ def decode(
     path: "str | Path | BinaryIO",
     *,
     frames: slice | range | None = None,
+    between: "tuple[Fraction, Fraction | None] | None" = None,
     device: str = "auto",
     precision: Literal["fp16", "bf16", "fp32"] = "fp16",
     limits: "Limits | None" = None,
@@ -266,7 +275,7 @@ def decode(
         BitstreamError: damage, after the frames before it.
     """
     decoder = open(
-        path, frames=frames, device=device, precision=precision, limits=limits,
+        path, frames=frames, between=between, device=device, precision=precision, limits=limits,
         keep_going=keep_going, clip=clip,
     )  # fmt: skip
 

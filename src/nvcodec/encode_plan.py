@@ -15,6 +15,7 @@ from nvcodec.samples import Chroma, Samples
 from nvcodec.segments import plan_segments
 from nvcodec.video import VideoReader
 from nvcodec.video.color import luma_weights
+from nvcodec.video.copying import gather
 from nvcodec.video.info import Planes, VideoInfo
 
 MIN_SIDE = 16
@@ -50,10 +51,15 @@ class EncodePlan:
             return itertools.repeat(longest)
         return [segment.num_frames for segment in plan_segments(self.info.num_frames, longest)]
 
-    def add_ancillary(self, writer: NvcWriter, video: VideoReader) -> None:
-        """Write what is due beside the segments that are written, the video read so far."""
+    def add_ancillary(self, writer: NvcWriter, video: VideoReader) -> int:
+        """Write what the source has besides pictures; gives the bytes of copied streams."""
         if video.parts:
             writer.add("clip", video.parts)
+        if any(times for _, times in video.times):
+            writer.add("tstm", video.times)
+        limit_bytes = self.options.limits.segment_bytes
+        streams = gather(video, limit_bytes) if self.options.audio else None
+        return 0 if streams is None else writer.add("mkvs", streams)
 
     def job_settings(self) -> dict[str, Any]:
         """Everything that the file's bytes depend on, save for the frames."""
@@ -66,6 +72,8 @@ class EncodePlan:
             "seed": options.seed,
             "max_time_s": options.max_time_s,
             "frames": [frames.start, frames.stop] if frames else None,
+            "between": [str(time) for time in options.between] if options.between else None,
+            "audio": options.audio,
             "width": info.width,
             "height": info.height,
             "chroma": info.chroma.value,

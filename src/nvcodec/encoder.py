@@ -19,7 +19,7 @@ from nvcodec.encode_plan import EncodePlan, frames_of_segments, plan_encoding
 from nvcodec.encode_types import EncodeOptions, EncodeReport, Event, SegmentFitting, SegmentStarted
 from nvcodec.errors import InterruptedEncodeError, NvcError
 from nvcodec.expectation import expect
-from nvcodec.finished import is_complete, recall
+from nvcodec.finished import is_complete, recall, stored_streams_bytes
 from nvcodec.job import frames_digest, open_job
 from nvcodec.outputs import check_written, free_output, open_writer
 from nvcodec.presets import Preset
@@ -100,7 +100,7 @@ class Encoding:
             check_written(self.path, self.tally.digests, self.tally.num_frames, self.options.limits)
         if self.job is not None:
             self.job.remove()
-        return replace(self.tally.report(size_bytes), was_there=is_finished)
+        return replace(self.tally.report(size_bytes, self.video), was_there=is_finished)
 
     def _write_file(self) -> int:
         """Do all tasks in order, each result into the file; gives its size in bytes."""
@@ -119,7 +119,7 @@ class Encoding:
                 self.commit(writer, result, input_digest)
                 values = result.values
             assert writer is not None  # a video without frames was refused by its reader
-            self.plan.add_ancillary(writer, self.video)
+            self.tally.streams_bytes = self.plan.add_ancillary(writer, self.video)
             return writer.finish()
         except NvcError as error:
             if self.job is not None:
@@ -132,6 +132,7 @@ class Encoding:
     def _recall_file(self) -> int:
         """As `_write_file`, of a file that is complete."""
         assert self.path is not None
+        self.tally.streams_bytes = stored_streams_bytes(self.path, self.options.limits)
         if self.is_there:
             stop = self.should_stop
             return recall(self.path, self.plan, self.segments, self.tally, stop, self._show)

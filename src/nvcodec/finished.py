@@ -6,6 +6,7 @@ A command that was killed in its very last moment, and one that is given twice, 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from nvcodec.container.header import Limits
 from nvcodec.container.reader import NvcReader
 from nvcodec.container.unfinished import part_path
 from nvcodec.encode_plan import EncodePlan
@@ -37,6 +38,12 @@ def is_complete(path: Path, plan: EncodePlan) -> bool:
         return False
     expected = plan.head(plan.info.num_frames or head.num_frames)
     return head == expected and num_frames == (head.num_frames or num_frames)
+
+
+def stored_streams_bytes(path: Path, limits: Limits) -> int:
+    """Bytes of a file that are copied streams."""
+    with NvcReader(path, limits=limits) as reader:
+        return sum(entry.size for entry in reader.chunk_map() if entry.kind == "mkvs")
 
 
 def recall(

@@ -53,11 +53,14 @@ class RefinePlan(EncodePlan):
         """Those of the file."""
         return [segment.num_frames for segment in self.original.segments]
 
-    def add_ancillary(self, writer: NvcWriter, video: VideoReader) -> None:
-        """Those of the file, each where it stands there."""
+    def add_ancillary(self, writer: NvcWriter, video: VideoReader) -> int:
+        """Those of the file, each where it stands there, instead of what the source has."""
+        streams_bytes = 0
         for place, kind, payload in self.original.ancillary:
             if place == len(writer.segments):
-                writer.copy(kind, payload)
+                length = writer.copy(kind, payload)
+                streams_bytes += length if kind == "mkvs" else 0
+        return streams_bytes
 
     def job_settings(self) -> dict[str, Any]:
         """Also which file it goes on from."""

@@ -43,7 +43,7 @@ WISHES = [
     wish("38 dB", "nvc encode in.mp4 -o a.nvc --psnr 38", later=True),
     wish("a time", "nvc encode in.mp4 -o a.nvc --max-time 40s"),
     wish("what it would cost", "nvc encode in.mp4 -o a.nvc --dry-run", later=True),
-    wish("a part", "nvc encode in.mp4 -o a.nvc --start 0:10 --end 0:20", later=True),
+    wish("a part", "nvc encode in.mp4 -o a.nvc --start 0:10 --end 0:20"),
     wish("half size", "nvc encode in.mp4 -o a.nvc --scale 1/2"),
     wish("by width", "nvc encode in.mp4 -o a.nvc --scale 32x-2"),
     wish("from a pipe", "ffmpeg -v error -i in.mp4 -f yuv4mpegpipe - | nvc encode - -o a.nvc"),
@@ -54,7 +54,7 @@ WISHES = [
     wish("go on", f"{STOPPED}; {STOPPED}", "; continuing", 143),
     wish("more time later", "nvc refine x.nvc in.mp4 -o a.nvc"),
     wish("the sound", "nvc encode in.mp4 -o a.nvc && nvc decode a.nvc -o a.mp4 && "
-         "ffmpeg -hide_banner -i a.mp4 -f null - 2>&1 | grep Audio:", later=True),
+         "ffmpeg -hide_banner -i a.mp4 -f null - 2>&1 | grep Audio:"),
     wish("HDR", "nvc encode hdr.mkv -o a.nvc && nvc info a.nvc | grep '10 bits'"),
     wish("variable rate", "nvc encode vfr.mkv -o a.nvc"),
     wish("a folder of clips", "nvc encode clips/ -o out/", "2 encoded"),

@@ -16,7 +16,9 @@ from nvcodec.cli.process import say
 from nvcodec.cli.stopping import run_stoppable
 
 if TYPE_CHECKING:
-    from nvcodec.encode_types import EncodeReport
+    from nvcodec.auto import AutoPreset
+    from nvcodec.encode_types import EncodeOptions, EncodeReport
+    from nvcodec.presets import Preset
 
 Sources = Annotated[
     list[str],
@@ -117,11 +119,14 @@ def encode(
     lmbda: Lmbda = None,
     segment_frames: SegmentFrames = 600,
     frames: options.Frames = None,
+    start: options.Start = None,
+    end: options.End = None,
     scale: options.Scale = None,
     raw: options.Raw = None,
     fps: options.Fps = None,
     color: Color = "auto",
     depth: options.Depth = None,
+    no_audio: options.NoAudio = False,
     seed: Seed = 0,
     device: options.Device = "auto",
     limit: options.LimitChanges = None,
@@ -160,15 +165,26 @@ def encode(
     else:
         is_timed = max_time is not None
         progress = Progress(json, to_stdout=output == "-", quiet=quiet, is_timed=is_timed)
-        watching = Watching(progress, preview, report)
-        watching.check(sources, outputs, overwrite)
-        from nvcodec.encoder import encode as encode_video
+        _run(sources, output, outputs, asked, chosen, Watching(progress, preview, report))
 
-        def work(target: Any, **how: Any) -> "EncodeReport":
-            return encode_video(sources, target, asked, chosen, **how)
 
-        done = run_stoppable(work, output, outputs, workdir, watching)
-        watching.finish(done, output, outputs, asked)
+def _run(
+    sources: list[str],
+    output: str,
+    path: Path | None,
+    preset: "Preset | AutoPreset",
+    chosen: "EncodeOptions",
+    watching: Watching,
+) -> None:
+    """Encode into one file, stoppable, and show the result."""
+    watching.check(sources, path, chosen.overwrite)
+    from nvcodec.encoder import encode as encode_video
+
+    def work(target: Any, **how: Any) -> "EncodeReport":
+        return encode_video(sources, target, preset, chosen, **how)
+
+    done = run_stoppable(work, output, path, chosen.workdir, watching)
+    watching.finish(done, output, path, preset)
 
 
 def _outputs(

@@ -171,8 +171,11 @@ def report_rows(report: "EncodeReport", output: str) -> list[tuple[str, str]]:
     """Names and values of an encoding's result, for people."""
     plural = "s" * (report.num_segments > 1)
     there = ", is there already and complete" if report.was_there else ""
+    beside = ""
+    if report.streams_bytes:
+        beside = f", and {report.streams_bytes:,} of audio and other streams, not in the rate"
     rows = [
-        ("file", f"{output}, {report.size_bytes:,} bytes{there}"),
+        ("file", f"{output}, {report.size_bytes:,} bytes{beside}{there}"),
         ("frames", f"{report.num_frames} in {report.num_segments} segment{plural}"),
         ("rate", f"{report.rate_bpp:.4f} bpp, {report.bitrate_kbps:.1f} kbit/s"),
     ]

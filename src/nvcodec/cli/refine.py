@@ -60,6 +60,8 @@ def refine(
     max_time: encode.MaxTime = None,
     lmbda: Lmbda = None,
     frames: options.Frames = None,
+    start: options.Start = None,
+    end: options.End = None,
     scale: options.Scale = None,
     raw: options.Raw = None,
     fps: options.Fps = None,

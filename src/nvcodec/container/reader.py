@@ -300,6 +300,11 @@ class Inspection(NamedTuple):
         return sum(segment.num_frames for segment in self.segments)
 
     @property
+    def streams_bytes(self) -> int:
+        """Bytes of streams beside the video, which no rate counts."""
+        return sum(entry.size for entry in self.entries if entry.kind == "mkvs")
+
+    @property
     def parts(self) -> list[Part]:
         """The videos that it holds, if they are several."""
         found: list[Part] = self.ancillary.get("clip", [])

@@ -184,8 +184,10 @@ class NvcWriter:
         self._num_frames = stop
         return info
 
-    def add(self, kind: str, value: Any) -> None:
-        """Append the chunk of an ancillary kind; `ancillary` tells which a resumed file has.
+    def add(self, kind: str, value: Any) -> int:
+        """Append the chunk of an ancillary kind; gives its length, framing included.
+
+        `ancillary` tells which a resumed file has.
 
         Raises:
             ValueError: It is no ancillary kind or there already, or segments stand where they
@@ -197,18 +199,21 @@ class NvcWriter:
             raise ValueError(f"chunk {kind}: written already, allowed {place.value}")
         if place is Place.FRONT and (self._segments or self._tail):
             raise ValueError(f"chunk {kind}: allowed {place.value}")
-        self._append(kind, value, kind)
+        length = self._append(kind, value, kind)
         self.ancillary.add(kind)
+        return length
 
-    def copy(self, kind: str, payload: bytes) -> None:
+    def copy(self, kind: str, payload: bytes) -> int:
         """Append an ancillary chunk of another file, known here or not, at its place there.
+
+        Gives its length, framing included.
 
         Raises:
             OutputError: It could not be written.
         """
         if kind in KINDS and ancillary_kind(kind):
             self.ancillary.add(kind)
-        self._append_payload(kind, payload, kind)
+        return self._append_payload(kind, payload, kind)
 
     def finish(self) -> int:
         """Append index and end; a file gets its final name. Gives the size in bytes.
