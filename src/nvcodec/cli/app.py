@@ -15,6 +15,7 @@ from nvcodec.cli.decode import decode
 from nvcodec.cli.encode import encode
 from nvcodec.cli.info import info
 from nvcodec.cli.presets import presets
+from nvcodec.cli.refine import refine
 from nvcodec.cli.verify import verify
 from nvcodec.version import __version__
 
@@ -111,6 +112,7 @@ app = typer.Typer(
     help="A video codec whose bitstream is a neural network.",
 )
 app.command(epilog=CODES)(encode)
+app.command(epilog=CODES)(refine)
 app.command(epilog=CODES)(decode)
 app.command()(info)
 app.command(epilog=CODES)(verify)
