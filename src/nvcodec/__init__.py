@@ -135,7 +135,7 @@ def refine(
     lmbda: float | None = None,
     max_time_s: float | None = None,
     frames: slice | None = None,
-    scale: tuple[int, int] | None = None,
+    scale: "Scale | str | float | None" = None,
     frame_rate: Fraction | None = None,
     raw: "RawGeometry | None" = None,
     seed: int = 0,
@@ -162,7 +162,7 @@ def refine(
         lmbda: weight of the distortion; None: as the file says.
         max_time_s: seconds for everything, instead of epochs.
         frames: range of the source's frames.
-        scale: (width, height) to scale to first.
+        scale: to this size first, as `encode` takes it.
         frame_rate: instead of the source's own, frames a second.
         raw: geometry of a raw planar source.
         seed: of batches and noise.
@@ -186,11 +186,11 @@ def refine(
     from nvcodec.refiner import refine as refine_file
 
     _check_source(source)
-    _check_types(frames, scale)
+    _check_types(frames)
     name = None if preset is None else str(preset)
     options = EncodeOptions(
-        seed=seed, device=device, frames=frames, scale=scale, frame_rate=frame_rate, raw=raw,
-        workdir=None if workdir is None else Path(workdir), restart=restart, overwrite=overwrite,
+        seed=seed, device=device, frames=frames, scale=_scale(scale), frame_rate=frame_rate,
+        raw=raw, workdir=None if workdir is None else Path(workdir), restart=restart, overwrite=overwrite,
         limits=limits or DEFAULT_LIMITS, max_time_s=max_time_s,
     )  # fmt: skip
     return refine_file(
