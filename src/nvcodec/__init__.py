@@ -190,8 +190,8 @@ def refine(
     name = None if preset is None else str(preset)
     options = EncodeOptions(
         seed=seed, device=device, frames=frames, scale=_scale(scale), frame_rate=frame_rate,
-        raw=raw, workdir=None if workdir is None else Path(workdir), restart=restart, overwrite=overwrite,
-        limits=limits or DEFAULT_LIMITS, max_time_s=max_time_s,
+        raw=raw, workdir=None if workdir is None else Path(workdir), restart=restart,
+        overwrite=overwrite, limits=limits or DEFAULT_LIMITS, max_time_s=max_time_s,
     )  # fmt: skip
     return refine_file(
         path, source, target, RefineSettings(name, overrides, epochs, lmbda, segment), options,
