@@ -85,7 +85,7 @@ def refine(
         source: the video that it was made of, as `encoder.encode` takes it.
         target: a path, or a binary stream that is written forward only.
         settings: recipe, lambda and segment.
-        options: everything else; segments and samples are the file's.
+        options: everything else; segments, samples and their depth are the file's.
         should_stop: asked often; True saves the state and raises `InterruptedEncodeError`.
         on_event: told of progress.
 
@@ -94,6 +94,7 @@ def refine(
     """
     settings, options = settings or RefineSettings(), options or EncodeOptions()
     original = Original.read(Path(path), options.limits)
+    options = replace(options, depth=8 if original.head.bit_depth == 8 else None)
     count = len(original.segments)
     if settings.segment is not None and not 0 <= settings.segment < count:
         raise VideoError(f"segment {settings.segment}: {path} has 0 to {count - 1}")
@@ -101,8 +102,7 @@ def refine(
     is_several = isinstance(source, Sequence) and not isinstance(source, str)
     sources: list[Any] = [*source] if is_several else [source]  # type: ignore[misc]
     output = free_output([Path(path), *sources], target, preset.names, options)
-    depth = 8 if original.info.depth == 8 else None  # as `encode` read it, or was told to
-    with open_videos(sources, **replace(options, depth=depth).of_source()) as video:
+    with open_videos(sources, **options.of_source()) as video:
         original.check_source(sources[0], video.info)
         longest = max(segment.num_frames for segment in original.segments)
         own = replace(options, samples=original.head.samples, segment_frames=longest, verify=True)

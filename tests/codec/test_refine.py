@@ -242,6 +242,15 @@ def test_events_and_time(clip, make, tmp_path, call):
 
 
 @pytest.mark.slow
+def test_however_little_time_there_is_a_pass_is_whole(clip, make, tmp_path):
+    """Frames that there is no time for keep their motion, under the references as they are now."""
+    (told,) = refine(make(TINY_LATENTS), clip, tmp_path / "x.nvc", TINY_LATENTS,
+                     segment=0, max_time=0.1)  # fmt: skip
+    assert told.bytes_after != told.bytes_before
+    assert abs(told.psnr_after_db - told.psnr_before_db) < 0.5
+
+
+@pytest.mark.slow
 def test_killed_and_continued(clip, make, tmp_path):
     original, whole, target = make(TINY), tmp_path / "whole.nvc", tmp_path / "x.nvc"
     refine(original, clip, whole, TINY, epochs=60)

@@ -99,7 +99,7 @@ class Fitting:
             0 if n == 0 else stage.config.epochs * self._steps_of_epoch(stage, n)
             for n, stage in zip(turns, stages, strict=True)
         ]
-        least = [len(frames) if stage.is_direct and not start else 1 for stage in stages]
+        least = [len(frames) if stage.is_direct else 1 for stage in stages]
         self.pace: Pace = (
             StepPace(steps) if time_limit_s is None else TimePace(steps, least, time_limit_s)
         )

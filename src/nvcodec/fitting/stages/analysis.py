@@ -58,9 +58,11 @@ class Effort(enum.Enum):
     """Motion by search, few rounds."""
     FULL = enum.auto()
     """Motion refined under learned prices."""
+    KEPT = enum.auto()
+    """Motion as it is known, two rounds of rounding from the symbols that are."""
 
 
-ROUNDS = {Effort.BRIEF: 2, Effort.FIRST: 4, Effort.FULL: 8}
+ROUNDS = {Effort.BRIEF: 2, Effort.FIRST: 4, Effort.FULL: 8, Effort.KEPT: 2}
 """Of rounding."""
 
 
@@ -106,20 +108,23 @@ class Analysis(Stage[AnalysisConfig]):
         work, network = self._working(state), _network(state)
         frames = [t for layer in network.layers for t in layer.frames]
         number, place = divmod(step, len(frames))
-        number += int(state.kept["passes_before"])
+        is_first, is_known = number == 0, bool(number or state.kept["passes_before"])
         if place == 0:
             network.forget()
             work.prices.forget()
         generator = torch.Generator().manual_seed(step)
-        is_brief = number == 0 and is_short_of_time(progress, place, len(frames))
-        effort = Effort.BRIEF if is_brief else Effort.FIRST if number == 0 else Effort.FULL
+        is_brief = is_first and is_short_of_time(progress, place, len(frames))
+        if is_known:
+            effort = Effort.KEPT if is_brief else Effort.FULL
+        else:
+            effort = Effort.BRIEF if is_brief else Effort.FIRST
         self._frame = frames[place]
         loss = work.code(self._frame, effort, generator)
         is_last = place + 1 == len(frames)
         if is_last or (effort is Effort.FIRST and place in LEARN_AFTER):
             is_whole = is_last and not is_brief
             count = STEPS if is_whole else FIRST_STEPS if place == 0 else SOON_STEPS
-            work.prices.learn(frames if number else frames[: place + 1], count, generator)
+            work.prices.learn(frames if is_known else frames[: place + 1], count, generator)
         if is_last:
             _keep_whole(state)
         return loss
@@ -225,6 +230,8 @@ class _Work:
     ) -> None:
         width, prices = float(self.widths["base"][t, 0]), self.prices
         weight = self._lmbda(t) * self.plane_weights[0]
+        if effort is Effort.KEPT:
+            return
         search = MotionSearch(self.network, target, t, known, weight, width**2 / 12)
         if effort is Effort.BRIEF:
             grids = search.none()
@@ -261,7 +268,7 @@ class _Work:
         symbols = chosen_symbols(
             values,
             weights,
-            start if effort is Effort.FULL else first_symbols(values),
+            first_symbols(values) if effort in (Effort.BRIEF, Effort.FIRST) else start,
             lambda magnitudes: prices.spreads(t, magnitudes, around),
             self.twin.bits,
             ROUNDS[effort],
