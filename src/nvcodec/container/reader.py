@@ -174,6 +174,14 @@ class NvcReader:
         Raises:
             ValueError: It is not an ancillary kind that is known here.
         """
+        try:
+            return self._find_ancillary(kind)
+        except TruncatedError:
+            if not self._may_be_unfinished:
+                raise
+            return None
+
+    def _find_ancillary(self, kind: str) -> Any:
         known = ancillary_kind(kind)
         if not self.index:
             return None
