@@ -14,7 +14,7 @@ SOURCE = ROOT / "src"
 
 HELPERS = {
     "errors", "config", "registry", "segments", "processes", "disk", "allocator", "samples",
-    "version", "cursors", "state_files", "hierarchy", "png", "clock",
+    "version", "cursors", "state_files", "hierarchy", "png", "clock", "remark",
 }  # fmt: skip
 LOW = HELPERS | {"video", "coding"}
 FORMAT = LOW | {"coding.schemes", "container"}
@@ -27,6 +27,7 @@ ALLOWED = {
     "samples": set(),
     "version": set(),
     "clock": set(),
+    "remark": {"version"},
     "registry": set(),
     "hierarchy": set(),
     "png": set(),
@@ -72,11 +73,20 @@ ALLOWED["finished"] = FORMAT | {
     "metrics", "encode_plan", "job", "job_folder", "job_state", "segment_decoder", "segment_work",
     "tally",
 }  # fmt: skip
+ALLOWED["recipe"] = FORMAT | {"fitting", "presets"}
+ALLOWED["original"] = FORMAT | {"presets", "recipe", "segment_values"}
+ALLOWED["segment_refiner"] = FORMAT | {
+    "metrics", "fitting", "presets", "segment_decoder", "segment_values", "segment_work",
+}  # fmt: skip
 ALLOWED["encoder"] = FORMAT | {
     "fitting", "presets", "expectation", "encode_types", "encode_plan", "job", "outputs", "tally",
     "segment_decoder", "segment_values", "segment_work", "finished", "auto",
 }  # fmt: skip
 ALLOWED["preview"] = HELPERS | {"encode_types", "outputs"}
+ALLOWED["refiner"] = FORMAT | {
+    "encode_types", "encode_plan", "fitting", "outputs", "original", "segment_refiner",
+    "segment_work", "encoder",
+}  # fmt: skip
 ALLOWED["bench"] = FORMAT | {
     "metrics", "representations", "presets", "encoder", "decoder", "segment_decoder", "pages",
 }  # fmt: skip

@@ -1,17 +1,18 @@
 """What an encoding comes to for one source: the preset resolved, the samples chosen, the head."""
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from nvcodec.container.header import Head
+from nvcodec.container.writer import NvcWriter
 from nvcodec.encode_types import EncodeOptions
 from nvcodec.errors import InterruptedEncodeError, UnsupportedVideoError, VideoError
 from nvcodec.presets import Preset
+from nvcodec.remark import remark_of
 from nvcodec.samples import Chroma, Samples
 from nvcodec.segments import plan_segments
-from nvcodec.version import __version__
 from nvcodec.video import VideoReader
 from nvcodec.video.color import luma_weights
 from nvcodec.video.info import Planes, VideoInfo
@@ -29,6 +30,8 @@ class EncodePlan:
     """With what follows from the picture's size filled in."""
     samples: Samples
     options: EncodeOptions
+    is_anew: ClassVar[bool] = True
+    """Whether a whole file with its HEAD is what becomes of it."""
 
     def head(self, num_frames: int | None) -> Head:
         """HEAD of the file; None frames where their number is not known yet."""
@@ -37,8 +40,20 @@ class EncodePlan:
             samples=self.samples,
             representation=self.preset.representation.model_dump(mode="json", exclude_none=True),
             scheme=self.preset.scheme.model_dump(mode="json", exclude_none=True),
-            remark=remark_of(self.preset.name),
+            remark=remark_of(self.preset.name, self.preset.lmbda),
         ).model_copy(update={"num_frames": num_frames or 0})
+
+    def segment_lengths(self) -> Iterable[int]:
+        """Frames of each segment: even lengths where their number is known, else the longest."""
+        longest = self.options.segment_frames
+        if self.info.num_frames is None:
+            return itertools.repeat(longest)
+        return [segment.num_frames for segment in plan_segments(self.info.num_frames, longest)]
+
+    def add_ancillary(self, writer: NvcWriter, video: VideoReader) -> None:
+        """Write what is due beside the segments that are written, the video read so far."""
+        if video.parts:
+            writer.add("clip", video.parts)
 
     def job_settings(self) -> dict[str, Any]:
         """Everything that the file's bytes depend on, save for the frames."""
@@ -61,11 +76,6 @@ class EncodePlan:
             "frame_rate": str(info.frame_rate),
             "num_frames": info.num_frames,
         }
-
-
-def remark_of(preset: str) -> str:
-    """What HEAD says of a file's maker."""
-    return f"nvcodec {__version__} {preset}"
 
 
 def plan_encoding(info: VideoInfo, preset: Preset, options: EncodeOptions) -> EncodePlan:
@@ -110,24 +120,22 @@ def _choose_samples(asked: Samples | None, preferred: Samples, chroma: Chroma) -
 
 
 def frames_of_segments(
-    video: VideoReader, longest: int, should_stop: Callable[[], bool]
+    video: VideoReader, lengths: Iterable[int], should_stop: Callable[[], bool]
 ) -> Iterator[list[Planes]]:
-    """Frames of each segment: even lengths where their number is known, else as they come.
+    """Frames of each segment, as many as `lengths` says, or as there are.
 
     Raises:
         VideoError: there are more frames than announced.
         InterruptedEncodeError: `should_stop` said so.
     """
-    frames, count = iter(video), video.info.num_frames
-    lengths: Sequence[int] | Iterator[int] = itertools.repeat(longest)
-    if count is not None:
-        lengths = [segment.num_frames for segment in plan_segments(count, longest)]
+    frames, count = iter(video), 0
     for length in lengths:
         planes = []
         for frame in itertools.islice(frames, length):
             stop_if(should_stop)
             planes.append(frame)
         stop_if(should_stop)
+        count += len(planes)
         if planes:
             yield planes
         if len(planes) < length:

@@ -124,6 +124,19 @@ class FrameShown:
 
 
 @dataclass(frozen=True)
+class SegmentRefined:
+    """What became of a segment that was coded before, in sections and PSNR-RGB."""
+
+    number: int
+    is_better: bool
+    """False: it stays as it was."""
+    bytes_before: int
+    bytes_after: int
+    psnr_before_db: float
+    psnr_after_db: float
+
+
+@dataclass(frozen=True)
 class EncodeReport:
     """A finished encoding; quality is that of the decoded file, None when it was not measured."""
 
@@ -141,4 +154,4 @@ class EncodeReport:
     """PSNR-RGB of every frame; empty where it was not measured."""
 
 
-Event = PresetChosen | SegmentStarted | SegmentFitting | FrameShown
+Event = PresetChosen | SegmentStarted | SegmentFitting | FrameShown | SegmentRefined

@@ -62,10 +62,10 @@ def encode(
         if isinstance(preset, AutoPreset):
             preset = preset.chosen_for(video, path, options, device.type != "cpu", on_event)
         plan = plan_encoding(video.info, preset, options)
-        return _Encoding(video, plan, target, path, should_stop, on_event).run()
+        return Encoding(video, plan, target, path, should_stop, on_event).run()
 
 
-class _Encoding:
+class Encoding:
     """One call of `encode`: its job, its file, and what they have come to."""
 
     def __init__(
@@ -80,7 +80,7 @@ class _Encoding:
         self.video, self.plan, self.target, self.path = video, plan, target, path
         self.should_stop, self.on_event = should_stop, on_event
         self.options, self._show = plan.options, on_event if plan.options.show_frames else None
-        self.segments = frames_of_segments(video, plan.options.segment_frames, should_stop)
+        self.segments = frames_of_segments(video, plan.segment_lengths(), should_stop)
         self.tally = Tally(plan)
         self.is_there = path is not None and is_complete(path, plan)
         self.job = None if path is None or self.is_there else open_job(path, plan)
@@ -114,13 +114,12 @@ class _Encoding:
                     self._recall(number, len(planes), input_digest)
                     continue
                 task = self._task(writer.head, number, len(planes), input_digest)
-                result = self._do(task, planes, values)
+                result = self.do(task, planes, values)
                 self.tally.add(result)
-                self._commit(writer, result, input_digest)
+                self.commit(writer, result, input_digest)
                 values = result.values
             assert writer is not None  # a video without frames was refused by its reader
-            if self.video.parts:
-                writer.add("clip", self.video.parts)
+            self.plan.add_ancillary(writer, self.video)
             return writer.finish()
         except NvcError as error:
             if self.job is not None:
@@ -155,7 +154,7 @@ class _Encoding:
             segment=segment,
             preset=self.plan.preset,
             head=head,
-            info=self.video.info,
+            info=self.plan.info,
             seed=options.seed + number,
             device=options.device,
             limits=options.limits,
@@ -169,7 +168,7 @@ class _Encoding:
         self.on_event(SegmentStarted(number, segment, task.info, expected, is_resumed))
         return replace(task, time_limit_s=self.tally.time_limit_s(segment))
 
-    def _do(
+    def do(
         self, task: SegmentTask, planes: Sequence[Planes], before: Values | None
     ) -> SegmentResult:
         """Do a task; values that it begins with come from this run or from an earlier one."""
@@ -184,7 +183,7 @@ class _Encoding:
             show=self._show,
         )  # fmt: skip
 
-    def _commit(self, writer: NvcWriter, result: SegmentResult, input_digest: str) -> None:
+    def commit(self, writer: NvcWriter, result: SegmentResult, input_digest: str) -> None:
         """Put a result into the file, and into the job around it."""
         coded = result.coded
         kept = result.values if self.plan.preset.fitting.warm_start else None

@@ -23,7 +23,9 @@ from nvcodec.video.info import Planes
 def is_complete(path: Path, plan: EncodePlan) -> bool:
     """Whether a whole file with the plan's HEAD has the name, with no job beside it."""
     options = plan.options
-    if options.overwrite or options.restart or not path.is_file() or part_path(path).exists():
+    if options.overwrite or options.restart or not plan.is_anew:
+        return False
+    if not path.is_file() or part_path(path).exists():
         return False
     if (job_folder(path, options.workdir) / STATE_NAME).exists():
         return False

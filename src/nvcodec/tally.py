@@ -29,8 +29,12 @@ class Tally:
         """The segment that the next so many frames make."""
         return Segment(self.num_frames, self.num_frames + num_frames)
 
-    def time_limit_s(self, segment: Segment) -> float | None:
+    def time_limit_s(self, segment: Segment, is_last: bool = False) -> float | None:
         """Seconds that a segment may take: its share of what is left; None without a limit.
+
+        Args:
+            segment: which one.
+            is_last: no other after it needs any.
 
         Raises:
             VideoError: how many frames share the time is not known.
@@ -43,7 +47,7 @@ class Tally:
                 "how many frames are to come is not known, and all of them share the time",
                 f"{{frames}} names them, or {{segment_frames}} above {longest} takes all at once",
             )
-        return self._budget.share_s(segment, count or segment.stop)
+        return self._budget.share_s(segment, segment.stop if is_last else count or segment.stop)
 
     def add(self, result: SegmentResult) -> None:
         """Count a segment that was done now."""

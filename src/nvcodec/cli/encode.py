@@ -181,23 +181,23 @@ def _outputs(
         return batch.plan(sources, output)
     batch.check_single(sources)
     options.check_apart(sources, None if output == "-" else Path(output))
-    _check_name(output, sources[0])
+    check_name(output, "nvc encode", sources[0])
     if skip_existing and os.path.exists(output):
         say(f"nvc: {output}: is there, and stays as it is")
         raise typer.Exit
     return options.check_target(output, overwrite, made_by=made_by)
 
 
-def _check_name(output: str, source: str) -> None:
+def check_name(output: str, command: str, *sources: str) -> None:
     """Refuse a name that promises another format, and say how to get that."""
     from nvcodec.errors import OutputError
 
     suffix = Path(output).suffix.lower()
     if output != "-" and suffix in OTHER_FORMATS:
         name = shlex.quote(str(Path(output).with_suffix(".nvc")))
-        other, given = shlex.quote(output), shlex.quote(source)
+        other, given = shlex.quote(output), " ".join(map(shlex.quote, sources))
         raise OutputError(
-            f"{other}: a .nvc file is written; for another: nvc encode {given} -o {name}, then "
+            f"{other}: a .nvc file is written; for another: {command} {given} -o {name}, then "
             f"nvc decode {name} -o {other}"
         )
 

@@ -9,7 +9,13 @@ from nvcodec.cli.process import say
 from nvcodec.cli.verify import quality_rows
 
 if TYPE_CHECKING:
-    from nvcodec.encode_types import EncodeReport, Event, SegmentFitting, SegmentStarted
+    from nvcodec.encode_types import (
+        EncodeReport,
+        Event,
+        SegmentFitting,
+        SegmentRefined,
+        SegmentStarted,
+    )
     from nvcodec.fitting.record import FitRecord
 
 LONG_S = 1200.0
@@ -36,7 +42,12 @@ class Progress:
 
     def __call__(self, event: "Event") -> None:
         """Show one event."""
-        from nvcodec.encode_types import PresetChosen, SegmentFitting, SegmentStarted
+        from nvcodec.encode_types import (
+            PresetChosen,
+            SegmentFitting,
+            SegmentRefined,
+            SegmentStarted,
+        )
 
         if isinstance(event, PresetChosen):
             if self.json:
@@ -49,6 +60,11 @@ class Progress:
                 emit(_segment_record(event), self.to_stdout)
             elif not self.quiet:
                 say(_expectation(event))
+        elif isinstance(event, SegmentRefined):
+            if self.json:
+                emit({"event": "refined", "segment": event.number, **asdict(event)}, self.to_stdout)
+            elif not self.quiet:
+                say(_refinement(event))
         elif not isinstance(event, SegmentFitting):
             return
         elif self.json:
@@ -130,6 +146,15 @@ def _expectation(event: "SegmentStarted") -> str:
         f"{expected.num_parameters:,} parameters, {gmac:.2g} GMAC/frame; "
         f"expected about {format_bytes(expected.size_bytes)}, and {memory} of memory"
         + ("; continuing" * event.is_resumed)
+    )
+
+
+def _refinement(event: "SegmentRefined") -> str:
+    what = "is better" if event.is_better else "is no better, and stays as it was"
+    return (
+        f"segment {event.number} {what}: {event.bytes_before:,} bytes with "
+        f"{event.psnr_before_db:.2f} dB before, {event.bytes_after:,} with "
+        f"{event.psnr_after_db:.2f} dB fitted"
     )
 
 

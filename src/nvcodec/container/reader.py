@@ -25,15 +25,17 @@ from nvcodec.container.chunk_payloads import (
     parse_segment,
     parse_totals,
 )
-from nvcodec.container.chunks import END_SIZE
+from nvcodec.container.chunks import END_SIZE, FRAMING_SIZE
 from nvcodec.container.header import DEFAULT_LIMITS, Head, Limits
-from nvcodec.container.kinds import Place, ancillary_kind
+from nvcodec.container.kinds import KINDS, Place, ancillary_kind
 from nvcodec.container.stream import ByteSource, Chunk, ChunkStream
 from nvcodec.container.walk import Walk, count_of
 from nvcodec.errors import BitstreamError, MalformedError, TruncatedError, VideoError
 from nvcodec.segments import Part
 
 __all__ = ["CodedSegment", "Inspection", "MapEntry", "NvcReader", "SegmentInfo", "inspect"]
+
+TAG_SIZE = 4
 
 
 class NvcReader:
@@ -188,6 +190,20 @@ class NvcReader:
             if chunk.header.kind in ("SEGM", "indx"):
                 break
         return None
+
+    def ancillary_chunks(self) -> Iterator[tuple[int, str, bytes]]:
+        """Every chunk that a file is whole without, known here or not (seekable files only).
+
+        Yields:
+            Number of segments before it, its kind and its payload.
+        """
+        starts = [info.offset for info in self.index]
+        for kind, offset, size, *_ in self.chunk_map():
+            known = KINDS.get(kind)
+            is_other = size >= FRAMING_SIZE and len(kind) == TAG_SIZE and kind[0].islower()
+            if known.is_ancillary if known else is_other:
+                chunk = self._chunk_at(offset, kind, size)
+                yield bisect.bisect(starts, offset), kind, chunk.payload
 
     def read_segment(self, position: int) -> CodedSegment:
         """The segment at this position of `index`, without reading any other."""

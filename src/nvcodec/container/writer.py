@@ -200,6 +200,16 @@ class NvcWriter:
         self._append(kind, value, kind)
         self.ancillary.add(kind)
 
+    def copy(self, kind: str, payload: bytes) -> None:
+        """Append an ancillary chunk of another file, known here or not, at its place there.
+
+        Raises:
+            OutputError: It could not be written.
+        """
+        if kind in KINDS and ancillary_kind(kind):
+            self.ancillary.add(kind)
+        self._append_payload(kind, payload, kind)
+
     def finish(self) -> int:
         """Append index and end; a file gets its final name. Gives the size in bytes.
 
@@ -236,7 +246,9 @@ class NvcWriter:
 
     def _append(self, kind: str, value: Any, where: str) -> int:
         """Append the chunk of a value; gives its length, framing included."""
-        payload = KINDS[kind].pack(value)
+        return self._append_payload(kind, KINDS[kind].pack(value), where)
+
+    def _append_payload(self, kind: str, payload: bytes, where: str) -> int:
         self.limits.check(where, "payload bytes", len(payload), payload_limit(kind, self.limits))
         self.sink.append(pack_chunk(kind, self._sequence, payload), where)
         self._sequence += 1
