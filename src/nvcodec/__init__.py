@@ -190,6 +190,7 @@ def refine(
 
     Raises:
         NvcError: see `errors`.
+        TypeError, ValueError: an argument is none of those above.
     """
     from nvcodec import arguments
     from nvcodec.container.header import DEFAULT_LIMITS
@@ -197,8 +198,7 @@ def refine(
     from nvcodec.original import RefineSettings
     from nvcodec.refiner import refine as refine_file
 
-    video = arguments.source(source)
-    name = None if preset is None else str(preset)
+    video, name = arguments.source(source), None if preset is None else str(preset)
     options = EncodeOptions(
         seed=seed, device=device, frames=arguments.frames(frames), scale=arguments.scale(scale),
         frame_rate=arguments.frame_rate(frame_rate), raw=raw,

@@ -163,4 +163,4 @@ class EncodeReport:
     """PSNR-RGB of every frame; empty where it was not measured."""
 
 
-Event = PresetChosen | SegmentStarted | SegmentFitting | SegmentRefined | FrameShown
+Event = PresetChosen | SegmentStarted | SegmentFitting | FrameShown | SegmentRefined
