@@ -14,7 +14,8 @@ SOURCE = ROOT / "src"
 
 HELPERS = {
     "errors", "config", "registry", "segments", "processes", "disk", "allocator", "samples",
-    "version", "cursors", "state_files", "hierarchy", "png", "clock", "goals",
+    "version", "cursors", "state_files", "hierarchy", "png", "clock",
+    "remark", "times", "streams", "goals",
 }  # fmt: skip
 LOW = HELPERS | {"video", "coding"}
 FORMAT = LOW | {"coding.schemes", "container"}
@@ -27,6 +28,7 @@ ALLOWED = {
     "samples": set(),
     "version": set(),
     "clock": set(),
+    "remark": {"version"},
     "registry": set(),
     "hierarchy": set(),
     "png": set(),
@@ -34,6 +36,8 @@ ALLOWED = {
     "segments": set(),
     "goals": {"errors"},
     "cursors": {"errors"},
+    "times": set(),
+    "streams": set(),
     "processes": {"errors"},
     "disk": {"errors"},
     "state_files": {"disk"},
@@ -77,6 +81,11 @@ ALLOWED["finished"] = FORMAT | {
     "tally",
 }  # fmt: skip
 ALLOWED["goal_shares"] = FORMAT | {"encode_plan"}
+ALLOWED["recipe"] = FORMAT | {"fitting", "presets"}
+ALLOWED["original"] = FORMAT | {"presets", "recipe", "segment_values"}
+ALLOWED["segment_refiner"] = FORMAT | {
+    "metrics", "fitting", "presets", "segment_decoder", "segment_values", "segment_work",
+}  # fmt: skip
 ALLOWED["encoder"] = FORMAT | {
     "goal_shares",
     "fitting", "presets", "expectation", "encode_types", "encode_plan", "job", "outputs", "tally",
@@ -87,6 +96,10 @@ ALLOWED["dry_run"] = FORMAT | {
     "segment_decoder",
 }  # fmt: skip
 ALLOWED["preview"] = HELPERS | {"encode_types", "outputs"}
+ALLOWED["refiner"] = FORMAT | {
+    "encode_types", "encode_plan", "fitting", "outputs", "original", "segment_refiner",
+    "segment_work", "encoder",
+}  # fmt: skip
 ALLOWED["bench"] = FORMAT | {
     "metrics", "representations", "presets", "encoder", "decoder", "segment_decoder", "pages",
 }  # fmt: skip

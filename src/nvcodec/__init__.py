@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from nvcodec.video.raw import RawGeometry
     from nvcodec.video.scaling import Scale
 
-__all__ = ["__version__", "decode", "encode", "info", "open"]
+__all__ = ["__version__", "decode", "encode", "info", "open", "refine"]
 
 
 def encode(
@@ -54,6 +54,8 @@ def encode(
     depth: int | None = None,
     seed: int = 0,
     device: str = "auto",
+    audio: bool = True,
+    between: "tuple[Fraction, Fraction | None] | None" = None,
     workdir: str | Path | None = None,
     restart: bool = False,
     overwrite: bool = False,
@@ -90,6 +92,8 @@ def encode(
         depth: 8 rounds deeper samples to 8 bits; None: as the source has them.
         seed: of initial values, batches and noise.
         device: `auto`, `cpu`, `cuda`, `cuda:1`.
+        audio: keep audio, subtitles, chapters and attachments as they are.
+        between: instead of `frames`: from when to when, in seconds, the end excluded.
         workdir: where the job's state is kept, instead of `OUT.nvc.job`.
         restart: throw a stored job away and begin anew.
         overwrite: replace an output that is there.
@@ -128,16 +132,94 @@ def encode(
         frames=arguments.frames(frames), frame_rate=arguments.frame_rate(frame_rate), raw=raw,
         depth=depth, max_time_s=arguments.max_time_s(max_time),
         workdir=None if workdir is None else Path(workdir), restart=restart, overwrite=overwrite,
-        verify=verify, limits=limits or DEFAULT_LIMITS, show_frames=show_frames,
-        goal=goal,
+        verify=verify, limits=limits or DEFAULT_LIMITS, show_frames=show_frames, audio=audio,
+        between=between, goal=goal,
     )  # fmt: skip
     return encode_video(video, target, asked, options, should_stop=should_stop, on_event=on_event)
+
+
+def refine(
+    path: str | Path,
+    source: "str | Path | BinaryIO | Sequence[str | Path] | Iterable[Pixels]",
+    target: "str | Path | BinaryIO",
+    preset: str | Path | None = None,
+    *,
+    segment: int | None = None,
+    overrides: Sequence[str] = (),
+    epochs: int | None = None,
+    lmbda: float | None = None,
+    max_time: float | str | None = None,
+    frames: slice | range | None = None,
+    scale: "Scale | str | float | None" = None,
+    frame_rate: Fraction | float | str | None = None,
+    raw: "RawGeometry | None" = None,
+    seed: int = 0,
+    device: str = "auto",
+    workdir: str | Path | None = None,
+    restart: bool = False,
+    overwrite: bool = False,
+    limits: "Limits | None" = None,
+    should_stop: Callable[[], bool] = lambda: False,
+    on_event: "Callable[[Event], None]" = lambda event: None,
+) -> "EncodeReport":
+    """Fit a `.nvc` file further, into another; the same call continues a stopped one.
+
+    A segment that does not get better stays as it was, which `SegmentRefined` tells.
+
+    Args:
+        path: the file; it is only read.
+        source: the video that it was made of, as `encode` takes it.
+        target: a path, or a binary stream that is written forward only.
+        preset: name or `.toml` file of the file's preset; None: as the file says.
+        segment: the only one that is fitted, others stay byte for byte; None: all.
+        overrides: `KEY=VALUE` changes of the preset, before it is shortened.
+        epochs: passes over the frames in all; None: half of the preset's.
+        lmbda: weight of the distortion; None: as the file says.
+        max_time: seconds for everything, or a text such as "10m", instead of epochs.
+        frames: range of the source's frames.
+        scale: to this size first, as `encode` takes it.
+        frame_rate: instead of the source's own, frames a second.
+        raw: geometry of a raw planar source.
+        seed: of batches and noise.
+        device: `auto`, `cpu`, `cuda`, `cuda:1`.
+        workdir: where the job's state is kept, instead of `OUT.nvc.job`.
+        restart: throw a stored job away and begin anew.
+        overwrite: replace an output that is there.
+        limits: the most that a decoder shall be asked for; None: the usual.
+        should_stop: asked often; True saves the state and raises `InterruptedEncodeError`.
+        on_event: told of progress.
+
+    Returns:
+        As `encode`, of the whole file.
+
+    Raises:
+        NvcError: see `errors`.
+        TypeError, ValueError: an argument is none of those above.
+    """
+    from nvcodec import arguments
+    from nvcodec.container.header import DEFAULT_LIMITS
+    from nvcodec.encode_types import EncodeOptions
+    from nvcodec.original import RefineSettings
+    from nvcodec.refiner import refine as refine_file
+
+    video, name = arguments.source(source), None if preset is None else str(preset)
+    options = EncodeOptions(
+        seed=seed, device=device, frames=arguments.frames(frames), scale=arguments.scale(scale),
+        frame_rate=arguments.frame_rate(frame_rate), raw=raw,
+        workdir=None if workdir is None else Path(workdir), restart=restart, overwrite=overwrite,
+        limits=limits or DEFAULT_LIMITS, max_time_s=arguments.max_time_s(max_time),
+    )  # fmt: skip
+    return refine_file(
+        path, video, target, RefineSettings(name, overrides, epochs, lmbda, segment), options,
+        should_stop=should_stop, on_event=on_event,
+    )  # fmt: skip
 
 
 def open(
     path: "str | Path | BinaryIO",
     *,
     frames: slice | range | None = None,
+    between: "tuple[Fraction, Fraction | None] | None" = None,
     device: str = "auto",
     precision: Literal["fp16", "bf16", "fp32"] = "fp16",
     limits: "Limits | None" = None,
@@ -153,6 +235,7 @@ def open(
     Args:
         path: a file, or a binary stream that is read forward only.
         frames: range of frames wanted when iterating.
+        between: instead of `frames`: from when to when, in seconds, the end excluded.
         device: `auto`, `cpu`, `cuda`, `cuda:1`.
         precision: arithmetic on the FP16 weights; a CPU takes float32 for `fp16`.
         limits: the most that a file may ask for; None: the usual.
@@ -167,7 +250,8 @@ def open(
     from nvcodec.decoder import Decoder
 
     return Decoder(
-        arguments.path(path), frames=arguments.frames(frames), device=device, precision=precision,
+        arguments.path(path), frames=arguments.frames(frames), between=between, device=device,
+        precision=precision,
         limits=limits or DEFAULT_LIMITS, keep_going=keep_going, clip=clip,
     )  # fmt: skip
 
@@ -176,6 +260,7 @@ def decode(
     path: "str | Path | BinaryIO",
     *,
     frames: slice | range | None = None,
+    between: "tuple[Fraction, Fraction | None] | None" = None,
     device: str = "auto",
     precision: Literal["fp16", "bf16", "fp32"] = "fp16",
     limits: "Limits | None" = None,
@@ -194,7 +279,7 @@ def decode(
         BitstreamError: damage, after the frames before it.
     """
     decoder = open(
-        path, frames=frames, device=device, precision=precision, limits=limits,
+        path, frames=frames, between=between, device=device, precision=precision, limits=limits,
         keep_going=keep_going, clip=clip,
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ a training option.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -15,6 +16,7 @@ from typing import BinaryIO, Self
 from nvcodec.container.chunk_payloads import CodedSegment
 from nvcodec.container.header import DEFAULT_LIMITS, Limits
 from nvcodec.container.reader import NvcReader
+from nvcodec.container.tail import frame_shown_at, frames_between, shown_between, stored_times
 from nvcodec.errors import ChecksumError, MalformedError, VideoError
 from nvcodec.pixel_sequence import PixelSequence
 from nvcodec.segment_decoder import Precision, SegmentDecoder, select_device
@@ -25,6 +27,10 @@ from nvcodec.segment_values import (
     representation_config,
 )
 from nvcodec.segments import Segment
+from nvcodec.streams import Streams
+from nvcodec.times import FrameTimes
+from nvcodec.video.copying import trimmed
+from nvcodec.video.ffmpeg import Between
 from nvcodec.video.info import Pixels, Planes
 
 
@@ -40,6 +46,7 @@ class Decoder(PixelSequence):
         source: a path, or a binary stream that is read forward only.
         frames: `slice(start, stop)` of the frames wanted when iterating; only they, and the
             segments that hold them, are computed.
+        between: instead of `frames`: from when to when, in seconds, the end excluded.
         device: `auto`, `cpu`, `cuda`, `cuda:1`.
         precision: arithmetic on the FP16 weights; `fp16` is half precision on a GPU and float32 on
             a CPU.
@@ -58,6 +65,7 @@ class Decoder(PixelSequence):
         source: str | Path | BinaryIO,
         *,
         frames: slice | None = None,
+        between: Between | None = None,
         device: str = "auto",
         precision: Precision = "fp16",
         limits: Limits = DEFAULT_LIMITS,
@@ -87,6 +95,8 @@ class Decoder(PixelSequence):
             if clip is not None:
                 self._choose(clip)
             self.select(frames or slice(None))
+            if between is not None:
+                self.select(frames_between(self.times, *between))
         except BaseException:
             self.close()
             raise
@@ -139,6 +149,48 @@ class Decoder(PixelSequence):
         known = None if self.num_frames is None else self.num_frames + self._first
         stops = [stop for stop in (self.stop, known) if stop is not None]
         return max(min(stops) - self.start, 0) if stops else None
+
+    def frame_at(self, seconds: Fraction | float) -> int:
+        """See the base class; a pipe tells times of its frames too late, and counts evenly."""
+        times = self._all_times() if self.reader.is_seekable else None
+        if times is None:
+            return super().frame_at(seconds)
+        return frame_shown_at(times, seconds)
+
+    @property
+    def times(self) -> list[Fraction]:
+        """When each frame of the file, or of the clip chosen, is shown, in seconds."""
+        times = self._all_times()
+        return times.seconds() if times else [n / self.info.frame_rate for n in range(len(self))]
+
+    def frame_times(self) -> FrameTimes | None:
+        """When the frames asked for are shown, from the first if any are cut off; None: evenly."""
+        times, (start, stop) = self._all_times(), self._asked_for()
+        return times.part(start, stop) if times and start < stop else None
+
+    def streams(self) -> Streams | None:
+        """Audio and the like, cut between packets to the frames asked for; None: there are none."""
+        self._check_seekable("audio and other streams are")
+        stored: Streams | None = self.reader.ancillary("mkvs")
+        if stored is None:
+            return None
+        wanted, rate = self._asked_for(), self.info.frame_rate
+        cut = shown_between(self._all_times(), rate, wanted, len(self))
+        return trimmed(stored, cut) if cut else stored
+
+    def _asked_for(self) -> Segment:
+        """The frames asked for, counted in the file or in the clip chosen."""
+        stop = len(self) if self.stop is None else min(self.stop - self._first, len(self))
+        return Segment(self.start - self._first, stop)
+
+    def _all_times(self) -> FrameTimes | None:
+        """Times of all frames of the file, or of the clip chosen, as far as they are stored."""
+        self._check_seekable("times of frames are")
+        return stored_times(self.reader, self.info.frame_rate, self._clip)
+
+    def _check_seekable(self, what: str) -> None:
+        if not self.reader.is_seekable:
+            raise VideoError(f"{what} at the end of a pipe; use a file")
 
     def __len__(self) -> int:
         """Number of frames in the file, or in the clip chosen; a pipe does not know it."""

@@ -2,12 +2,13 @@
 
 import itertools
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from nvcodec.container.header import Head
+from nvcodec.container.writer import NvcWriter
 from nvcodec.encode_types import EncodeOptions
 from nvcodec.errors import (
     InterruptedEncodeError,
@@ -17,11 +18,12 @@ from nvcodec.errors import (
 )
 from nvcodec.goals import Goal
 from nvcodec.presets import Preset
+from nvcodec.remark import remark_of
 from nvcodec.samples import Chroma, Samples
 from nvcodec.segments import plan_segments
-from nvcodec.version import __version__
 from nvcodec.video import VideoReader, VideoWarning, open_videos
 from nvcodec.video.color import luma_weights
+from nvcodec.video.copying import gather
 from nvcodec.video.info import Planes, VideoInfo
 
 MIN_SIDE = 16
@@ -37,6 +39,8 @@ class EncodePlan:
     """With what follows from the picture's size filled in."""
     samples: Samples
     options: EncodeOptions
+    is_anew: ClassVar[bool] = True
+    """Whether a whole file with its HEAD is what becomes of it."""
 
     def head(self, num_frames: int | None) -> Head:
         """HEAD of the file; None frames where their number is not known yet."""
@@ -45,8 +49,25 @@ class EncodePlan:
             samples=self.samples,
             representation=self.preset.representation.model_dump(mode="json", exclude_none=True),
             scheme=self.preset.scheme.model_dump(mode="json", exclude_none=True),
-            remark=remark_of(self.preset.name),
+            remark=remark_of(self.preset.name, self.preset.lmbda),
         ).model_copy(update={"num_frames": num_frames or 0})
+
+    def segment_lengths(self) -> Iterable[int]:
+        """Frames of each segment: even lengths where their number is known, else the longest."""
+        longest = self.options.segment_frames
+        if self.info.num_frames is None:
+            return itertools.repeat(longest)
+        return [segment.num_frames for segment in plan_segments(self.info.num_frames, longest)]
+
+    def add_ancillary(self, writer: NvcWriter, video: VideoReader) -> int:
+        """Write what the source has besides pictures; gives the bytes of copied streams."""
+        if video.parts:
+            writer.add("clip", video.parts)
+        if any(times for _, times in video.times):
+            writer.add("tstm", video.times)
+        limit_bytes = self.options.limits.segment_bytes
+        streams = gather(video, limit_bytes) if self.options.audio else None
+        return 0 if streams is None else writer.add("mkvs", streams)
 
     def job_settings(self) -> dict[str, Any]:
         """Everything that the file's bytes depend on, save for the frames."""
@@ -60,6 +81,8 @@ class EncodePlan:
             "max_time_s": options.max_time_s,
             "goal": options.goal.settings() if options.goal else None,
             "frames": [frames.start, frames.stop] if frames else None,
+            "between": [str(time) for time in options.between] if options.between else None,
+            "audio": options.audio,
             "width": info.width,
             "height": info.height,
             "chroma": info.chroma.value,
@@ -70,11 +93,6 @@ class EncodePlan:
             "frame_rate": str(info.frame_rate),
             "num_frames": info.num_frames,
         }
-
-
-def remark_of(preset: str) -> str:
-    """What HEAD says of a file's maker."""
-    return f"nvcodec {__version__} {preset}"
 
 
 def plan_encoding(info: VideoInfo, preset: Preset, options: EncodeOptions) -> EncodePlan:
@@ -152,24 +170,22 @@ def _is_stored(path: str | Path) -> bool:
 
 
 def frames_of_segments(
-    video: VideoReader, plan: EncodePlan, should_stop: Callable[[], bool]
+    video: VideoReader, lengths: Iterable[int], should_stop: Callable[[], bool]
 ) -> Iterator[list[Planes]]:
-    """Frames of each segment: even lengths where their number is known, else as they come.
+    """Frames of each segment, as many as `lengths` says, or as there are.
 
     Raises:
         VideoError: there are more frames than announced.
         InterruptedEncodeError: `should_stop` said so.
     """
-    frames, count, longest = iter(video), plan.info.num_frames, plan.options.segment_frames
-    lengths: Sequence[int] | Iterator[int] = itertools.repeat(longest)
-    if count is not None:
-        lengths = [segment.num_frames for segment in plan_segments(count, longest)]
+    frames, count = iter(video), 0
     for length in lengths:
         planes = []
         for frame in itertools.islice(frames, length):
             stop_if(should_stop)
             planes.append(frame)
         stop_if(should_stop)
+        count += len(planes)
         if planes:
             yield planes
         if len(planes) < length:

@@ -15,11 +15,15 @@ from nvcodec.segments import Segment
 from nvcodec.video import RawGeometry, VideoInfo
 from nvcodec.video.color import planes_to_rgb
 from nvcodec.video.conversion import for_looking
+from nvcodec.video.ffmpeg import Between
 from nvcodec.video.info import Pixels, Planes
 from nvcodec.video.scaling import Scale
 
 DEFAULT_SEGMENT_FRAMES = 600
 """Longest segment unless asked otherwise: a UVG sequence is one segment."""
+
+
+_OF_SOURCE = ("frames", "scale", "frame_rate", "raw", "depth", "between")
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,10 @@ class EncodeOptions:
     """8: deeper samples are rounded to 8 bits; None: as the source has them."""
     workdir: Path | None = None
     """Where the job's state is kept, instead of `OUT.nvc.job`."""
+    audio: bool = True
+    """Keep audio, subtitles, chapters, attachments as they are."""
+    between: Between | None = None
+    """From when to when, in seconds, instead of `frames`."""
     restart: bool = False
     """Throw a stored job away."""
     overwrite: bool = False
@@ -70,9 +78,7 @@ class EncodeOptions:
 
     def of_source(self) -> dict[str, Any]:
         """Those that `video.open_videos` takes."""
-        return {
-            name: getattr(self, name) for name in ("frames", "scale", "frame_rate", "raw", "depth")
-        }
+        return {name: getattr(self, name) for name in _OF_SOURCE}
 
 
 @dataclass(frozen=True)
@@ -132,21 +138,37 @@ class FrameShown:
 
 
 @dataclass(frozen=True)
+class SegmentRefined:
+    """What became of a segment that was coded before, in sections and PSNR-RGB."""
+
+    number: int
+    is_better: bool
+    """False: it stays as it was."""
+    bytes_before: int
+    bytes_after: int
+    psnr_before_db: float
+    psnr_after_db: float
+
+
+@dataclass(frozen=True)
 class EncodeReport:
     """A finished encoding; quality is that of the decoded file, None when it was not measured."""
 
     num_frames: int
     num_segments: int
     size_bytes: int
+    """Without what was copied beside the video."""
     rate_bpp: float
     bitrate_kbps: float
     quality: Quality | None
     fit_s: float
     decode_s: float
+    streams_bytes: int = 0
+    """Bytes of audio and the like, copied as they are."""
     was_there: bool = False
     """Whether an earlier call had finished the file already."""
     frames_psnr_db: tuple[float, ...] = field(default=(), repr=False)
     """PSNR-RGB of every frame; empty where it was not measured."""
 
 
-Event = PresetChosen | SegmentStarted | SegmentFitting | FrameShown
+Event = PresetChosen | SegmentStarted | SegmentFitting | FrameShown | SegmentRefined

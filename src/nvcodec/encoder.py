@@ -18,7 +18,7 @@ from nvcodec.encode_plan import EncodePlan, counted, frames_of_segments, plan_en
 from nvcodec.encode_types import EncodeOptions, EncodeReport, Event, SegmentFitting, SegmentStarted
 from nvcodec.errors import InterruptedEncodeError, NvcError
 from nvcodec.expectation import expect
-from nvcodec.finished import is_complete, recall
+from nvcodec.finished import is_complete, recall, stored_streams_bytes
 from nvcodec.goal_shares import segment_goal
 from nvcodec.job import frames_digest, open_job
 from nvcodec.outputs import check_written, free_output, open_writer
@@ -62,10 +62,10 @@ def encode(
         if isinstance(preset, AutoPreset):
             preset = preset.chosen_for(video, path, options, device.type != "cpu", on_event)
         plan = plan_encoding(counted(video.info, sources, options), preset, options)
-        return _Encoding(video, plan, target, path, should_stop, on_event).run()
+        return Encoding(video, plan, target, path, should_stop, on_event).run()
 
 
-class _Encoding:
+class Encoding:
     """One call of `encode`: its job, its file, and what they have come to."""
 
     def __init__(
@@ -80,7 +80,7 @@ class _Encoding:
         self.video, self.plan, self.target, self.path = video, plan, target, path
         self.should_stop, self.on_event = should_stop, on_event
         self.options, self._show = plan.options, on_event if plan.options.show_frames else None
-        self.segments = frames_of_segments(video, plan, should_stop)
+        self.segments = frames_of_segments(video, plan.segment_lengths(), should_stop)
         self.tally = Tally(plan)
         self.is_there = path is not None and is_complete(path, plan)
         self.job = None if path is None or self.is_there else open_job(path, plan)
@@ -100,7 +100,7 @@ class _Encoding:
             check_written(self.path, self.tally.digests, self.tally.num_frames, self.options.limits)
         if self.job is not None:
             self.job.remove()
-        return replace(self.tally.report(size_bytes), was_there=is_finished)
+        return replace(self.tally.report(size_bytes, self.video), was_there=is_finished)
 
     def _write_file(self) -> int:
         """Do all tasks in order, each result into the file; gives its size in bytes."""
@@ -114,13 +114,12 @@ class _Encoding:
                     self._recall(number, len(planes), input_digest)
                     continue
                 task = self._task(writer, len(planes), input_digest)
-                result = self._do(task, planes, values)
+                result = self.do(task, planes, values)
                 self.tally.add(result)
-                self._commit(writer, result, input_digest)
+                self.commit(writer, result, input_digest)
                 values = result.values
             assert writer is not None  # a video without frames was refused by its reader
-            if self.video.parts:
-                writer.add("clip", self.video.parts)
+            self.tally.streams_bytes = self.plan.add_ancillary(writer, self.video)
             return writer.finish()
         except NvcError as error:
             if self.job is not None:
@@ -133,6 +132,7 @@ class _Encoding:
     def _recall_file(self) -> int:
         """As `_write_file`, of a file that is complete."""
         assert self.path is not None
+        self.tally.streams_bytes = stored_streams_bytes(self.path, self.options.limits)
         if self.is_there:
             stop = self.should_stop
             return recall(self.path, self.plan, self.segments, self.tally, stop, self._show)
@@ -170,7 +170,7 @@ class _Encoding:
         self.on_event(SegmentStarted(number, segment, task.info, expected, task.is_resumed))
         return replace(task, time_limit_s=self.tally.time_limit_s(segment))
 
-    def _do(
+    def do(
         self, task: SegmentTask, planes: Sequence[Planes], before: Values | None
     ) -> SegmentResult:
         """Do a task; values that it begins with come from this run or from an earlier one."""
@@ -185,7 +185,7 @@ class _Encoding:
             show=self._show,
         )  # fmt: skip
 
-    def _commit(self, writer: NvcWriter, result: SegmentResult, input_digest: str) -> None:
+    def commit(self, writer: NvcWriter, result: SegmentResult, input_digest: str) -> None:
         """Put a result into the file, and into the job around it."""
         coded = result.coded
         kept = result.values if self.plan.preset.fitting.warm_start else None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from nvcodec.container.header import Limits
 from nvcodec.container.reader import NvcReader
 from nvcodec.container.unfinished import part_path
 from nvcodec.encode_plan import EncodePlan
@@ -25,7 +26,9 @@ from nvcodec.video.info import Planes
 def is_complete(path: Path, plan: EncodePlan) -> bool:
     """Whether a whole file with the plan's HEAD has the name, with no job beside it."""
     options = plan.options
-    if options.overwrite or options.restart or not path.is_file() or part_path(path).exists():
+    if options.overwrite or options.restart or not plan.is_anew:
+        return False
+    if not path.is_file() or part_path(path).exists():
         return False
     if (job_folder(path, options.workdir) / STATE_NAME).exists():
         return False
@@ -37,10 +40,17 @@ def is_complete(path: Path, plan: EncodePlan) -> bool:
         return False
     if options.goal is not None and options.goal.has_size:
         goal = options.goal.sized(num_frames, plan.info.frame_rate)
-        if not replace(goal, psnr_db=None, vmaf=None).is_met(Measured(path.stat().st_size)):
+        size = path.stat().st_size - stored_streams_bytes(path, options.limits)
+        if not replace(goal, psnr_db=None, vmaf=None).is_met(Measured(size)):
             return False
     expected = plan.head(plan.info.num_frames or head.num_frames)
     return head == expected and num_frames == (head.num_frames or num_frames)
+
+
+def stored_streams_bytes(path: Path, limits: Limits) -> int:
+    """Bytes of a file that are copied streams."""
+    with NvcReader(path, limits=limits) as reader:
+        return sum(entry.size for entry in reader.chunk_map() if entry.kind == "mkvs")
 
 
 def recall(

@@ -29,11 +29,12 @@ from nvcodec.container.reader import NvcReader
 from nvcodec.container.unfinished import open_part, part_path
 from nvcodec.container.writer import NvcWriter
 from nvcodec.disk import lock
-from nvcodec.encode_plan import EncodePlan, remark_of
+from nvcodec.encode_plan import EncodePlan
 from nvcodec.errors import BitstreamError, NvcError, OutputError, ResumeError
 from nvcodec.fitting.checkpoints import SECOND, CheckpointStore, checkpoint_names
 from nvcodec.job_folder import JobFolder
 from nvcodec.job_state import RESTART, STATE_NAME, State, StoredSegment, load_state
+from nvcodec.remark import maker_of
 from nvcodec.state_files import read_state, write_state
 from nvcodec.video.info import Planes
 
@@ -337,7 +338,8 @@ def may_be_complete(path: Path, presets: Collection[str]) -> bool:
         return False
     try:
         with NvcReader(path) as reader:
-            return reader.head.remark in map(remark_of, presets)
+            maker = maker_of(reader.head.remark)
+            return maker is not None and maker.preset in presets
     except (BitstreamError, OSError):
         return False
 

@@ -72,6 +72,8 @@ class Preset(Config):
     fitting: FittingConfig
     stages: tuple[SerializeAsAny[StageConfig], ...]
     lmbdas: tuple[float, ...] = ()
+    lmbda: float | None = None
+    """Weight of the distortion that was asked for, in place of the stages' own; files say it."""
     scheme: SerializeAsAny[SchemeConfig]
 
     @property
@@ -82,11 +84,38 @@ class Preset(Config):
     @property
     def has_lmbda(self) -> bool:
         """Whether any stage weighs the distortion against the rate."""
-        return any("lmbda" in type(stage).model_fields for stage in self.stages)
+        return any(stage.has_lmbda for stage in self.stages)
+
+    @property
+    def last_lmbda(self) -> float | None:
+        """Weight of the distortion in the last stage that has one."""
+        found = [getattr(stage, "lmbda", None) for stage in self.stages if stage.has_lmbda]
+        return found[-1] if found else None
+
+    def with_lmbda(self, lmbda: float) -> "Preset":
+        """The same with another weight of the distortion, in every stage that has one.
+
+        Raises:
+            PresetError: no stage has.
+        """
+        changed = {"lmbda": lmbda}
+        if not self.has_lmbda:
+            raise PresetError(
+                f"preset {self.name}: lmbda {lmbda} given, but no stage has one; "
+                "those of the latents, nvrc and weightstep presets have"
+            )
+        stages = tuple(
+            _read(self.name, f"stages.{number}", load_stage_config, stage.model_dump() | changed)
+            if stage.has_lmbda
+            else stage
+            for number, stage in enumerate(self.stages)
+        )
+        return self.model_copy(update={"stages": stages, "lmbda": lmbda})
 
     def tables(self) -> dict[str, Any]:
         """Everything that decides about bytes, as plain values; unset fields are left out."""
-        return self.model_dump(mode="json", exclude={"name", "description"}, exclude_none=True)
+        left_out = {"name", "description", "lmbda"}
+        return self.model_dump(mode="json", exclude=left_out, exclude_none=True)
 
 
 def preset_text(name: str) -> str:
@@ -137,13 +166,8 @@ def load_preset(
         tables = _Tables.model_validate(table)
     except ValidationError as error:
         raise PresetError(f"preset {name}: {_explain(error)}") from error
-    if lmbda is not None and not any("lmbda" in stage for stage in tables.stages):
-        raise PresetError(
-            f"preset {name}: lmbda {lmbda} given, but no stage has one; "
-            "those of the nvrc and weightstep presets have"
-        )
     stages = tuple(
-        _read(name, f"stages.{number}", load_stage_config, _with_lmbda(stage, lmbda))
+        _read(name, f"stages.{number}", load_stage_config, stage)
         for number, stage in enumerate(tables.stages)
     )
     preset = Preset(
@@ -166,11 +190,7 @@ def load_preset(
                     f"preset {name}, stages.{number}: kind {stage.kind} with the {what} "
                     f"{given}; it needs {needed}"
                 )
-    return preset
-
-
-def _with_lmbda(stage: dict[str, Any], lmbda: float | None) -> dict[str, Any]:
-    return stage if lmbda is None or "lmbda" not in stage else {**stage, "lmbda": lmbda}
+    return preset if lmbda is None else preset.with_lmbda(lmbda)
 
 
 def _read(

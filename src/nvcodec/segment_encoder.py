@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from nvcodec.allocator import keep_freed_memory
+from nvcodec.coding.parameters import ParameterSet
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.errors import PresetError
 from nvcodec.fitting.checkpoints import CheckpointStore
@@ -53,6 +54,7 @@ def start_fitting(
     depth: int = 8,
     device: torch.device | None = None,
     initial_values: Mapping[str, NDArray[Any]] | None = None,
+    start: ParameterSet | None = None,
     store: CheckpointStore | None = None,
     time_limit_s: float | None = None,
     evaluation: EvaluationPolicy | None = None,
@@ -69,6 +71,7 @@ def start_fitting(
         depth: bits a sample.
         device: where to fit; the CPU by default.
         initial_values: parameters to begin with where their shapes agree, instead of random ones.
+        start: the integers of this very segment, coded before, to go on from.
         store: where checkpoints are kept; a stored one is continued.
         time_limit_s: seconds that fitting shall take, all runs together, instead of the preset's
             epochs; the bytes then depend on the machine's speed.
@@ -90,16 +93,18 @@ def start_fitting(
             values = (initial_values or {}).get(name)
             if values is not None and values.shape == parameter.shape:
                 parameter.copy_(torch.from_numpy(values))
+    scheme = load_scheme(preset.scheme)
     with _naming(preset, shape):
         return Fitting(
             representation.to(device),
             torch.from_numpy(pixels).to(device),
             [load_stage(config) for config in preset.stages],
-            load_scheme(preset.scheme),
+            scheme,
             preset.fitting,
             samples,
             seed,
             depth=depth,
+            start=() if start is None else scheme.restore(start),
             store=store,
             time_limit_s=time_limit_s,
             evaluation=evaluation,
@@ -128,6 +133,7 @@ def encode_segment(
     depth: int = 8,
     device: torch.device | None = None,
     initial_values: Mapping[str, NDArray[Any]] | None = None,
+    start: ParameterSet | None = None,
     store: CheckpointStore | None = None,
     time_limit_s: float | None = None,
     steering: Steering | None = None,
@@ -153,7 +159,8 @@ def encode_segment(
     keep_freed_memory()
     fitting = start_fitting(
         pixels, preset, seed, samples=samples, depth=depth, device=device,
-        initial_values=initial_values, store=store, time_limit_s=time_limit_s, steering=steering,
+        initial_values=initial_values, start=start, store=store, time_limit_s=time_limit_s,
+        steering=steering,
         evaluation=EvaluationPolicy(show=on_frame),
     )  # fmt: skip
     for record in fitting.run(should_stop):

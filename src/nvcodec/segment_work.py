@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nvcodec.coding.parameters import ParameterSet
 from nvcodec.coding.schemes import load_scheme
 from nvcodec.container.chunk_payloads import DIGEST_SIZE, CodedSegment
 from nvcodec.container.chunks import FRAMING_SIZE
@@ -77,6 +78,8 @@ class SegmentTask:
     limits: Limits
     verify: bool
     """Whether what was coded is decoded and measured."""
+    start: ParameterSet | None = None
+    """Its own integers, coded before, to go on from."""
     begins_with: int | None = None
     """Segment whose decoded values it begins with; None: random ones."""
     time_limit_s: float | None = None
@@ -149,7 +152,7 @@ def do(
         NvcError: as `encode_segment`; InterruptedEncodeError: stopped, the state is in the store.
     """
     first = _try(task, planes, values, should_stop, tell, show)
-    why = _flatness(task, first, planes)
+    why = None if task.start is not None else _flatness(task, first, planes)
     if why is None:
         return first
     num_steps = sum(stage.epochs for stage in task.preset.stages) * task.segment.num_frames
@@ -212,6 +215,7 @@ def _try(
         device=select_device(task.device),
         store=task.store,
         initial_values=values,
+        start=task.start,
         time_limit_s=_fitting_s(task, planes[0]),
         steering=_steering(task, pixels),
         should_stop=should_stop,

@@ -10,6 +10,8 @@ from nvcodec.metrics.quality import QualityMeter
 from nvcodec.segment_work import SegmentResult
 from nvcodec.segments import Segment
 from nvcodec.time_budget import TimeBudget
+from nvcodec.times import joined
+from nvcodec.video import VideoReader
 
 
 class Tally:
@@ -19,7 +21,7 @@ class Tally:
         self.plan = plan
         self.digests: list[bytes] = []
         """Hash of every segment's integers."""
-        self.num_frames = 0
+        self.num_frames = self.streams_bytes = 0
         self.fit_s = self.decode_s = 0.0
         self._meter = QualityMeter(plan.info)
         limit_s, spent_s = plan.options.max_time_s, plan.options.spent_s
@@ -29,8 +31,12 @@ class Tally:
         """The segment that the next so many frames make."""
         return Segment(self.num_frames, self.num_frames + num_frames)
 
-    def time_limit_s(self, segment: Segment) -> float | None:
+    def time_limit_s(self, segment: Segment, is_last: bool = False) -> float | None:
         """Seconds that a segment may take: its share of what is left; None without a limit.
+
+        Args:
+            segment: which one.
+            is_last: no other after it needs any.
 
         Raises:
             VideoError: how many frames share the time is not known.
@@ -43,7 +49,7 @@ class Tally:
                 "how many frames are to come is not known, and all of them share the time",
                 f"{{frames}} names them, or {{segment_frames}} above {longest} takes all at once",
             )
-        return self._budget.share_s(segment, count or segment.stop)
+        return self._budget.share_s(segment, segment.stop if is_last else count or segment.stop)
 
     def add(self, result: SegmentResult) -> None:
         """Count a segment that was done now."""
@@ -57,16 +63,21 @@ class Tally:
         self._count(digest, num_frames, stored["fit_s"], stored["quality"])
         self._spent_before(stored["spent_s"])
 
-    def report(self, size_bytes: int) -> EncodeReport:
-        """The whole; its quality only if every frame was measured."""
+    def report(self, file_bytes: int, video: VideoReader) -> EncodeReport:
+        """The whole; its quality only if every frame was measured, its rate without streams."""
+        size_bytes = file_bytes - self.streams_bytes
         info, num_frames = self.plan.info, self.num_frames
+        rates = [part.frame_rate for part in video.parts] or [info.frame_rate]
+        times = joined(video.times, rates) if any(t for _, t in video.times) else None
+        rate = (times and times.mean_rate) or info.frame_rate
         is_measured = self._meter.num_frames == num_frames
         return EncodeReport(
             num_frames=num_frames,
             num_segments=len(self.digests),
             size_bytes=size_bytes,
+            streams_bytes=self.streams_bytes,
             rate_bpp=8 * size_bytes / (num_frames * info.width * info.height),
-            bitrate_kbps=8e-3 * size_bytes * float(info.frame_rate) / num_frames,
+            bitrate_kbps=8e-3 * size_bytes * float(rate) / num_frames,
             quality=self._meter.quality() if is_measured else None,
             fit_s=self.fit_s,
             decode_s=self.decode_s,

@@ -72,7 +72,7 @@ def test_a_preset_with_options_of_its_own(source):
     assert coder.preset.stages[0].epochs == 3
     assert coder.shown(source) == (
         "nvc encode clip.y4m -o out.nvc -p tiny.toml --set stages.0.epochs=3 --seed 7 --no-verify "
-        "--json -y --frames 0:4 --device cpu"
+        "--no-audio --json -y --frames 0:4 --device cpu"
     )
     assert coder.point == "tiny.toml --set stages.0.epochs=3 --seed 7"
     assert '"epochs":3' in coder.identity()

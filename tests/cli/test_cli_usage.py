@@ -81,6 +81,10 @@ def _commands(clip, encoded):
         "output exists": ["encode", clip, "-o", encoded],
         "output exists after all": ["encode", "nowhere.y4m", "-o", encoded],
         "decoded exists": ["decode", encoded, "-o", clip],
+        "refined into itself": ["refine", encoded, clip, "-o", encoded, "-p", TINY, "-y"],
+        "refined by whom": ["refine", encoded, clip, "-o", "x.nvc"],
+        "refined of nothing": ["refine", encoded, "nowhere.y4m", "-o", "x.nvc"],
+        "refined to mp4": ["refine", encoded, clip, "-o", "x.mp4"],
         "no folder": ["encode", clip, "-o", "no/such/folder/x.nvc"],
         "name of another format": ["encode", clip, "-o", "x.mp4"],
         "folder of videos": ["encode", clip.parent, "-o", encoded],
@@ -132,6 +136,10 @@ def _commands(clip, encoded):
         ("output exists", 4, "exists; -y overwrites it"),
         ("output exists after all", 3, "no such file"),
         ("decoded exists", 4, "exists; -y overwrites it"),
+        ("refined into itself", 4, "is the source itself"),
+        ("refined by whom", 2, "no preset known here; -p names"),
+        ("refined of nothing", 3, "nowhere.y4m: no such file"),
+        ("refined to mp4", 4, "a .nvc file is written; for another: nvc refine"),
         ("no folder", 4, "no such folder"),
         ("name of another format", 4, "a .nvc file is written"),
         ("folder of videos", 3, "a folder of 1 videos; each gets a file of its own"),
@@ -158,7 +166,8 @@ def test_help_documents_commands_and_exit_codes(outcomes):
         for number in (*range(11), 130, 143):
             assert f"{number} " in text.split("Exit codes:")[1]
     commands = (
-        "encode", "decode", "play", "info", "extract", "verify", "compare", "presets", "bench",
+        "encode", "refine", "decode", "play", "info", "extract", "verify", "compare", "presets",
+        "bench",
     )  # fmt: skip
     for command in commands:
         assert command in outcomes["help"][1]

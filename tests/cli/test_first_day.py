@@ -19,6 +19,8 @@ pytestmark = pytest.mark.slow
 DEFAULTS = f"""
 [encode]
 preset = "{TINY}"
+[refine]
+preset = "{TINY}"
 """
 NOT_YET = pytest.mark.xfail(strict=True, reason="is being built")
 CUDA = "device 'cuda:1'"
@@ -37,11 +39,11 @@ def wish(name, typed, says="", code=0, *, later=False):
 
 WISHES = [
     wish("no options", "nvc encode in.mp4 -o out.nvc"),
-    wish("two megabytes", "nvc encode in.mp4 -o a.nvc --size 2MB", later=True),
-    wish("38 dB", "nvc encode in.mp4 -o a.nvc --psnr 38", later=True),
+    wish("two megabytes", "nvc encode in.mp4 -o a.nvc --size 2MB"),
+    wish("38 dB", "nvc encode in.mp4 -o a.nvc --psnr 38"),
     wish("a time", "nvc encode in.mp4 -o a.nvc --max-time 40s"),
-    wish("what it would cost", "nvc encode in.mp4 -o a.nvc --dry-run", later=True),
-    wish("a part", "nvc encode in.mp4 -o a.nvc --start 0:10 --end 0:20", later=True),
+    wish("what it would cost", "nvc encode in.mp4 -o a.nvc --dry-run"),
+    wish("a part", "nvc encode in.mp4 -o a.nvc --start 0:10 --end 0:20"),
     wish("half size", "nvc encode in.mp4 -o a.nvc --scale 1/2"),
     wish("by width", "nvc encode in.mp4 -o a.nvc --scale 32x-2"),
     wish("from a pipe", "ffmpeg -v error -i in.mp4 -f yuv4mpegpipe - | nvc encode - -o a.nvc"),
@@ -50,9 +52,9 @@ WISHES = [
     wish("pictures of a shell", "nvc encode frames/*.png -o a.nvc", "frames of one video"),
     wish("stop", STOPPED, "continue with: nvc encode in.mp4 -o a.nvc", 143),
     wish("go on", f"{STOPPED}; {STOPPED}", "; continuing", 143),
-    wish("more time later", "nvc refine x.nvc in.mp4 -o a.nvc", later=True),
+    wish("more time later", "nvc refine x.nvc in.mp4 -o a.nvc"),
     wish("the sound", "nvc encode in.mp4 -o a.nvc && nvc decode a.nvc -o a.mp4 && "
-         "ffmpeg -hide_banner -i a.mp4 -f null - 2>&1 | grep Audio:", later=True),
+         "ffmpeg -hide_banner -i a.mp4 -f null - 2>&1 | grep Audio:"),
     wish("HDR", "nvc encode hdr.mkv -o a.nvc && nvc info a.nvc | grep '10 bits'"),
     wish("variable rate", "nvc encode vfr.mkv -o a.nvc"),
     wish("a folder of clips", "nvc encode clips/ -o out/", "2 encoded"),

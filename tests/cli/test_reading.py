@@ -49,7 +49,11 @@ def test_one_frame_as_a_picture(call, encoded, tmp_path, words, frame):
         (["-o", "f.jpg", "--frames", "2:5"], 3, "there are 3 frames"),
         (["-o", "f.png", "--at", "0.32"], 3, "0.32 seconds: not in the video, which lasts 0.32"),
         (["-o", "f.png", "--at", "1h"], 2, "--at '1h': expected seconds or h:m:s"),
-        (["-o", "f.png", "--at", "0", "--frames", "0:1"], 2, "--at and --frames: one of them"),
+        (
+            ["-o", "f.png", "--at", "0", "--frames", "0:1"],
+            2,
+            "--at and --frames, --start or --end: one of them",
+        ),
         (["-o", "f.png", "--frames", "8"], 3, "no frames in 8:9"),
         (["-o", "f.png", "--crf", "3"], 3, "f.png: crf is for movies only"),
     ],

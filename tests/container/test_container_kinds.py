@@ -114,14 +114,18 @@ def test_what_the_writer_refuses(place):
         with pytest.raises(ValueError, match="after note"):
             writer.write_segment(sample(0))
     for name in ("SEGM", "gone"):
-        with pytest.raises(ValueError, match=f"{name}: not an ancillary kind, allowed: clip, note"):
+        with pytest.raises(
+            ValueError, match=f"{name}: not an ancillary kind, allowed: clip, tstm, mkvs, note"
+        ):
             writer.add(name, sample(0))
-        with pytest.raises(ValueError, match=f"{name}: not an ancillary kind, allowed: clip, note"):
+        with pytest.raises(
+            ValueError, match=f"{name}: not an ancillary kind, allowed: clip, tstm, mkvs, note"
+        ):
             NvcReader(io.BytesIO(small_file())).ancillary(name)
 
 
 def test_every_kind_says_where_it_stands():
-    assert set(kinds.KINDS) == {"HEAD", "SEGM", "clip", "indx", "END "}
+    assert set(kinds.KINDS) == {"HEAD", "SEGM", "clip", "tstm", "mkvs", "indx", "END "}
     for name, kind in kinds.KINDS.items():
         assert kind.is_ancillary <= name[0].islower()
     assert NvcReader(io.BytesIO(small_file())).ancillary("clip") is None

@@ -4,6 +4,7 @@ import hashlib
 import json
 import zlib
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ class File:
     head: dict[str, Any]
     segments: list[Segment]
     clips: list[tuple[int, int, int, str]]  # frames, numerator, denominator, name
+    times: list[list[Fraction] | None]  # of each video, in seconds; None: even
 
 
 def dictionary() -> bytes:
@@ -127,12 +129,37 @@ def read_clips(payload: bytes) -> list[tuple[int, int, int, str]]:
     return clips
 
 
+def read_times(payload: bytes) -> list[list[Fraction] | None]:
+    source = ByteReader(payload)
+    videos: list[list[Fraction] | None] = []
+    for _ in range(source.varint()):
+        num_frames, numerator = source.varint(), source.varint()
+        if numerator == 0:
+            videos.append(None)
+            continue
+        base = Fraction(numerator, source.varint())
+        source.varint()
+        inner = ByteReader(zlib.decompress(source.take(source.varint()), wbits=-15))
+        length = tick = 0
+        times = []
+        for _ in range(num_frames):
+            code = inner.varint()
+            length += -(code + 1) // 2 if code % 2 else code // 2
+            tick += length
+            times.append(tick * base)
+        inner.end()
+        check(times == sorted(set(times)), "times that do not rise")
+        videos.append(times)
+    source.end()
+    return videos
+
+
 def read_file(data: bytes) -> File:
     """Everything in a finished file, each checksum and repetition checked."""
     chunks = read_chunks(data)
     kinds = [kind for _, kind, _ in chunks]
     check(kinds[0] == "HEAD" and kinds[-2:] == ["indx", "END "], "order of chunks")
-    file = File(read_head(chunks[0][2]), [], [])
+    file = File(read_head(chunks[0][2]), [], [], [])
     index, at = [], 0
     for i, (offset, kind, payload) in enumerate(chunks):
         if kind == "SEGM":
@@ -142,6 +169,9 @@ def read_file(data: bytes) -> File:
         elif kind == "clip":
             check(kinds[i - 1] == "SEGM" and "SEGM" not in kinds[i:], "place of clip")
             file.clips = read_clips(payload)
+        elif kind == "tstm":
+            check("SEGM" not in kinds[i:], "place of tstm")
+            file.times = read_times(payload)
         else:
             known = (kind == "HEAD" and i == 0) or (
                 kind in ("indx", "END ") and i >= len(kinds) - 2

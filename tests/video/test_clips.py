@@ -43,9 +43,8 @@ def test_formats(clips, name, width, height, chroma, rate, count, color):
     assert num_frames == min(count or stop, stop)
 
 
-NOT_KEPT = "not in the file: 1 video stream, 2 audio streams, 2 subtitle streams"
+NOT_KEPT = "not in the file: 1 video stream"
 NO_RATE = "no frame rate given, taken as 25"
-UNEVEN = "frames are not evenly timed; taken as 10.5052 a second"
 
 
 @pytest.mark.parametrize(
@@ -54,7 +53,7 @@ UNEVEN = "frames are not evenly timed; taken as 10.5052 a second"
         ("nasa_multistream.mp4", [NOT_KEPT]),
         ("h264_10bit_200.mp4", []),
         ("racehorses_832x480_2f.yuv", ["by its name 832x480, 4:2:0, 8 bits", NO_RATE]),
-        ("vfr_rot180_fire.mp4", ["not in the file: 1 audio stream", UNEVEN]),
+        ("vfr_rot180_fire.mp4", []),
         ("bt709_full_range_720p.mp4", []),
         ("park_joy_480x270_10f.y4m", []),
     ],

@@ -171,7 +171,7 @@ class NvcCoder(Coder):
     def encode_command(self, source: Source, coded: Path) -> list[str]:
         """See `Coder`."""
         start = [*_nvc("encode"), str(source.clip.path), "-o", str(coded), "-p", *self.words]
-        start += ["--no-verify", "--json", "-y"]
+        start += ["--no-verify", "--no-audio", "--json", "-y"]
         return start + source.clip.settings.words() + self._device()
 
     def decode_command(self, coded: Path, decoded: Path) -> list[str]:

@@ -18,6 +18,7 @@ from nvcodec.cli.extract import extract
 from nvcodec.cli.info import info
 from nvcodec.cli.play import play
 from nvcodec.cli.presets import presets
+from nvcodec.cli.refine import refine
 from nvcodec.cli.verify import verify
 from nvcodec.version import __version__
 
@@ -115,6 +116,7 @@ app = typer.Typer(
     help="A video codec whose bitstream is a neural network.",
 )
 app.command(epilog=CODES)(encode)
+app.command(epilog=CODES)(refine)
 app.command(epilog=CODES)(decode)
 app.command(epilog=CODES)(play)
 app.command()(info)

@@ -53,6 +53,7 @@ def process_age_s() -> float:
 
 FLAGS = {
     "overwrite": "-y",
+    "preset": "-p",
     "restart": "--restart",
     "workdir": "--workdir DIR",
     "samples": "--color",

@@ -2,8 +2,9 @@
 
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -77,6 +78,9 @@ def decode(
     output: Output,
     frames: options.Frames = None,
     at: At = None,
+    start: options.Start = None,
+    end: options.End = None,
+    no_audio: options.NoAudio = False,
     clip: ClipName = None,
     device: options.Device = "auto",
     precision: PrecisionName = "fp16",
@@ -93,10 +97,10 @@ def decode(
 ) -> None:
     """Rebuild the video from a .nvc file alone; of an unfinished OUT.nvc.part, what is there."""
     warn_as(json=json, quiet=quiet, to_stderr=output == "-")
-    wanted, moment = options.frame_range(frames), options.moment_s(at)
-    limits = options.changed_limits(limit)
-    if wanted is not None and moment is not None:
-        raise typer.BadParameter("--at and --frames: one of them")
+    wanted, between = options.frame_range(frames), options.time_range(start, end, frames)
+    moment, limits = options.moment_s(at), options.changed_limits(limit)
+    if moment is not None and (wanted is not None or between is not None):
+        raise typer.BadParameter("--at and --frames, --start or --end: one of them")
     path = None
     if not os.path.isdir(output):  # pictures may be added to a folder
         path = options.check_target(output, overwrite)
@@ -109,25 +113,21 @@ def decode(
     with (
         options.naming(source),
         open_decoder(
-            source,
-            frames=wanted,
-            at=moment,
-            device=device,
-            precision=precision,
-            limits=limits,
-            keep_going=keep_going,
-            clip=clip,
+            source, frames=wanted, between=between, at=moment, device=device, precision=precision,
+            limits=limits, keep_going=keep_going, clip=clip,
         ) as decoder,
-    ):
+    ):  # fmt: skip
         info = replace(decoder.info, num_frames=decoder.num_selected or None)
         with (
             create_video(
-                output, info, codec=codec, crf=crf, speed=speed, overwrite=overwrite
+                output, info, codec=codec, crf=crf, speed=speed, overwrite=overwrite,
+                **_beside(decoder, no_audio),
             ) as target,
             LiveLine(quiet or json) as line,
-        ):
+        ):  # fmt: skip
             count = _write_frames(decoder, target, line)
-    _tell(count, time.monotonic() - started, decoder.damage, json, quiet, output == "-")
+    damage = [*decoder.damage, *(f"{source}: {text}" for text in _told_late(decoder, no_audio))]
+    _tell(count, time.monotonic() - started, damage, json, quiet, output == "-")
 
 
 def _write_frames(decoder: "Decoder", target: "VideoWriter", line: LiveLine) -> int:
@@ -155,3 +155,30 @@ def _tell(
     if not quiet:
         rate = count / max(elapsed_s, 1e-9)
         say(f"{count} frames in {elapsed_s:.1f} s, {rate:.1f} frames/s")
+
+
+LATE = {"tstm": "times of frames", "mkvs": "audio and other streams"}
+"""What stands behind all segments."""
+
+
+def _is_told(decoder: "Decoder") -> bool:
+    """Whether what stands behind all segments is known before them, and belongs to all frames."""
+    return decoder.reader.is_seekable and not decoder.reader.keep_going
+
+
+def _beside(decoder: "Decoder", no_audio: bool) -> dict[str, Any]:
+    """Times and streams, where they are known; one frame alone has neither."""
+    if not _is_told(decoder) or decoder.num_selected == 1:
+        return {}
+    return {
+        "times": decoder.frame_times(),
+        "streams": None if no_audio else decoder.streams(),
+    }
+
+
+def _told_late(decoder: "Decoder", no_audio: bool) -> Iterator[str]:
+    """What came too late to be written."""
+    for kind, what in LATE.items():
+        is_there = kind in decoder.reader.ancillary_read and not (no_audio and kind == "mkvs")
+        if is_there and not _is_told(decoder):
+            yield f"{what} not written; that needs a whole file, not a pipe"

@@ -2,10 +2,9 @@
 
 import os
 import shlex
-import sys
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,12 +12,12 @@ from nvcodec.cli import batch, config, encode_settings, goal_options, options
 from nvcodec.cli.console import process_age_s
 from nvcodec.cli.encode_progress import Progress
 from nvcodec.cli.encode_watching import Watching
-from nvcodec.cli.process import Stopper, say
-from nvcodec.cli.stopping import saying_how_to_continue
+from nvcodec.cli.process import say
+from nvcodec.cli.stopping import run_stoppable
 
 if TYPE_CHECKING:
     from nvcodec.auto import AutoPreset
-    from nvcodec.encode_types import EncodeOptions
+    from nvcodec.encode_types import EncodeOptions, EncodeReport
     from nvcodec.presets import Preset
 
 Sources = Annotated[
@@ -126,11 +125,14 @@ def encode(
     dry_run: goal_options.DryRun = False,
     segment_frames: SegmentFrames = 600,
     frames: options.Frames = None,
+    start: options.Start = None,
+    end: options.End = None,
     scale: options.Scale = None,
     raw: options.Raw = None,
     fps: options.Fps = None,
     color: Color = "auto",
     depth: options.Depth = None,
+    no_audio: options.NoAudio = False,
     seed: Seed = 0,
     device: options.Device = "auto",
     limit: options.LimitChanges = None,
@@ -174,6 +176,25 @@ def encode(
         _run(sources, output, outputs, asked, chosen, Watching(progress, preview, report))
 
 
+def _run(
+    sources: list[str],
+    output: str,
+    path: Path | None,
+    preset: "Preset | AutoPreset",
+    chosen: "EncodeOptions",
+    watching: Watching,
+) -> None:
+    """Encode into one file, stoppable, and show the result."""
+    watching.check(sources, path, chosen.overwrite)
+    from nvcodec.encoder import encode as encode_video
+
+    def work(target: Any, **how: Any) -> "EncodeReport":
+        return encode_video(sources, target, preset, chosen, **how)
+
+    done = run_stoppable(work, output, path, chosen.workdir, watching)
+    watching.finish(done, output, path, preset)
+
+
 def _outputs(
     sources: list[str], output: str, made_by: Collection[str], overwrite: bool, skip_existing: bool
 ) -> list[batch.Item] | Path | None:
@@ -189,41 +210,22 @@ def _outputs(
         return batch.plan(sources, output)
     batch.check_single(sources)
     options.check_apart(sources, None if output == "-" else Path(output))
-    _check_name(output, sources[0])
+    check_name(output, "nvc encode", sources[0])
     if skip_existing and os.path.exists(output):
         say(f"nvc: {output}: is there, and stays as it is")
         raise typer.Exit
     return options.check_target(output, overwrite, made_by=made_by)
 
 
-def _check_name(output: str, source: str) -> None:
+def check_name(output: str, command: str, *sources: str) -> None:
     """Refuse a name that promises another format, and say how to get that."""
     from nvcodec.errors import OutputError
 
     suffix = Path(output).suffix.lower()
     if output != "-" and suffix in OTHER_FORMATS:
         name = shlex.quote(str(Path(output).with_suffix(".nvc")))
-        other, given = shlex.quote(output), shlex.quote(source)
+        other, given = shlex.quote(output), " ".join(map(shlex.quote, sources))
         raise OutputError(
-            f"{other}: a .nvc file is written; for another: nvc encode {given} -o {name}, then "
+            f"{other}: a .nvc file is written; for another: {command} {given} -o {name}, then "
             f"nvc decode {name} -o {other}"
         )
-
-
-def _run(
-    sources: list[str],
-    output: str,
-    path: Path | None,
-    preset: "Preset | AutoPreset",
-    chosen: "EncodeOptions",
-    watching: Watching,
-) -> None:
-    """Encode, stoppable, and show the result."""
-    watching.check(sources, path, chosen.overwrite)
-    from nvcodec.encoder import encode as encode_video
-
-    target = sys.stdout.buffer if output == "-" else output
-    stopper = Stopper()
-    with saying_how_to_continue(stopper, path, chosen.workdir), stopper.listening(), watching:
-        done = encode_video(sources, target, preset, chosen, should_stop=stopper, on_event=watching)
-    watching.finish(done, output, path, preset)

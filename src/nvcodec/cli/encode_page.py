@@ -60,7 +60,7 @@ class EncodingPage:
 
     def __call__(self, event: "Event") -> None:
         """Note an event."""
-        from nvcodec.encode_types import FrameShown, PresetChosen, SegmentStarted
+        from nvcodec.encode_types import FrameShown, PresetChosen, SegmentFitting, SegmentStarted
 
         if isinstance(event, PresetChosen):
             self.preset = event.preset
@@ -71,7 +71,7 @@ class EncodingPage:
             if event.is_final:
                 pictures = (event.source, event.decoded)
                 self._frames.add(event.frame, event.psnr_db, lambda: pictures)
-        else:
+        elif isinstance(event, SegmentFitting):
             self._measure(event.number, event.record)
 
     def _measure(self, number: int, record: "FitRecord") -> None:

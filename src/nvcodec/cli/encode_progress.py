@@ -9,7 +9,13 @@ from nvcodec.cli.process import say
 from nvcodec.cli.verify import quality_rows
 
 if TYPE_CHECKING:
-    from nvcodec.encode_types import EncodeReport, Event, SegmentFitting, SegmentStarted
+    from nvcodec.encode_types import (
+        EncodeReport,
+        Event,
+        SegmentFitting,
+        SegmentRefined,
+        SegmentStarted,
+    )
     from nvcodec.fitting.record import FitRecord
 
 LONG_S = 1200.0
@@ -36,7 +42,12 @@ class Progress:
 
     def __call__(self, event: "Event") -> None:
         """Show one event."""
-        from nvcodec.encode_types import PresetChosen, SegmentFitting, SegmentStarted
+        from nvcodec.encode_types import (
+            PresetChosen,
+            SegmentFitting,
+            SegmentRefined,
+            SegmentStarted,
+        )
 
         if isinstance(event, PresetChosen):
             if self.json:
@@ -49,6 +60,11 @@ class Progress:
                 emit(_segment_record(event), self.to_stdout)
             elif not self.quiet:
                 say(_expectation(event))
+        elif isinstance(event, SegmentRefined):
+            if self.json:
+                emit({"event": "refined", "segment": event.number, **asdict(event)}, self.to_stdout)
+            elif not self.quiet:
+                say(_refinement(event))
         elif not isinstance(event, SegmentFitting):
             return
         elif self.json:
@@ -133,6 +149,15 @@ def _expectation(event: "SegmentStarted") -> str:
     )
 
 
+def _refinement(event: "SegmentRefined") -> str:
+    what = "is better" if event.is_better else "is no better, and stays as it was"
+    return (
+        f"segment {event.number} {what}: {event.bytes_before:,} bytes with "
+        f"{event.psnr_before_db:.2f} dB before, {event.bytes_after:,} with "
+        f"{event.psnr_after_db:.2f} dB fitted"
+    )
+
+
 def report_record(report: "EncodeReport") -> dict[str, Any]:
     """An encoding's result as plain values."""
     record = asdict(report)
@@ -146,8 +171,11 @@ def report_rows(report: "EncodeReport", output: str) -> list[tuple[str, str]]:
     """Names and values of an encoding's result, for people."""
     plural = "s" * (report.num_segments > 1)
     there = ", is there already and complete" if report.was_there else ""
+    beside = ""
+    if report.streams_bytes:
+        beside = f", and {report.streams_bytes:,} of audio and other streams, not in the rate"
     rows = [
-        ("file", f"{output}, {report.size_bytes:,} bytes{there}"),
+        ("file", f"{output}, {report.size_bytes:,} bytes{beside}{there}"),
         ("frames", f"{report.num_frames} in {report.num_segments} segment{plural}"),
         ("rate", f"{report.rate_bpp:.4f} bpp, {report.bitrate_kbps:.1f} kbit/s"),
     ]

@@ -19,6 +19,7 @@ PARSED: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "depth": ("depth", options.depth),
     "limit": ("limits", options.changed_limits),
     "max_time": ("max_time_s", options.duration_s),
+    "no_audio": ("audio", lambda is_left_out: not is_left_out),
     "no_verify": ("verify", lambda is_left_out: not is_left_out),
 }
 """Options by name: the field that each becomes, and how."""
@@ -33,6 +34,7 @@ def settings(typed: Mapping[str, Any]) -> dict[str, Any]:
     if typed["max_time"] is not None and typed["epochs"] is not None:
         raise typer.BadParameter("--max-time and --epochs: only one of them")
     parsed = {field: parse(typed[name]) for name, (field, parse) in PARSED.items() if name in typed}
+    parsed["between"] = options.time_range(typed["start"], typed["end"], typed["frames"])
     is_watched = bool(typed.get("preview") or typed.get("report"))
     goal = goal_options.goal(**{name: typed[name] for name in GOALS}) if GOALS[0] in typed else None
     return {

@@ -2,12 +2,14 @@
 
 import sys
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nvcodec.cli import options
 from nvcodec.cli.console import emit
+from nvcodec.times import joined
 
 if TYPE_CHECKING:
     from nvcodec.container.chunk_map import MapEntry
@@ -36,7 +38,7 @@ def info(
 def _event(source: str, seen: "Inspection") -> dict[str, Any]:
     """What `--json` prints."""
     head = seen.head.model_dump(mode="json")
-    tags = tags_of(head)
+    tags, streams = tags_of(head), seen.ancillary.get("mkvs")
     return {
         "event": "info",
         "file": source,
@@ -48,21 +50,41 @@ def _event(source: str, seen: "Inspection") -> dict[str, Any]:
             {"name": c.name, "frames": list(c.segment), "frame_rate": str(c.frame_rate)}
             for c in seen.parts
         ],
+        "mean_rate": _mean_rate(seen),
+        "streams": [stream._asdict() for stream in streams.streams] if streams else [],
+        "chapters": streams.num_chapters if streams else 0,
+        "streams_bytes": seen.streams_bytes,
         "segments": [segment._asdict() for segment in seen.segments],
         "bytes": [_record(entry, tags) for entry in seen.entries],
         "damage": seen.damage,
     }
 
 
+def _mean_rate(seen: "Inspection") -> float | None:
+    """Frames a second where frames have times of their own."""
+    videos = seen.ancillary.get("tstm")
+    if not videos:
+        return None
+    rates = [part.frame_rate for part in seen.parts] or [Fraction(*seen.head.frame_rate)]
+    if len(rates) != len(videos):
+        return None
+    times = joined(videos, rates)
+    return float(times.mean_rate) if times and times.mean_rate else None
+
+
 def _lines(source: str, seen: "Inspection") -> Iterator[str]:
     """The same for people."""
     head = seen.head.model_dump(mode="json")
     pixels = seen.num_frames * head["width"] * head["height"]
-    rate = 8 * seen.size_bytes / pixels if pixels else 0.0
+    size_bytes = seen.size_bytes - seen.streams_bytes
+    rate = 8 * size_bytes / pixels if pixels else 0.0
     fps = head["frame_rate"][0] / head["frame_rate"][1]
+    mean = _mean_rate(seen)
+    speed = f"{fps:g} frames/s" if mean is None else f"variable rate, mean {mean:.4g} frames/s"
+    beside = f" and {seen.streams_bytes:,} of other streams" if seen.streams_bytes else ""
     yield (
-        f"{source}: {seen.size_bytes:,} bytes, {seen.num_frames} frames, "
-        f"{head['width']}x{head['height']}, {fps:g} frames/s, {rate:.4f} bpp"
+        f"{source}: {size_bytes:,} bytes{beside}, {seen.num_frames} frames, "
+        f"{head['width']}x{head['height']}, {speed}, {rate:.4f} bpp"
     )
     yield (
         f"video           {head['chroma']}, {head['bit_depth']} bits, {head['range']} range, CICP "
@@ -84,6 +106,11 @@ def _lines(source: str, seen: "Inspection") -> Iterator[str]:
             f"clip {number:<10} {part.name}: frames {part.segment.start}:{part.segment.stop}, "
             f"{float(part.frame_rate):g} frames/s"
         )
+    if streams := seen.ancillary.get("mkvs"):
+        for number, stream in enumerate(streams.streams):
+            yield f"stream {number:<8} {stream.words}"
+        if streams.num_chapters:
+            yield f"chapters        {streams.num_chapters}"
     yield from ("", "      offset        size  share  what")
     tags = tags_of(head)
     for entry in seen.entries:

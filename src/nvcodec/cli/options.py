@@ -23,6 +23,17 @@ Frames = Annotated[
     str | None,
     typer.Option("--frames", metavar="A:B", help="Only frames A to B - 1; N is that one frame."),
 ]
+Start = Annotated[
+    str | None,
+    typer.Option("--start", metavar="TIME", help="Only frames from this time on: 10, 1:02:03.5."),
+]
+End = Annotated[
+    str | None, typer.Option("--end", metavar="TIME", help="Only frames before this time.")
+]
+NoAudio = Annotated[
+    bool,
+    typer.Option("--no-audio", help="Leave out audio, subtitles, chapters and attachments."),
+]
 Scale = Annotated[
     str | None,
     typer.Option(
@@ -112,6 +123,20 @@ def frame_range(text: str | None, option: str = "--frames") -> slice | None:
             f"{option} {text!r}: expected A:B with 0 <= A < B, or A alone, such as 0:32"
         )
     return slice(start, stop)
+
+
+def time_range(
+    start: str | None, end: str | None, frames: str | None = None
+) -> "tuple[Fraction, Fraction | None] | None":
+    """From when to when, in seconds; None where neither is said."""
+    if start is None and end is None:
+        return None
+    if frames is not None:
+        raise typer.BadParameter("--frames and --start or --end: only one of them")
+    first, last = moment_s(start, "--start") or Fraction(0), moment_s(end, "--end")
+    if last is not None and last <= first:
+        raise typer.BadParameter(f"--end {end!r}: expected a time behind --start {start or 0}")
+    return first, last
 
 
 def scale(text: str | None) -> "ScaleTo | None":

@@ -26,6 +26,8 @@ def verify(
     frames: Annotated[
         str | None, typer.Option(metavar="A:B", help="The frames of SRC that were encoded.")
     ] = None,
+    start: options.Start = None,
+    end: options.End = None,
     scale: Annotated[
         str | None, typer.Option(metavar="SIZE", help="The size that SRC was encoded in.")
     ] = None,
@@ -41,30 +43,16 @@ def verify(
     warn_as(json=json, quiet=quiet)
     limits, wanted = options.changed_limits(limit), options.frame_range(frames)
     size, geometry = options.scale(scale), options.raw_geometry(raw)
+    between = options.time_range(start, end, frames)
     options.check_sources((source, *(against or ())))
     quality = None
     if not against:
         num_segments, num_frames = _check_integers(source, limits)
     else:
-        from nvcodec.decoder import Decoder
-        from nvcodec.video import open_videos
-
-        # Its segments are checked as they are decoded for the comparison, so once.
-        with (
-            options.naming(source),
-            Decoder(source, device=device, limits=limits) as decoder,
-            open_videos(
-                against,
-                frames=wanted,
-                scale=size,
-                raw=geometry,
-                depth=8 if decoder.info.depth == 8 else None,  # as `encode --depth 8` read it
-            ) as video,
-            LiveLine(quiet or json) as line,
-        ):
-            quality = _compare(decoder, video, " and ".join(against), line)
-            num_segments = len(decoder.reader.segments_read)
-            num_frames = quality.num_frames
+        given = {"frames": wanted, "between": between, "scale": size, "raw": geometry}
+        with LiveLine(quiet or json) as line:
+            num_segments, quality = _measured(source, against, given, device, limits, line)
+        num_frames = quality.num_frames
     record: dict[str, Any] = {"event": "done", "segments": num_segments, "frames": num_frames}
     if json:
         measured = asdict(quality) if quality else {}
@@ -74,6 +62,31 @@ def verify(
         print(f"{source}: {num_segments} segments, {num_frames} frames, every hash matches")
         if quality is not None:
             print("\n".join(f"{name:>9}  {value}" for name, value in quality_rows(quality)))
+
+
+def _measured(
+    source: str,
+    against: list[str],
+    given: dict[str, Any],
+    device: str,
+    limits: "Limits",
+    line: LiveLine,
+) -> "tuple[int, Quality]":
+    """Segments of a file, and its quality; they are checked as they are decoded, so once."""
+    from nvcodec.decoder import Decoder
+    from nvcodec.video import open_videos
+
+    with (
+        options.naming(source),
+        Decoder(source, device=device, limits=limits) as decoder,
+        open_videos(
+            against,
+            **given,
+            depth=8 if decoder.info.depth == 8 else None,  # as `encode --depth 8` read it
+        ) as video,
+    ):
+        quality = _compare(decoder, video, " and ".join(against), line)
+        return len(decoder.reader.segments_read), quality
 
 
 def _check_integers(source: str, limits: "Limits") -> tuple[int, int]:

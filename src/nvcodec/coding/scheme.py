@@ -7,7 +7,14 @@ from typing import ClassVar, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nvcodec.coding.parameters import HalfTensor, Parameter, ParameterSet, ParameterSpec, Role
+from nvcodec.coding.parameters import (
+    CodedTensor,
+    HalfTensor,
+    Parameter,
+    ParameterSet,
+    ParameterSpec,
+    Role,
+)
 from nvcodec.coding.quantizer import MAX_HALF
 from nvcodec.config import Config
 from nvcodec.errors import MalformedError
@@ -42,6 +49,25 @@ class Scheme(abc.ABC, Generic[ConfigT]):
     @abc.abstractmethod
     def quantize(self, parameters: Sequence[Parameter]) -> ParameterSet:
         """Real values to symbols and quant scales."""
+
+    def restore(self, parameters: ParameterSet) -> list[Parameter]:
+        """Values as decoded, masks and side information: what a fitting can go on from.
+
+        Where the scheme has side information, `quantize` gives the same integers again.
+        """
+        return [
+            Parameter(
+                tensor.spec,
+                tensor.dequantize().astype(np.float32),
+                getattr(tensor, "mask", None),
+                self.restored_side(tensor) or None,
+            )
+            for tensor in parameters.tensors
+        ]
+
+    def restored_side(self, tensor: CodedTensor) -> Mapping[str, NDArray[np.float32]]:
+        """Side information of a tensor, as `side_shapes` names it."""
+        return {}
 
     @abc.abstractmethod
     def pack(self, parameters: ParameterSet) -> dict[str, bytes]:

@@ -102,6 +102,32 @@ SEGM; a reader that skips it sees one long video.
 
 The numbers of frames sum to those of the file.
 
+**tstm**, where frames do not come evenly from 0 on, stands behind the last SEGM too; a reader that
+skips it shows frame n at n / frame_rate.
+
+    varint        number of videos: 1, or that of clip
+    so many times varint number of frames N, as in clip; varint numerator of the time base, 0 where
+                  frame n of this video is shown at n / frame_rate, and nothing more follows;
+                  varints denominator of the time base, a tick in seconds, both at most 2^31 - 1;
+                  ticks that the last frame is shown, 0 where not known, at most 2^53; number D of
+                  the bytes that follow
+    D bytes       raw deflate stream that inflates to N zigzag varints (0, -1, 1, -2, ... stand for
+                  0, 1, 2, 3, ...)
+
+With t the times in ticks, each within +-2^53 and above the one before, and d(0) = t(0),
+d(n) = t(n) - t(n - 1), the integers are d(0), d(1) - d(0), d(2) - d(1) and so on. Every video has
+a time of its own that begins at 0; where they are shown one after the other, one begins as the last
+frame of the one before ends (of unknown length: as long as that video's others are on mean).
+
+**mkvs**, behind the last SEGM too, has what the source has besides its pictures. No rate counts it.
+
+    varint        number of streams, at most 256
+    so many times kind ("audio", "subtitle", "data", "attachment"), codec and language (which may
+                  be empty): of each a varint length, and printable UTF-8
+    varint        number of chapters
+    rest          a file with these streams, in this order, and the chapters: Matroska, QuickTime,
+                  or ffmpeg's metadata text for chapters alone; its times are those of the video
+
 **indx** repeats where the segments are; it can be rebuilt by walking the file.
 
     varint        number of segments S
@@ -127,6 +153,7 @@ giving what is intact.
 new version.
 
 In code: `header` (HEAD and the limits), `chunks` (framing), `chunk_payloads` (SEGM, clip, indx,
-END), `kinds` (which chunk stands where), `stream` (bytes to checked chunks), `walk` (the rules that
-bind chunks), `reader`, `sink` and `writer`, `chunk_map` (where every byte goes).
+END), `time_payload` (tstm), `stream_payload` (mkvs), `kinds` (which chunk stands where), `stream`
+(bytes to checked chunks), `walk` (the rules that bind chunks), `reader`, `sink` and `writer`,
+`chunk_map` (where every byte goes), `tail` (when the frames asked for are shown).
 """

@@ -7,6 +7,7 @@ Numbers, HEAD's number of frames, and ancillary chunks are made to fit.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,10 +15,12 @@ from nvcodec.container.chunk_payloads import SegmentInfo
 from nvcodec.container.header import DEFAULT_LIMITS, Limits
 from nvcodec.container.kinds import KINDS, Place
 from nvcodec.container.reader import NvcReader
+from nvcodec.container.tail import shown_between
 from nvcodec.container.unfinished import part_path
 from nvcodec.container.writer import NvcWriter
 from nvcodec.errors import OutputError, TruncatedError, VideoError
 from nvcodec.segments import Segment
+from nvcodec.video.copying import trimmed
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def extract(
         frames = Segment(picked[0].first_frame, picked[-1].segment.stop)
         values = reader.ancillary_read
         if picked != infos:
-            values = {kind: _cut(kind, value, frames) for kind, value in values.items()}
+            values = {kind: _cut(reader, kind, value, frames) for kind, value in values.items()}
         kept = {kind: value for kind, value in values.items() if value is not None}
         unknown = {e.kind for e in entries if len(e.kind) == 4 and e.kind not in KINDS}
         size_bytes = _write(reader, target, picked, kept, overwrite)
@@ -140,7 +143,13 @@ def _check_alone(reader: NvcReader, picked: Sequence[SegmentInfo]) -> None:
             )
 
 
-def _cut(kind: str, value: Any, frames: Segment) -> Any:
+def _cut(reader: NvcReader, kind: str, value: Any, frames: Segment) -> Any:
+    if kind == "mkvs":  # whose packets have times, not frames
+        times = reader.ancillary_read.get("tstm")
+        rate = Fraction(*reader.head.frame_rate)
+        count = reader.segments_read[-1].segment.stop
+        span = shown_between(times[0][1] if times else None, rate, frames, count)
+        return trimmed(value, span) if span else value
     cut = KINDS[kind].cut
     return None if cut is None else cut(value, frames)
 

@@ -23,6 +23,8 @@ from nvcodec.container.chunk_payloads import (
     parse_totals,
 )
 from nvcodec.container.header import Head, Limits
+from nvcodec.container.stream_payload import pack_streams, parse_streams
+from nvcodec.container.time_payload import check_times, cut_times, pack_times, parse_times
 from nvcodec.segments import Segment, cut_parts
 
 
@@ -79,6 +81,15 @@ KINDS: dict[str, Kind] = {
         check=check_parts,
         cut=cut_parts,
     ),
+    "tstm": Kind(
+        Place.TAIL,
+        "when each frame is shown",
+        parse_times,
+        pack_times,
+        check=check_times,
+        cut=cut_times,
+    ),
+    "mkvs": Kind(Place.TAIL, "streams of the source, not in its rate", parse_streams, pack_streams),
     "indx": Kind(Place.INDEX, "where the segments are", parse_index, pack_index, "index_bytes"),
     "END ": Kind(
         Place.END,

@@ -25,15 +25,17 @@ from nvcodec.container.chunk_payloads import (
     parse_segment,
     parse_totals,
 )
-from nvcodec.container.chunks import END_SIZE
+from nvcodec.container.chunks import END_SIZE, FRAMING_SIZE
 from nvcodec.container.header import DEFAULT_LIMITS, Head, Limits
-from nvcodec.container.kinds import Place, ancillary_kind
+from nvcodec.container.kinds import KINDS, Place, ancillary_kind
 from nvcodec.container.stream import ByteSource, Chunk, ChunkStream
 from nvcodec.container.walk import Walk, count_of
 from nvcodec.errors import BitstreamError, MalformedError, TruncatedError, VideoError
 from nvcodec.segments import Part
 
 __all__ = ["CodedSegment", "Inspection", "MapEntry", "NvcReader", "SegmentInfo", "inspect"]
+
+TAG_SIZE = 4
 
 
 class NvcReader:
@@ -172,6 +174,14 @@ class NvcReader:
         Raises:
             ValueError: It is not an ancillary kind that is known here.
         """
+        try:
+            return self._find_ancillary(kind)
+        except TruncatedError:
+            if not self._may_be_unfinished:
+                raise
+            return None
+
+    def _find_ancillary(self, kind: str) -> Any:
         known = ancillary_kind(kind)
         if not self.index:
             return None
@@ -188,6 +198,20 @@ class NvcReader:
             if chunk.header.kind in ("SEGM", "indx"):
                 break
         return None
+
+    def ancillary_chunks(self) -> Iterator[tuple[int, str, bytes]]:
+        """Every chunk that a file is whole without, known here or not (seekable files only).
+
+        Yields:
+            Number of segments before it, its kind and its payload.
+        """
+        starts = [info.offset for info in self.index]
+        for kind, offset, size, *_ in self.chunk_map():
+            known = KINDS.get(kind)
+            is_other = size >= FRAMING_SIZE and len(kind) == TAG_SIZE and kind[0].islower()
+            if known.is_ancillary if known else is_other:
+                chunk = self._chunk_at(offset, kind, size)
+                yield bisect.bisect(starts, offset), kind, chunk.payload
 
     def read_segment(self, position: int) -> CodedSegment:
         """The segment at this position of `index`, without reading any other."""
@@ -282,6 +306,11 @@ class Inspection(NamedTuple):
     def num_frames(self) -> int:
         """Frames in the segments that are intact."""
         return sum(segment.num_frames for segment in self.segments)
+
+    @property
+    def streams_bytes(self) -> int:
+        """Bytes of streams beside the video, which no rate counts."""
+        return sum(entry.size for entry in self.entries if entry.kind == "mkvs")
 
     @property
     def parts(self) -> list[Part]:

@@ -184,8 +184,10 @@ class NvcWriter:
         self._num_frames = stop
         return info
 
-    def add(self, kind: str, value: Any) -> None:
-        """Append the chunk of an ancillary kind; `ancillary` tells which a resumed file has.
+    def add(self, kind: str, value: Any) -> int:
+        """Append the chunk of an ancillary kind; gives its length, framing included.
+
+        `ancillary` tells which a resumed file has.
 
         Raises:
             ValueError: It is no ancillary kind or there already, or segments stand where they
@@ -197,8 +199,21 @@ class NvcWriter:
             raise ValueError(f"chunk {kind}: written already, allowed {place.value}")
         if place is Place.FRONT and (self._segments or self._tail):
             raise ValueError(f"chunk {kind}: allowed {place.value}")
-        self._append(kind, value, kind)
+        length = self._append(kind, value, kind)
         self.ancillary.add(kind)
+        return length
+
+    def copy(self, kind: str, payload: bytes) -> int:
+        """Append an ancillary chunk of another file, known here or not, at its place there.
+
+        Gives its length, framing included.
+
+        Raises:
+            OutputError: It could not be written.
+        """
+        if kind in KINDS and ancillary_kind(kind):
+            self.ancillary.add(kind)
+        return self._append_payload(kind, payload, kind)
 
     def finish(self) -> int:
         """Append index and end; a file gets its final name. Gives the size in bytes.
@@ -236,7 +251,9 @@ class NvcWriter:
 
     def _append(self, kind: str, value: Any, where: str) -> int:
         """Append the chunk of a value; gives its length, framing included."""
-        payload = KINDS[kind].pack(value)
+        return self._append_payload(kind, KINDS[kind].pack(value), where)
+
+    def _append_payload(self, kind: str, payload: bytes, where: str) -> int:
         self.limits.check(where, "payload bytes", len(payload), payload_limit(kind, self.limits))
         self.sink.append(pack_chunk(kind, self._sequence, payload), where)
         self._sequence += 1

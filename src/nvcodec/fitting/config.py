@@ -1,10 +1,13 @@
 """Settings that all stages of one fitting share."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field
 
 from nvcodec.config import Config
+
+REFINED_RATE = 0.5
+"""Learning rates at the top where a coded segment is fitted further, over those of its stage."""
 
 
 class LossConfig(Config):
@@ -101,6 +104,20 @@ class StageConfig(Config):
     final_ratio: float = Field(
         0.01, ge=0, le=1, description="rate at the last step, relative to the top"
     )
+
+    @property
+    def has_lmbda(self) -> bool:
+        """Whether it weighs the distortion against the rate."""
+        return "lmbda" in type(self).model_fields
+
+    def refined(self) -> "StageConfig | None":
+        """What it is where a coded segment is fitted further; None: nothing is left to do."""
+        return self.slower()
+
+    def slower(self) -> Self:
+        """The same at lower rates."""
+        scale = REFINED_RATE * self.learning_rate_scale
+        return self.model_copy(update={"learning_rate_scale": scale})
 
     @property
     def steps_between_rates(self) -> int:

@@ -56,6 +56,7 @@ class Fitting:
         seed: int,
         *,
         depth: int = 8,
+        start: Sequence[Parameter] = (),
         store: CheckpointStore | None = None,
         time_limit_s: float | None = None,
         evaluation: EvaluationPolicy | None = None,
@@ -73,6 +74,8 @@ class Fitting:
             samples: kind of the samples.
             seed: of batches and noise.
             depth: bits a sample.
+            start: all tensors of a segment that is coded already, to go on from; see
+                `FitState.begin_with`.
             store: where the state is kept; one that is there is continued.
             time_limit_s: seconds that stages share in proportion to their steps; schedules then
                 follow the clock.
@@ -86,6 +89,7 @@ class Fitting:
         if config.patch_size is not None:
             representation.check_patch_size(config.patch_size)
         self.state = FitState(representation, scheme, frames, samples, depth, steering=steering)
+        self.state.begin_with(start)
         self.stages, self.config = stages, config
         self.store, self.policy = store, evaluation or EvaluationPolicy()
         self.batches = Batches(

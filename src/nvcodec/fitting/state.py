@@ -1,7 +1,7 @@
 """What stages hand on to each other, and the one place that knows what a checkpoint holds of it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,25 @@ class FitState:
     """What a stage has to remember, and no optimizer touches."""
     steering: "Steering | None" = None
     """A goal to end at."""
+    given: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
+    """Side information to begin with, by parameter name: of a segment that is coded already."""
+
+    def begin_with(self, fitted: Sequence[Parameter]) -> None:
+        """Begin where another fitting ended: with its values, masks and side information."""
+        device = self.frames.device
+
+        def tensor(array: NDArray[Any]) -> Tensor:
+            return torch.from_numpy(array.astype(np.float32)).to(device)
+
+        self.masks = {p.spec.name: tensor(p.mask) for p in fitted if p.mask is not None}
+        self.given = {
+            p.spec.name: {name: tensor(array) for name, array in p.side.items()}
+            for p in fitted
+            if p.side is not None
+        }
+        with torch.no_grad():
+            for p in fitted:
+                self.representation.get_parameter(p.spec.name).copy_(tensor(p.values))
 
     @property
     def num_pixels(self) -> int:

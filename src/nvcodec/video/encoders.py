@@ -7,7 +7,7 @@ does not have is refused. Pictures are in pictures.py, reading is in ffmpeg.py.
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,16 @@ import ffmpeg
 from nvcodec.errors import OutputError, UnsupportedVideoError
 from nvcodec.processes import Child, ffmpeg_path
 from nvcodec.samples import Chroma
-from nvcodec.video import cicp, matroska
+from nvcodec.streams import Streams
+from nvcodec.times import FrameTimes
+from nvcodec.video import cicp, copying, matroska, timed
 from nvcodec.video.color import (
     planes_to_yuv444,
     yuv444_to_planes,
     yuv_info_of_rgb,
     yuv_planes_of_rgb,
 )
+from nvcodec.video.copying import Companion
 from nvcodec.video.ffmpeg import GLOBAL_OPTIONS
 from nvcodec.video.ffmpeg_report import planar_format
 from nvcodec.video.hdr import has_hdr, movie_hdr
@@ -157,24 +160,44 @@ class FfmpegSink:
         outputs: ffmpeg's output options.
         path: File or pattern that it writes.
         where: Name of the target, for messages.
+        times: When each frame is shown, if not evenly at the frame rate.
+        companion: Streams to be written beside them.
     """
 
-    def __init__(self, info: VideoInfo, outputs: dict[str, Any], path: str, where: str) -> None:
-        self.where = where
+    def __init__(
+        self,
+        info: VideoInfo,
+        outputs: dict[str, Any],
+        path: str,
+        where: str,
+        times: FrameTimes | None = None,
+        companion: Companion | None = None,
+    ) -> None:
+        self.where, self._companion = where, companion
         rate = f"{info.frame_rate.numerator}/{info.frame_rate.denominator}"
         self._is_rgb = info.chroma is Chroma.RGB
-        self._wrapper = matroska.Wrapper(info) if has_hdr(info) else None
-        inputs = {
+        inputs: dict[str, Any] = {
             "format": "rawvideo",
             "pixel_format": planar_format(info, where),
             "s": f"{info.width}x{info.height}",
             "framerate": rate,
         }
+        self._headers: Iterator[bytes] | None = None
+        if has_hdr(info):
+            self._headers = iter(matroska.Wrapper(info, times).before_frame, b"")
+            inputs = {"format": "matroska", **({"r": rate} if times is None else timed.INPUTS)}
+        elif times is not None:
+            self._headers = timed.headers(info, times)
+            inputs = {"format": "ivf", "vcodec": "rawvideo", **timed.INPUTS}
+        if times is not None:
+            outputs = outputs | timed.outputs(times, path)
+        others = []
+        if companion is not None:  # whose times do not begin anew
+            inputs, outputs = inputs | timed.INPUTS, outputs | copying.OUTPUTS
+            beside = ffmpeg.input(f"file:{companion.path}", **copying.INPUTS)
+            others = [beside[str(number)] for number in companion.numbers] or [beside["t?"]]
         command = (
-            ffmpeg.input(
-                "pipe:0", **({"format": "matroska", "r": rate} if self._wrapper else inputs)
-            )
-            .output(f"file:{path}", **outputs)
+            ffmpeg.output(ffmpeg.input("pipe:0", **inputs), *others, f"file:{path}", **outputs)
             .overwrite_output()
             .compile(cmd=[ffmpeg_path(), *GLOBAL_OPTIONS])
         )
@@ -185,8 +208,8 @@ class FfmpegSink:
         if self._is_rgb:
             planes = planes[1], planes[2], planes[0]  # ffmpeg's planar order is G, B, R
         try:
-            if self._wrapper is not None:
-                self._child.write(self._wrapper.before_frame())
+            if self._headers is not None:
+                self._child.write(next(self._headers))
             for chunk in plane_chunks(planes):
                 self._child.write(chunk)
         except OSError as error:
@@ -201,11 +224,13 @@ class FfmpegSink:
         except Exception as error:
             raise self._explained(error) from error
         finally:
-            self._child.close()
+            self.abort()
 
     def abort(self) -> None:
         """End ffmpeg at once."""
         self._child.close()
+        if self._companion is not None:
+            self._companion.close()
 
     def _explained(self, error: Exception) -> Exception:
         """A full disk or a missing right as what it is, instead of as a failure of ffmpeg."""
@@ -216,7 +241,12 @@ class FfmpegSink:
 
 
 def movie_sink(
-    info: VideoInfo, path: Path, settings: MovieSettings, where: str
+    info: VideoInfo,
+    path: Path,
+    where: str,
+    settings: MovieSettings,
+    times: FrameTimes | None = None,
+    streams: Streams | None = None,
 ) -> tuple[FfmpegSink, VideoInfo, Conversion]:
     """Sink for a movie file, with what it stores and how frames are made fit for it.
 
@@ -237,7 +267,23 @@ def movie_sink(
     warn_rate(info, path.suffix.lower(), where)
     if name == "x265" and path.suffix.lower() in (".mp4", ".mov"):
         outputs["vtag"] = "hvc1"  # the tag that players of Apple ask for
-    return FfmpegSink(stored, outputs, str(path), where), stored, convert
+    if times is not None and path.suffix.lower() == ".avi":
+        warn_times(where)
+        times = None
+    companion = None if streams is None else Companion(streams, path.suffix.lower(), where)
+    try:
+        sink = FfmpegSink(stored, outputs, str(path), where, times, companion)
+    except BaseException:
+        if companion is not None:
+            companion.close()
+        raise
+    return sink, stored, convert
+
+
+def warn_times(where: str) -> None:
+    """Say that a target cannot keep the times of frames."""
+    text = f"{where}: keeps no times of frames; .mp4, .mov and .mkv do"
+    warnings.warn(text, VideoWarning, stacklevel=2)
 
 
 def _default_codec(info: VideoInfo, suffix: str) -> str:

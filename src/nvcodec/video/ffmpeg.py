@@ -17,14 +17,17 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import ffmpeg
 
 from nvcodec.errors import FfmpegError, UnsupportedVideoError, VideoError
 from nvcodec.processes import Child, ffmpeg_path, run
 from nvcodec.samples import Chroma
+from nvcodec.streams import Stream
+from nvcodec.times import FrameTimes
 from nvcodec.video.ffmpeg_report import PIXEL_FORMATS, Report, planar_format
 from nvcodec.video.info import Planes, VideoInfo, VideoWarning
 from nvcodec.video.matroska import mastering_display_in
@@ -49,6 +52,24 @@ FIRST_FRAME_S = 60.0
 """How long a file may take until its first frame is there."""
 
 
+Between = tuple[Fraction, Fraction | None]
+"""From when to when, in seconds, the end excluded; None for the end of the source."""
+
+
+class Others(NamedTuple):
+    """What is in a source besides pictures."""
+
+    where: str
+    """Name of the source, for messages."""
+    path: Path | None
+    """The file; None for a pipe."""
+    streams: dict[int, Stream]
+    """By number."""
+    num_chapters: int
+    why_not: str = ""
+    """Why none of it can be kept; empty if it can."""
+
+
 class FfmpegFrames:
     """Frames that a running ffmpeg decodes; a context manager and an iterator of planes.
 
@@ -58,6 +79,7 @@ class FfmpegFrames:
         feed: Bytes for its standard input, when there is no file.
         input_options: ffmpeg options of the input, such as its format.
         frames: First frame and the one to stop before; None for the end.
+        between: Times of the frames wanted, in seconds, the second excluded; None for the end.
         scale: Size to scale to.
         is_image: Whether the source is made of still images.
 
@@ -74,10 +96,14 @@ class FfmpegFrames:
         feed: Iterable[bytes | memoryview] | None = None,
         input_options: dict[str, Any] | None = None,
         frames: tuple[int, int | None] = (0, None),
+        between: Between | None = None,
         scale: Scale | None = None,
         is_image: bool = False,
     ) -> None:
         self._where, self._start, self._stop = where, *frames
+        self._between, self._source, self._is_image = between, source, is_image
+        self._given = range(0)
+        self._is_whole = False
         self._report = Report(scale is not None)
         is_forced = bool(input_options)
         name = "pipe:0" if is_forced else "cache:pipe:0"
@@ -138,23 +164,75 @@ class FfmpegFrames:
         while self._stop is None or number < self._stop:
             planes = self._layout.read(self._child.stdout, number, self._where)
             if planes is None:
+                self._is_whole = True
                 self._finish()
                 break
             while report.num_frames <= number and not self._child.has_ended:
                 time.sleep(0.001)  # its line is on the way
-            if number >= self._start:
+            place = self._place(number)
+            if place > 0:
+                break
+            if place == 0:
                 report.check(number, self._where)
+                self._given = range(self._given.start if self._given else number, number + 1)
                 yield planes
             number += 1
-        if report.is_uneven:
+        if self._given and not self._is_image and not self._raw_times:
             self._warn(
-                f"frames are not evenly timed; taken as {float(self.info.frame_rate):g} a second"
+                "frames without times, or with times that do not rise; taken as "
+                f"{float(self.info.frame_rate):g} a second"
             )
         if report.num_errors:
             self._warn(
                 f"ffmpeg met {report.num_errors} errors while decoding, the first: "
                 f"{report.first_error}"
             )
+
+    def _place(self, number: int) -> int:
+        """Where a frame lies: -1 before those wanted, 0 among them, 1 behind."""
+        if number < self._start:
+            return -1
+        if self._between is None:
+            return 0
+        seconds, (start, end) = self._report.clock.seconds(number), self._between
+        if seconds is None:
+            raise VideoError(
+                f"{self._where}: frame {number} has no time", "{frames} goes by number"
+            )
+        return -1 if seconds < start else int(end is not None and seconds >= end)
+
+    @property
+    def _raw_times(self) -> FrameTimes | None:
+        return self._report.clock.times(self._given.start, self._given.stop)
+
+    @property
+    def times(self) -> FrameTimes | None:
+        """When the frames given are shown; None for evenly at the frame rate.
+
+        Known after the last frame. If frames before were cut off, from the first one given on.
+        """
+        times, first, rate = self._raw_times, self._given.start, self.info.frame_rate
+        if self._is_image or times is None or times.is_even(rate, first):
+            return None
+        times = times.from_first() if first else times
+        return None if times.is_even(rate) else times
+
+    @property
+    def cut(self) -> Between | None:
+        """From when to when the frames given are shown; None if they are all there are."""
+        clock, given = self._report.clock, self._given
+        if self._is_whole and not given.start:
+            return None
+        start = clock.seconds(given.start) if given.start else None
+        return start or Fraction(0), clock.end(given.stop - 1, self.info.frame_rate)
+
+    def others_at(self, rate: Fraction | None) -> Others:
+        """What is in the source besides pictures; under another frame rate it does not fit."""
+        why_not = "" if self._source else "from a pipe; a file keeps them"
+        if rate is not None:
+            why_not = "under another frame rate"
+        report = self._report
+        return Others(self._where, self._source, report.others, report.num_chapters, why_not)
 
     def _warn(self, text: str) -> None:
         warnings.warn(f"{self._where}: {text}", VideoWarning, stacklevel=3)

@@ -1,8 +1,6 @@
 """What ffmpeg says on standard error about the frames that it gives; read here alone."""
 
-import collections
 import contextlib
-import itertools
 import re
 import threading
 import warnings
@@ -10,10 +8,12 @@ from fractions import Fraction
 
 from nvcodec.errors import UnsupportedVideoError
 from nvcodec.samples import Chroma, Siting
+from nvcodec.streams import PICTURES, Stream, counted
 from nvcodec.video import cicp
+from nvcodec.video.clock import Clock
 from nvcodec.video.hdr import HdrReport
 from nvcodec.video.info import UNSPECIFIED, ColorTags, VideoInfo, VideoWarning
-from nvcodec.video.planar import FrameLayout, check_size
+from nvcodec.video.planar import FrameLayout, check_size, deinterlacing
 
 _PLANAR = {
     "yuv420p": Chroma.YUV420,
@@ -55,22 +55,25 @@ YUV_CODECS = (
     "mpeg4", "ffv1", "prores", "dnxhd", "dirac", "theora", "vc1", "wmv3", "dvvideo",
 )  # fmt: skip
 """Codecs whose grey is luma, of limited range where nothing else is stated."""
-ROUNDING_S, UNEVEN = 0.0025, 0.1
-"""How much the lengths of frames may differ: a container's rounding, a share of the mean."""
 _RATE = re.compile(r"config in time_base: \S+ frame_rate: (\d+)/(\d+)")
 _FRAME = re.compile(
-    r"\bn: *\d+ .*\bpts_time:(?P<time>\S+) .*\bfmt:(?P<format>\w+) (?:cl:(?P<siting>\S+) )?"
+    r"\bn: *\d+ .*\bfmt:(?P<format>\w+) (?:cl:(?P<siting>\S+) )?"
     r".*\bsar:(?P<sar>\d+/\d+) s:(?P<size>\d+x\d+) i:(?P<scan>\S)"
 )
 _TRANSFERS = "|".join(sorted({*cicp.TRANSFER.values(), "unknown", "reserved"}, reverse=True))
 _COLOR = re.compile(  # ffmpeg may write the words of another thread behind the last one
     rf"color_range:(\S+) color_space:(\S+) color_primaries:(\S+) color_trc:({_TRANSFERS})"
 )
-_STREAM = re.compile(r"\[info\] +Stream #0:(\d+)\S*: (\w+): (\w+)")
+_STREAM = re.compile(
+    r"\[info\] +Stream #0:(\d+)(?:\[\w+\])?(?:\((\w+)\))?: (\w+): (\w+).*?(\(attached pic\))?$"
+)
 _ERROR = re.compile(r"(\[[^]]* @ [^]]*\] )*\[(error|fatal)\] ")
 _HARMLESS = "[cache ", "[rawvideo @ "
 """Who complains of what is none: a pipe that cannot seek, equal times, which we do not use."""
 _ALPHA = re.compile(r"rgba.*|bgra|argb|abgr|ya(8|16).*|yuva.*|gbrap.*|pal8")
+
+
+INTERLACED = "is interlaced"
 
 
 class Report:
@@ -88,17 +91,18 @@ class Report:
         self.frame: re.Match[str] | None = None
         """The same as it comes out of the pipe."""
         self.color: re.Match[str] | None = None
-        self.streams: dict[int, tuple[str, str]] = {}
-        """Kind and codec by number."""
+        self.streams: dict[int, Stream] = {}
+        """By number."""
         self.used = self.num_chapters = 0
         self.num_errors = 0
         self.first_error = ""
         self.num_frames = 0
         self.refused: dict[int, str] = {}
         """What is wrong with frames, by number."""
-        self.times: list[float] = []
-        """When the source shows its frames, in seconds."""
+        self.clock = Clock()
+        """When the source shows its frames."""
         self._is_scaled = is_scaled
+        self._is_listed = False  # what comes then is of the output
         self._given_color: re.Match[str] | None = None
         self._num_given = 0
         self._hdr = HdrReport()
@@ -108,9 +112,13 @@ class Report:
         if line.startswith("[Parsed_showinfo_"):
             self._on_showinfo(line, is_first=line.startswith("[Parsed_showinfo_0 "))
             return False
-        if (match := _STREAM.match(line)) and not self.is_ready.is_set():
-            self.streams.setdefault(int(match[1]), (match[2], match[3]))
-        self.num_chapters += line.startswith("[info]     Chapter #0:")
+        self._is_listed = self._is_listed or line.startswith("[info] Stream mapping:")
+        if (match := _STREAM.match(line)) and not self._is_listed:
+            kind = PICTURES[1] if match[5] else match[3].lower()
+            language = "" if match[2] in (None, "und") else match[2]
+            self.streams.setdefault(int(match[1]), Stream(kind, match[4], language))
+        if line.startswith("[info]     Chapter #0:") and not self._is_listed:
+            self.num_chapters += 1
         if match := re.match(r"\[info\] +Stream #0:(\d+) -> #0:0 ", line):
             self.used = int(match[1])
         if _ERROR.match(line) and not line.startswith(_HARMLESS):
@@ -119,10 +127,13 @@ class Report:
         return True
 
     def _on_showinfo(self, line: str, is_first: bool) -> None:
+        if is_first:
+            self.clock.on_config(line)
         if is_first and "side data - " in line:
             self._hdr.on_line(line)
         elif match := _FRAME.search(line):
             if is_first:
+                self.clock.on_frame(line)
                 self._on_given(match)
             else:
                 self.frame = self.frame or match
@@ -145,19 +156,13 @@ class Report:
         self.given = first = self.given or match
         if match["scan"] in "TB":
             first_field = "top" if match["scan"] == "T" else "bottom"
-            self._refuse(
-                number,
-                f"is interlaced ({first_field} field first); only progressive is coded: "
-                "deinterlace it first, for example with ffmpeg -vf bwdif",
-            )
+            self._refuse(number, f"{INTERLACED} ({first_field} field first)")
         if not self._is_scaled and match["size"] != first["size"]:
             self._refuse(
                 number, f"is {match['size']}, the first is {first['size']}; all must be alike"
             )
         elif match["format"] != first["format"]:
             self._refuse(number, f"is {match['format']}, the first is {first['format']}")
-        with contextlib.suppress(ValueError):  # no time
-            self.times.append(float(match["time"]))
 
     def _refuse(self, number: int, why: str) -> None:
         self.refused.setdefault(number, why)
@@ -165,28 +170,26 @@ class Report:
     def check(self, number: int, where: str) -> None:
         """Refuse a frame that differs from the first in what is stated once for all."""
         if number in self.refused:
-            raise UnsupportedVideoError(f"{where}: frame {number} {self.refused[number]}")
-
-    @property
-    def is_uneven(self) -> bool:
-        """Whether some frames are shown longer than others, by more than times are rounded."""
-        lengths = [b - a for a, b in itertools.pairwise(self.times)]
-        if not lengths:
-            return False
-        return max(lengths) - min(lengths) > max(ROUNDING_S, UNEVEN * self.times[-1] / len(lengths))
+            why = self.refused[number]
+            why += f"; {deinterlacing(where)}" if why.startswith(INTERLACED) else ""
+            raise UnsupportedVideoError(f"{where}: frame {number} {why}")
 
     def lost(self) -> list[str]:
-        """What of the source will not be in the file."""
-        counts = collections.Counter(
-            kind.lower() for number, (kind, _) in self.streams.items() if number != self.used
-        )
-        lost = [f"{count} {kind} stream{'s' * (count > 1)}" for kind, count in counts.items()]
-        if self.num_chapters:
-            lost.append(f"{self.num_chapters} chapter{'s' * (self.num_chapters > 1)}")
+        """What of the pictures in the source will not be in the file."""
+        others = (stream for number, stream in self.streams.items() if number != self.used)
+        lost = counted(stream for stream in others if stream.kind in PICTURES)
         if self.given is not None and _ALPHA.fullmatch(self.given["format"]):
             lost.append("alpha")
         lost += self._hdr.lost
         return lost
+
+    @property
+    def others(self) -> dict[int, Stream]:
+        """Every stream without pictures, by number; that of QuickTime's chapters is none."""
+        known = {n: stream for n, stream in self.streams.items() if stream.kind not in PICTURES}
+        if self.num_chapters:
+            return {n: stream for n, stream in known.items() if stream.codec != "bin_data"}
+        return known
 
     def describe(self, where: str, is_image: bool) -> tuple[VideoInfo, FrameLayout]:
         """Description and layout of the frames, from the first one's line."""
@@ -199,7 +202,7 @@ class Report:
         span, matrix, primaries, transfer = self.color.groups()
         is_full = chroma is Chroma.RGB or span == "pc" or name.startswith("yuvj")
         if chroma is Chroma.GRAY and span != "tv":
-            codec = self.streams.get(self.used, ("", ""))[1]
+            codec = self.streams.get(self.used, Stream("", "")).codec
             is_full = is_full or is_image or codec not in YUV_CODECS
         color = ColorTags(
             "full" if is_full else "limited",

@@ -11,6 +11,7 @@ import struct
 from collections.abc import Sequence
 
 from nvcodec.samples import Chroma, MasteringDisplay
+from nvcodec.times import FrameTimes
 from nvcodec.video.hdr import UNITS, mastering_display
 from nvcodec.video.info import VideoInfo
 
@@ -37,17 +38,23 @@ Elements = Sequence[tuple[int, int | bytes]]
 
 
 class Wrapper:
-    """What stands before the frames of a video; their bytes come between."""
+    """What stands before the frames of a video; their bytes come between.
 
-    def __init__(self, info: VideoInfo) -> None:
-        self._info = info
+    Times, where there are some, are in nanoseconds, near enough to find any tick again.
+    """
+
+    def __init__(self, info: VideoInfo, times: FrameTimes | None = None) -> None:
+        self._info, self._times = info, times
         self._num_frames = 0
 
     def before_frame(self) -> bytes:
         """What goes before the bytes of the next frame."""
-        head = b"" if self._num_frames else _head(self._info)
+        head = b"" if self._num_frames else _head(self._info, self._times is not None)
         block = 4 + self._info.frame_bytes
-        time = _element(TIMESTAMP, self._num_frames.to_bytes(8, "big"))
+        shown = self._num_frames
+        if self._times is not None:
+            shown = max(0, round(self._times.seconds_at(shown) * 10**9))
+        time = _element(TIMESTAMP, shown.to_bytes(8, "big"))
         self._num_frames += 1
         start = _identity(SIMPLE_BLOCK) + _size(block) + b"\x81\x00\x00\x80"
         cluster = _identity(CLUSTER) + _size(len(time) + len(start) - 4 + block)
@@ -66,16 +73,18 @@ def mastering_display_in(data: bytes) -> MasteringDisplay | None:
     return mastering_display(values)
 
 
-def _head(info: VideoInfo) -> bytes:
+def fourcc(info: VideoInfo) -> bytes:
+    """What ffmpeg calls raw frames."""
+    return _SHALLOW[info.chroma] if info.depth == 8 else _DEEP[info.chroma] + bytes([info.depth])
+
+
+def _head(info: VideoInfo, is_timed: bool) -> bytes:
     """Everything before the first cluster."""
     document: Elements = [(DOC_TYPE, b"matroska"), (DOC_VERSION, 4), (DOC_READ_VERSION, 2)]
-    fourcc = _SHALLOW[info.chroma]
-    if info.depth > 8:
-        fourcc = _DEEP[info.chroma] + bytes([info.depth])
     video: Elements = [
         (WIDTH, info.width),
         (HEIGHT, info.height),
-        (FOURCC, fourcc),
+        (FOURCC, fourcc(info)),
         (COLOR, _color(info)),
     ]
     track: Elements = [
@@ -86,7 +95,7 @@ def _head(info: VideoInfo) -> bytes:
         (VIDEO, _all(video)),
     ]
     tracks = _element(TRACKS, _element(TRACK, _all(track)))
-    scale = _element(INFO, _element(TIMESTAMP_SCALE, 1_000_000))
+    scale = _element(INFO, _element(TIMESTAMP_SCALE, 1 if is_timed else 1_000_000))
     return _element(EBML, _all(document)) + _identity(SEGMENT) + UNKNOWN_SIZE + scale + tracks
 
 

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 from nvcodec.errors import UnsupportedVideoError, VideoError
 from nvcodec.segments import Part, Segment
+from nvcodec.times import VideoTimes
 from nvcodec.video import images
 from nvcodec.video.info import Planes, VideoInfo, VideoWarning
 from nvcodec.video.reader import VideoReader, open_video
@@ -29,8 +30,9 @@ def open_videos(sources: Sequence[str | Path | BinaryIO], **options: Any) -> Vid
         **options: Those of `open_video`, for every source.
 
     Returns:
-        A reader whose `parts` says, after the last frame, where each source begins. It is empty for
-        a single source. The frame rate is that of the first one.
+        A reader whose `parts` says, after the last frame, where each source begins, and `times`
+        when its frames are shown. `parts` is empty for a single source. The frame rate is that of
+        the first one.
 
     Raises:
         VideoError: One of them cannot be read.
@@ -46,7 +48,7 @@ def open_videos(sources: Sequence[str | Path | BinaryIO], **options: Any) -> Vid
         return open_video(
             _in_order([Path(s) for s in sources if isinstance(s, str | Path)]), **options
         )
-    infos = []
+    infos, others = [], []
     for source in sources:
         if source == "-" or not isinstance(source, str | Path):
             raise UnsupportedVideoError("standard input among several videos; files are needed")
@@ -56,15 +58,18 @@ def open_videos(sources: Sequence[str | Path | BinaryIO], **options: Any) -> Vid
             )
         with open_video(source, **options) as video:
             infos.append(video.info)
+            others += video.others
         _check_alike(sources[0], infos[0], source, infos[-1])
     counts = [info.num_frames for info in infos if info.num_frames is not None]
     total = sum(counts) if len(counts) == len(infos) else None
     parts: list[Part] = []
-    frames = _chained(sources, infos, options, parts)
+    times: list[VideoTimes] = []
+    frames = _chained(sources, infos, options, parts, times)
     where = f"{sources[0]} and {len(sources) - 1} more"
-    return VideoReader(
-        replace(infos[0], num_frames=total), frames, where, contextlib.ExitStack(), parts
-    )
+    info = replace(infos[0], num_frames=total)
+    reader = VideoReader(info, frames, where, contextlib.ExitStack())
+    reader.parts, reader.joined, reader.others = parts, times, others
+    return reader
 
 
 def _in_order(pictures: list[Path]) -> list[Path]:
@@ -90,13 +95,15 @@ def _chained(
     infos: Sequence[VideoInfo],
     options: dict[str, Any],
     parts: list[Part],
+    times: list[VideoTimes],
 ) -> Iterator[Planes]:
-    """Frames of all sources; `parts` grows by each that is through."""
+    """Frames of all sources; `parts` and `times` grow by each that is through."""
     start = stop = 0
     for source, info in zip(sources, infos, strict=True):
         with open_video(source, **options) as video:
             for planes in video:
                 yield planes
                 stop += 1
+            times += video.times
         parts.append(Part(Path(str(source)).stem, Segment(start, stop), info.frame_rate))
         start = stop

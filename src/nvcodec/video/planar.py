@@ -4,6 +4,7 @@ Samples of more than 8 bits are 16-bit little-endian, the value in the low bits.
 reserves more memory than the stream has bytes for.
 """
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
@@ -31,6 +32,19 @@ def check_size(width: int, height: int, where: str) -> None:
             f"{where}: frame size {width}x{height}; allowed are sides of 1 to {MAX_SIDE} "
             f"and at most {MAX_PIXELS} pixels"
         )
+
+
+STANDARD_INPUT = "standard input"
+"""What a pipe is called in messages."""
+
+
+def deinterlacing(where: str) -> str:
+    """What to do about an interlaced source: a whole command."""
+    if where == STANDARD_INPUT:
+        line = "put ffmpeg -i - -vf bwdif -f yuv4mpegpipe - before this command in the pipe"
+    else:
+        line = f"ffmpeg -i {shlex.quote(where)} -c copy -vf bwdif -c:v ffv1 progressive.mkv"
+    return f"only progressive is coded: deinterlace it first: {line}"
 
 
 def rounded_to_8_bits(samples: Pixels, depth: int, is_full: bool) -> NDArray[np.uint8]:

@@ -11,7 +11,6 @@ import io
 import itertools
 import os
 import sys
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -20,13 +19,15 @@ from typing import IO, Any, BinaryIO, Self
 
 from nvcodec.errors import VideoError
 from nvcodec.segments import Part
+from nvcodec.times import VideoTimes
 from nvcodec.video import images, y4m
 from nvcodec.video.arrays import ArrayFrames
-from nvcodec.video.ffmpeg import FfmpegFrames, scaled_frames
-from nvcodec.video.info import Planes, VideoInfo, VideoWarning
-from nvcodec.video.planar import FrameLayout, check_size, rounded_to_8_bits
-from nvcodec.video.raw import DEFAULT_RATE, RAW_SUFFIXES, RawGeometry
-from nvcodec.video.scaling import KEPT, Scale, scaled_size
+from nvcodec.video.ffmpeg import Between, FfmpegFrames, Others
+from nvcodec.video.info import Planes, VideoInfo
+from nvcodec.video.opening import Opening
+from nvcodec.video.planar import STANDARD_INPUT, check_size, rounded_to_8_bits
+from nvcodec.video.raw import RAW_SUFFIXES, RawGeometry
+from nvcodec.video.scaling import KEPT, Scale
 
 SNIFFED_BYTES = 10
 CHUNK_BYTES = 1 << 16
@@ -41,11 +42,16 @@ class VideoReader:
         frames: Iterator[Planes],
         where: str,
         stack: contextlib.ExitStack,
-        parts: Sequence[Part] = (),
+        origin: FfmpegFrames | None = None,
     ) -> None:
         self.info = info
-        self.parts = parts
+        self.parts: Sequence[Part] = ()
         """Where each of several videos begins, known after the last frame (`open_videos`)."""
+        self.joined: Sequence[VideoTimes] = ()
+        """Times of each of several videos, known then too."""
+        self.others: list[Others] = []
+        """What the sources have besides pictures."""
+        self._origin, self._num_frames = origin, 0
         self._frames = frames
         self._where = where
         self._stack = stack
@@ -59,6 +65,17 @@ class VideoReader:
     def close(self) -> None:
         """Free files and processes."""
         self._stack.close()
+
+    @property
+    def times(self) -> list[VideoTimes]:
+        """Number of frames and times of each video in it, known after the last frame."""
+        own = self._num_frames, self._origin.times if self._origin else None
+        return [*self.joined] or [own]
+
+    @property
+    def cut(self) -> Between | None:
+        """From when to when it was cut out of its source, known then; None if it is all of it."""
+        return self._origin.cut if self._origin else None
 
     def first(self, count: int) -> list[Planes]:
         """The first frames, at most `count`; iterating gives them all the same.
@@ -84,135 +101,7 @@ class VideoReader:
             raise VideoError(f"{self._where}: no frames in it, or none in the range asked for")
         if self.info.num_frames not in (None, count):
             raise VideoError(f"{self._where}: {count} frames read of {self.info.num_frames}")
-
-
-class _Opening:
-    """The steps of one call of `open_video`; each `from_...` gives description and frames."""
-
-    def __init__(
-        self, where: str, stack: contextlib.ExitStack, start: int, stop: int | None
-    ) -> None:
-        self.where, self.stack, self.start, self.stop = where, stack, start, stop
-        self.is_scaled = False
-
-    def num_in_range(self, total: int) -> int:
-        """How many of so many frames are asked for."""
-        stop = total if self.stop is None else min(self.stop, total)
-        if stop <= self.start:
-            raise VideoError(
-                f"{self.where}: frames {self.start}:{'' if self.stop is None else self.stop} "
-                f"asked for, it has {total}"
-            )
-        return stop - self.start
-
-    def from_y4m_file(self, stream: IO[bytes], size: int) -> tuple[VideoInfo, Iterator[Planes]]:
-        header = y4m.read_header(stream, self.where)
-        offsets = y4m.frame_offsets(stream, header.layout, size, self.stop, self.where)
-        count = self.num_in_range(len(offsets))
-        stream.seek(offsets[self.start])
-        info = replace(header.info, num_frames=count)
-        return info, self._y4m_frames(stream, header.layout, self.start, self.start + count)
-
-    def from_y4m_stream(self, stream: IO[bytes]) -> tuple[VideoInfo, Iterator[Planes]]:
-        header = y4m.read_header(stream, self.where)
-        return header.info, self._y4m_frames(stream, header.layout, 0, self.stop)
-
-    def _y4m_frames(
-        self, stream: IO[bytes], layout: FrameLayout, number: int, stop: int | None
-    ) -> Iterator[Planes]:
-        while stop is None or number < stop:
-            planes = y4m.read_frame(stream, layout, number, self.where)
-            if planes is None:
-                return
-            if number >= self.start:
-                yield planes
-            number += 1
-
-    def from_raw(
-        self, stream: IO[bytes], size: int | None, geometry: RawGeometry
-    ) -> tuple[VideoInfo, Iterator[Planes]]:
-        info, layout = geometry.info(self.where), geometry.layout
-        number = 0
-        if size is not None:
-            total, rest = divmod(size, layout.num_bytes)
-            if rest and (self.stop is None or self.stop > total):
-                raise VideoError(
-                    f"{self.where}: frame {total} is cut off: {rest} bytes of {layout.num_bytes} "
-                    f"are there; or the geometry is not {info.width}x{info.height} {info.chroma}"
-                )
-            info = replace(info, num_frames=self.num_in_range(total))
-            stream.seek(self.start * layout.num_bytes)
-            number = self.start
-        return info, self._raw_frames(stream, layout, number)
-
-    def _raw_frames(self, stream: IO[bytes], layout: FrameLayout, number: int) -> Iterator[Planes]:
-        while self.stop is None or number < self.stop:
-            planes = layout.read(stream, number, self.where)
-            if planes is None:
-                return
-            if number >= self.start:
-                yield planes
-            number += 1
-
-    def from_images(
-        self, paths: list[Path], rate: Fraction | None, scale: Scale | None
-    ) -> tuple[VideoInfo, Iterator[Planes]]:
-        is_rate_given, rate = rate is not None, rate or DEFAULT_RATE
-        if missing := images.gaps(paths):
-            warnings.warn(f"{self.where}: {missing} numbers left out", VideoWarning, stacklevel=2)
-        if not is_rate_given:
-            text = f"{self.where}: no frame rate given, taken as {rate}"
-            warnings.warn(text, VideoWarning, stacklevel=2)
-        count = self.num_in_range(len(paths))
-        paths = paths[self.start : self.start + count]
-        options = {
-            "format": "image2pipe",
-            "vcodec": images.DECODERS[paths[0].suffix.lower()],
-            "framerate": f"{rate.numerator}/{rate.denominator}",
-        }
-        info, frames = self.from_ffmpeg(
-            None, feed=images.contents(paths), input_options=options, scale=scale, is_image=True
-        )
-        return replace(info, num_frames=count, frame_rate=rate), frames
-
-    def from_arrays(
-        self, arrays: ArrayFrames, is_rate_given: bool
-    ) -> tuple[VideoInfo, Iterator[Planes]]:
-        if not is_rate_given:
-            text = f"{self.where}: no frame rate given, taken as {DEFAULT_RATE}"
-            warnings.warn(text, VideoWarning, stacklevel=2)
-        info = replace(arrays.info, frame_rate=DEFAULT_RATE)
-        if info.num_frames is not None:
-            info = replace(info, num_frames=self.num_in_range(info.num_frames))
-        return info, itertools.islice(arrays, self.start, self.stop)
-
-    def from_ffmpeg(
-        self, source: Path | None, **options: Any
-    ) -> tuple[VideoInfo, Iterator[Planes]]:
-        if not options.get("is_image"):
-            options["frames"] = (self.start, self.stop)
-        frames = self.stack.enter_context(FfmpegFrames(source, self.where, **options))
-        self.is_scaled = True
-        return frames.info, iter(frames)
-
-    def scaled(
-        self, info: VideoInfo, frames: Iterator[Planes], scale: Scale
-    ) -> tuple[VideoInfo, Iterator[Planes]]:
-        """The same video in another size and of the same shape on the screen."""
-        scale = scaled_size(scale, info.width, info.height)
-        if scale == (info.width, info.height):
-            return info, frames
-        check_size(*scale, "scale")
-        through = self.stack.enter_context(scaled_frames(frames, info, scale, self.where))
-        width, height = scale
-        stretch = Fraction(info.width * height, info.height * width)
-        info = replace(
-            info,
-            width=width,
-            height=height,
-            sample_aspect_ratio=info.sample_aspect_ratio * stretch,
-        )
-        return info, iter(through)
+        self._num_frames = count
 
 
 Source = str | Path | BinaryIO | list[Path] | ArrayFrames
@@ -226,6 +115,7 @@ def open_video(
     frame_rate: Fraction | None = None,
     raw: RawGeometry | None = None,
     depth: int | None = None,
+    between: Between | None = None,
 ) -> VideoReader:
     """Open a video for reading, in its own samples.
 
@@ -238,13 +128,17 @@ def open_video(
             25). Frames are neither dropped nor repeated.
         raw: Geometry of a raw planar source, instead of the one in its name.
         depth: 8 rounds deeper samples to 8 bits; None keeps them.
+        between: Instead of `frames`: those shown from one time on and before another, in seconds,
+            or to the end.
 
     Raises:
         VideoError: It is not there or cannot be read.
         UnsupportedVideoError: It is understood but not coded here, such as interlaced video.
         ToolMissingError: It needs ffmpeg, and there is none.
     """
-    start, stop = _range(frames)
+    span = _range(frames)
+    if between is not None and (between[0] < 0 or (between[1] or between[0] + 1) <= between[0]):
+        raise ValueError(f"between {between}; allowed are times >= 0, the second one later")
     if isinstance(scale, tuple) and KEPT not in scale:
         check_size(*scale, "scale")
     if frame_rate is not None and frame_rate <= 0:
@@ -253,7 +147,7 @@ def open_video(
         raise ValueError(f"depth {depth}; allowed are 8 and None, the source's own")
     where = _name(source)
     with contextlib.ExitStack() as stack:
-        opening = _Opening(where, stack, start, stop)
+        opening = Opening(where, stack, span, between, frame_rate)
         info, planes = _dispatch(opening, source, scale, frame_rate, raw)
         if scale is not None and not opening.is_scaled:
             info, planes = opening.scaled(info, planes, scale)
@@ -261,7 +155,9 @@ def open_video(
             info = replace(info, frame_rate=frame_rate)
         if depth == 8 and info.depth > 8:
             info, planes = _rounded(info, planes)
-        return VideoReader(info, planes, where, stack.pop_all())
+        reader = VideoReader(info, planes, where, stack.pop_all(), opening.origin)
+        reader.others = opening.others
+        return reader
 
 
 def _rounded(info: VideoInfo, frames: Iterator[Planes]) -> tuple[VideoInfo, Iterator[Planes]]:
@@ -272,7 +168,7 @@ def _rounded(info: VideoInfo, frames: Iterator[Planes]) -> tuple[VideoInfo, Iter
 
 
 def _dispatch(
-    opening: _Opening,
+    opening: Opening,
     source: Source,
     scale: Scale | None,
     frame_rate: Fraction | None,
@@ -327,7 +223,7 @@ def _dispatch(
 
 
 def _from_stream(
-    opening: _Opening,
+    opening: Opening,
     stream: IO[bytes],
     scale: Scale | None,
     raw: RawGeometry | None,
@@ -365,7 +261,7 @@ class _Rejoined(io.RawIOBase):
 
 def _name(source: Source) -> str:
     if source == "-":
-        return "standard input"
+        return STANDARD_INPUT
     if isinstance(source, list):
         return f"{source[0]} and {len(source) - 1} more"
     is_path = isinstance(source, str | os.PathLike)

@@ -23,8 +23,11 @@ from typing import IO, BinaryIO, Protocol, Self
 from nvcodec.disk import new_file, new_folder
 from nvcodec.errors import OutputError, UnsupportedVideoError
 from nvcodec.samples import Chroma
+from nvcodec.streams import Streams
+from nvcodec.times import FrameTimes
 from nvcodec.video import encoders, images, pictures, y4m
 from nvcodec.video.color import BT601, yuv_info_of_rgb, yuv_planes_of_rgb
+from nvcodec.video.copying import warn_left
 from nvcodec.video.encoders import Conversion, MovieSettings
 from nvcodec.video.hdr import without_hdr
 from nvcodec.video.info import Planes, VideoInfo
@@ -244,6 +247,8 @@ def create_video(
     crf: int | None = None,
     speed: str | None = None,
     overwrite: bool = False,
+    times: FrameTimes | None = None,
+    streams: Streams | None = None,
 ) -> VideoWriter:
     """Open a video for writing.
 
@@ -258,6 +263,10 @@ def create_video(
         crf: Quality number of that codec, 0 the best; visually lossless unless given.
         speed: The codec's preset, in its own words.
         overwrite: Whether an existing target may be replaced.
+        times: When each frame is shown, if not evenly at the frame rate; what cannot keep them says
+            so with `VideoWarning`.
+        streams: Audio and the like, to be written beside the frames as they are; what cannot be is
+            said likewise.
 
     Raises:
         OutputError: It exists already or cannot be written.
@@ -265,14 +274,22 @@ def create_video(
         ToolMissingError: It needs ffmpeg, and there is none.
     """
     settings, where = MovieSettings(codec, crf, speed), _name(target)
-    if settings.asked and Path(where).suffix.lower() not in encoders.MOVIE_SUFFIXES:
-        raise UnsupportedVideoError(f"{where}: {settings.asked[0]} is for movies only")
+    if Path(where).suffix.lower() not in encoders.MOVIE_SUFFIXES:
+        if settings.asked:
+            raise UnsupportedVideoError(f"{where}: {settings.asked[0]} is for movies only")
+        if times is not None:
+            encoders.warn_times(where)
+        if streams is not None:
+            warn_left(where, streams.words, streams)
     if target == "-":
         return _native(sys.stdout.buffer, info, where, _NoTarget())
     if not isinstance(target, str | os.PathLike):
         return _native(target, info, where, _NoTarget())
     with _output_errors(where):
-        return _create_file(Path(target), where, info, settings, overwrite)
+        make = functools.partial(
+            encoders.movie_sink, settings=settings, times=times, streams=streams
+        )
+        return _create_file(Path(target), where, info, make, overwrite)
 
 
 def _name(target: str | Path | BinaryIO) -> str:
@@ -282,8 +299,12 @@ def _name(target: str | Path | BinaryIO) -> str:
     return str(target if is_path else getattr(target, "name", "stream"))
 
 
+MakeSink = Callable[..., tuple[Sink, VideoInfo, Conversion]]
+"""Takes the description, a path to write to, and the target's name; gives what is stored too."""
+
+
 def _create_file(
-    path: Path, where: str, info: VideoInfo, settings: MovieSettings, overwrite: bool
+    path: Path, where: str, info: VideoInfo, movie_sink: MakeSink, overwrite: bool
 ) -> VideoWriter:
     if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe or a device
         return _native(path.open("wb"), info, where, _NoTarget(), is_ours=True)
@@ -298,12 +319,10 @@ def _create_file(
         return _native(stream, info, where, file, is_raw=suffix == RAW_SUFFIX, is_ours=True)
     if suffix in encoders.MOVIE_SUFFIXES:
         file = _FileTarget(path, overwrite)
-        make = functools.partial(encoders.movie_sink, info, file.temporary, settings, where)
-        return _through_ffmpeg(info, file, make)
+        return _through_ffmpeg(info, file, movie_sink, file.temporary, where)
     if suffix in PICTURE_SUFFIXES:
         file = _FileTarget(path, overwrite)
-        make = functools.partial(pictures.picture_sink, info, file.temporary, where)
-        return _through_ffmpeg(info, file, make)
+        return _through_ffmpeg(info, file, pictures.picture_sink, file.temporary, where)
     raise UnsupportedVideoError(f"{where}: no video format {suffix!r}; allowed are {ALLOWED}")
 
 
@@ -329,15 +348,14 @@ def _native(
 def _pictures(pattern: Path, info: VideoInfo, where: str, overwrite: bool) -> VideoWriter:
     folder = _FolderTarget(pattern, overwrite)
     inside = folder.temporary / pattern.name
-    make = functools.partial(pictures.numbered_sink, info, inside, where)
-    return _through_ffmpeg(info, folder, make)
+    return _through_ffmpeg(info, folder, pictures.numbered_sink, inside, where)
 
 
 def _through_ffmpeg(
-    info: VideoInfo, target: Target, make: Callable[[], tuple[Sink, VideoInfo, Conversion]]
+    info: VideoInfo, target: Target, make: MakeSink, path: Path, where: str
 ) -> VideoWriter:
     try:
-        sink, stored, convert = make()
+        sink, stored, convert = make(info, path, where)
     except BaseException:
         target.discard()
         raise

@@ -19,7 +19,7 @@ from typing import IO, Literal
 from nvcodec.errors import UnsupportedVideoError, VideoError
 from nvcodec.samples import DEPTHS, Chroma, Siting
 from nvcodec.video.info import ColorTags, Planes, VideoInfo, VideoWarning
-from nvcodec.video.planar import FrameLayout, check_size, plane_chunks
+from nvcodec.video.planar import FrameLayout, check_size, deinterlacing, plane_chunks
 
 SIGNATURE = b"YUV4MPEG2"
 MAX_HEADER_BYTES = 1024
@@ -131,8 +131,7 @@ def read_header(stream: IO[bytes], where: str) -> Y4mHeader:
     check_size(width, height, where)
     if fields.get("I", "p") not in ("p", "?", ""):
         raise UnsupportedVideoError(
-            f"{where}: interlaced video (I{fields['I']}); only progressive is coded: "
-            "deinterlace it first, for example with ffmpeg -vf bwdif"
+            f"{where}: interlaced video (I{fields['I']}); {deinterlacing(where)}"
         )
     chroma, depth, siting = _chroma(fields.get("C", "420"), where)
     siting = siting or _siting(comments)

@@ -28,7 +28,13 @@ from nvcodec.coding.hierarchical.lattice import (
     matrix_shape,
     to_lattice,
 )
-from nvcodec.coding.hierarchical.tensors import AxisPair, grid_width_values, num_blocks
+from nvcodec.coding.hierarchical.tensors import (
+    AxisPair,
+    GridTensor,
+    LayerTensor,
+    grid_width_values,
+    num_blocks,
+)
 from nvcodec.coding.parameters import Parameter
 
 Side = Mapping[str, NDArray[np.float32]]
@@ -162,6 +168,32 @@ def layer_phi(side: Side) -> tuple[AxisPair, AxisPair, AxisPair]:
         )
     )
     return log2_width, sigma, mean
+
+
+def restored_layer(tensor: LayerTensor) -> Side:
+    """Side information that rounds to the integers of a layer."""
+    pairs = (tensor.log2_width, tensor.sigma, tensor.mean)
+    units = (PER_OCTAVE, PER_OCTAVE, PER_BIN)
+    side = {}
+    for kind, pair, per_unit in zip(LAYER_KINDS, pairs, units, strict=True):
+        side[f"{kind}_rows"] = (pair.rows / per_unit).astype(np.float32)
+        side[f"{kind}_columns"] = (pair.columns / per_unit).astype(np.float32)
+    return side
+
+
+def restored_grid(tensor: GridTensor) -> Side:
+    """Side information that rounds to the integers of a grid."""
+    side = {"log2_width": tensor.log2_width / PER_OCTAVE}
+    network = tensor.network
+    if network is None:
+        assert tensor.sigma is not None
+        assert tensor.mean is not None
+        side |= {"log2_sigma": tensor.sigma / PER_OCTAVE, "mean": tensor.mean / PER_BIN}
+    else:
+        for i, exponent in enumerate(network.exponents):
+            side[f"context_weight_{i}"] = np.ldexp(network.weights[i].astype(float), -exponent)
+            side[f"context_bias_{i}"] = network.biases[i] / 2**HIDDEN_BITS
+    return {name: array.astype(np.float32) for name, array in side.items()}
 
 
 def grid_width(

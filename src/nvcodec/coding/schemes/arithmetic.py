@@ -38,10 +38,12 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from nvcodec.coding.arithmetic_streams import TAGS, StreamReader, StreamWriter, steps_scale_shape
 from nvcodec.coding.parameters import (
+    CodedTensor,
     HalfTensor,
     Parameter,
     ParameterSet,
@@ -126,6 +128,12 @@ class Arithmetic(Scheme[ArithmeticConfig]):
         if mask is not None and mask.all():
             mask = None
         return QuantizedTensor(parameter.spec, symbols, quant_scale, mask)
+
+    def restored_side(self, tensor: CodedTensor) -> Mapping[str, NDArray[np.float32]]:
+        """Bin widths."""
+        if not isinstance(tensor, QuantizedTensor):
+            return {}
+        return {"quant_scale": tensor.quant_scale.astype(np.float32)}
 
     def pack(self, parameters: ParameterSet) -> dict[str, bytes]:
         """Sections that are not empty, tables chosen per tensor."""

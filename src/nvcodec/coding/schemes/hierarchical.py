@@ -56,6 +56,8 @@ from nvcodec.coding.hierarchical.side import (
     layer_phi,
     layer_side_shapes,
     network_shapes,
+    restored_grid,
+    restored_layer,
 )
 from nvcodec.coding.hierarchical.side_coding import PhiReader, PhiWriter
 from nvcodec.coding.hierarchical.symbol_coding import (
@@ -66,6 +68,7 @@ from nvcodec.coding.hierarchical.symbol_coding import (
 )
 from nvcodec.coding.hierarchical.tensors import GridTensor, LayerTensor
 from nvcodec.coding.parameters import (
+    CodedTensor,
     Parameter,
     ParameterSet,
     ParameterSpec,
@@ -152,6 +155,11 @@ class Hierarchical(Scheme[HierarchicalConfig]):
             to_lattice(side["log2_sigma"], PER_OCTAVE, LOG_LIMIT),
             to_lattice(side["mean"], PER_BIN, MEAN_LIMIT),
         )  # fmt: skip
+
+    def restored_side(self, tensor: CodedTensor) -> Side:
+        """Widths, spreads and means; of a grid with a context model the numbers of that."""
+        assert isinstance(tensor, GridTensor | LayerTensor), "not quantized by this scheme"
+        return restored_grid(tensor) if isinstance(tensor, GridTensor) else restored_layer(tensor)
 
     def pack(self, parameters: ParameterSet) -> dict[str, bytes]:
         """Sections that are not empty."""

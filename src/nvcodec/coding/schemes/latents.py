@@ -39,7 +39,7 @@ from nvcodec.coding.latents.symbols import (
     Walk,
 )
 from nvcodec.coding.latents.tensors import Coding, LatentTensor, plane_kinds
-from nvcodec.coding.parameters import Parameter, ParameterSet, ParameterSpec
+from nvcodec.coding.parameters import CodedTensor, Parameter, ParameterSet, ParameterSpec
 from nvcodec.coding.scheme import Scheme, SchemeConfig, kept_values
 from nvcodec.errors import MalformedError
 from nvcodec.hierarchy import layers
@@ -114,6 +114,13 @@ class LatentsScheme(Scheme[LatentsSchemeConfig]):
         widths = {name: width_units(own) for name, own in indices.items()}
         shapes = coding.shapes.tolist()
         return Walk(layout, self.config.anchor_every, coding.models, shapes, widths)
+
+    def restored_side(self, tensor: CodedTensor) -> Mapping[str, NDArray[np.float32]]:
+        """With `base`, all that is stored beside the symbols."""
+        assert isinstance(tensor, LatentTensor), "not quantized by this scheme"
+        if tensor.spec.name != "base" or tensor.coding is None:
+            return {}
+        return {"coding": tensor.coding.flat()}
 
     def pack(self, parameters: ParameterSet) -> dict[str, bytes]:
         """All three sections; one without content is left out."""

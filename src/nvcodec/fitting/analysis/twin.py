@@ -20,6 +20,7 @@ from nvcodec.coding.latents.contexts import (
     NUM_FEATURES,
     ORTHOGONAL,
     Integers,
+    Model,
     field_shapes,
     usual_numbers,
 )
@@ -47,11 +48,14 @@ class Twin:
         self._usual = self.start(layout, device)
 
     @staticmethod
-    def start(layout: Layout, device: torch.device) -> dict[str, Tensor]:
-        """Numbers before anything is learned, which are the usual ones."""
+    def start(
+        layout: Layout, device: torch.device, models: Mapping[str, Model] | None = None
+    ) -> dict[str, Tensor]:
+        """Numbers to begin with: the inverse of `stored`, or else the usual ones."""
         found = {}
         for grid in layout.grids:
-            for name, numbers in usual_numbers(grid).items():
+            own = usual_numbers(grid) if models is None else models[grid.name]
+            for name, numbers in own.items():
                 values = torch.from_numpy(numbers / UNITS[name]).float()
                 found[f"{name}.{grid.name}"] = values.to(device)
         return found

@@ -11,6 +11,10 @@ class PruneConfig(StageConfig):
     """Settings of pruning and the fine-tuning after it."""
 
     kind: Literal["prune"] = "prune"
+
+    def refined(self) -> None:
+        """Masks are chosen already, and hold in every stage."""
+
     ratio: float = Field(ge=0, lt=1, description="share that is set to zero")
     ratio_of: Literal["all", "prunable"] = Field(
         "all", description="what the share counts: all parameters, or those that may be taken"

@@ -41,6 +41,12 @@ class RateDistortionConfig(StageConfig):
     )
     learn_widths: bool = Field(True, description="V5 if False: bin widths stay as they begin")
 
+    def refined(self) -> StageConfig:
+        """Relaxations as they are at the end of the stage, at lower rates."""
+        ends = ("temperature", "kumaraswamy", "noise_ratio")
+        settled = {name: (getattr(self, name)[1],) * 2 for name in ends}
+        return self.slower().model_copy(update={**settled, "rate_warmup": 0.0})
+
     @property
     def steps_between_rates(self) -> int:
         """As set."""

@@ -5,8 +5,9 @@
     symbols of many frames --descent--> contexts
 
 Every step codes one frame from its references as a decoder will have them, so that nothing drifts.
-After a pass the next one knows the contexts that the whole segment has. What others are predicted
-from gets finer bins and a larger lambda (`cascade`).
+After a pass the next one knows the contexts that the whole segment has; so does the first one over
+a segment that is coded already. What others are predicted from gets finer bins and a larger lambda
+(`cascade`).
 """
 
 import enum
@@ -58,11 +59,11 @@ class Effort(enum.Enum):
     """Motion by search, few rounds."""
     FULL = enum.auto()
     """Motion refined under learned prices."""
-    LANDING = enum.auto()
-    """Motion as it is; rounding is turned."""
+    KEPT = enum.auto()
+    """Motion as it is known, two rounds of rounding from the symbols that are."""
 
 
-ROUNDS = {Effort.BRIEF: 2, Effort.FIRST: 4, Effort.FULL: 8, Effort.LANDING: 4}
+ROUNDS = {Effort.BRIEF: 2, Effort.FIRST: 4, Effort.FULL: 8, Effort.KEPT: 2}
 """Of rounding."""
 
 
@@ -77,16 +78,24 @@ class Analysis(Stage[AnalysisConfig]):
         self._frame: int | None = None
 
     def prepare(self, state: FitState) -> None:
-        """Begin with nothing but zeros."""
-        network = _network(state)
-        with torch.no_grad():
-            for parameter in network.parameters():
-                parameter.zero_()
-        start = Twin.start(Layout.of(network.specs), state.frames.device)
+        """Begin with what a pass before has left, if there was one, or else with zeros."""
+        network, given = _network(state), _given(state)
+        state.kept = {"passes_before": int(given is not None)}
+        if given is None:
+            with torch.no_grad():
+                for parameter in network.parameters():
+                    parameter.zero_()
+        models = None if given is None else given.models
+        start = Twin.start(Layout.of(network.specs), state.frames.device, models)
         state.learned = {name: tensor.requires_grad_() for name, tensor in start.items()}
-        state.kept = {}
         if state.steering is not None:
             Course(octaves=state.steering.start()).store(state)
+        if given is not None:
+            _keep_whole(state)
+            work = self._working(state)
+            if not np.array_equal(work.coding().depths, given.depths):  # of another lambda
+                frames = [t for layer in network.layers for t in layer.frames]
+                work.prices.learn(frames, STEPS, torch.Generator().manual_seed(0))
 
     def is_over(self, state: FitState, progress: float) -> bool:
         """As the base class; towards a goal where it is reached."""
@@ -115,14 +124,16 @@ class Analysis(Stage[AnalysisConfig]):
                 course.store(state)
             number, place = int(course.number), step - int(course.first_step)
         work = self._working(state)
+        is_first, is_known = number == 0, bool(number or state.kept["passes_before"])
         if place == 0:
             network.forget()
             work.prices.forget()
         generator = torch.Generator().manual_seed(step)
-        is_brief = number == 0 and is_short_of_time(progress, place, len(frames))
-        effort = Effort.BRIEF if is_brief else Effort.FIRST if number == 0 else Effort.FULL
-        if course.is_landing:
-            effort = Effort.LANDING
+        is_brief = is_first and is_short_of_time(progress, place, len(frames))
+        if is_known:
+            effort = Effort.KEPT if is_brief or course.is_landing else Effort.FULL
+        else:
+            effort = Effort.BRIEF if is_brief else Effort.FIRST
         self._frame = frames[place]
         loss = work.code(self._frame, effort, generator, math.exp2(course.trim))
         is_last = place + 1 == len(frames)
@@ -130,10 +141,9 @@ class Analysis(Stage[AnalysisConfig]):
         if is_learning or (effort is Effort.FIRST and place in LEARN_AFTER):
             is_whole = is_last and not is_brief
             count = STEPS if is_whole else FIRST_STEPS if place == 0 else SOON_STEPS
-            work.prices.learn(frames if number else frames[: place + 1], count, generator)
+            work.prices.learn(frames if is_known else frames[: place + 1], count, generator)
         if is_last and self._is_best(state, course, step + 1, progress):
-            for name, parameter in network.named_parameters():
-                state.kept[f"whole.{name}"] = parameter.detach().half()
+            _keep_whole(state)
         return loss
 
     def _is_best(self, state: FitState, course: Course, step: int, progress: float) -> bool:
@@ -238,8 +248,7 @@ class _Work:
         target = self.target(t)
         known = {r: network.frame(r) for r in network.references[t]}
         if known:
-            if effort is not Effort.LANDING:
-                self._find_motion(t, effort, target[0], known)
+            self._find_motion(t, effort, target[0], known)
             motion = network.motion_of(t, known)
             predicted = network.predicted(motion, [one.planes for one in known.values()])
         else:
@@ -262,6 +271,8 @@ class _Work:
     ) -> None:
         width, prices = float(self.widths["base"][t, 0]), self.prices
         weight = self._lmbda(t) * self.plane_weights[0]
+        if effort is Effort.KEPT:
+            return
         search = MotionSearch(self.network, target, t, known, weight, width**2 / 12)
         if effort is Effort.BRIEF:
             grids = search.none()
@@ -299,7 +310,7 @@ class _Work:
         symbols = chosen_symbols(
             values,
             weights,
-            start if effort in (Effort.FULL, Effort.LANDING) else first_symbols(values),
+            first_symbols(values) if effort in (Effort.BRIEF, Effort.FIRST) else start,
             lambda magnitudes: prices.spreads(t, magnitudes, around),
             self.twin.bits,
             ROUNDS[effort],
@@ -341,6 +352,21 @@ def plane_weights(network: Latents, samples: Samples) -> Sequence[float]:
     return [
         sum(weights[c] for c in layout.channels) * (4 if layout.offset else 1) for layout in layouts
     ]
+
+
+def _given(state: FitState) -> Coding | None:
+    """All but the symbols of a segment that is coded already."""
+    side = state.given.get("base")
+    if side is None:
+        return None
+    layout = Layout.of(state.representation.specs)
+    return Coding.unflattened(layout, side["coding"].cpu().numpy())
+
+
+def _keep_whole(state: FitState) -> None:
+    """What a pass that is cut short goes back to."""
+    for name, parameter in state.representation.named_parameters():
+        state.kept[f"whole.{name}"] = parameter.detach().half()
 
 
 def _network(state: FitState) -> Latents:

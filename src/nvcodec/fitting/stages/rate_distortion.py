@@ -61,9 +61,15 @@ class RateDistortion(Stage[RateDistortionConfig]):
         return twin.values([shrunk(bins, zone) for bins in seen.bins], seen)
 
     def prepare(self, state: FitState) -> None:
-        """Begin with the scheme's own side information where no stage has learned any."""
+        """Begin with side information that was given, or else with the scheme's own."""
         if state.learned:
             return
+        tables = dict(state.given) or self._start(state)
+        joined = self._get_twin(state).join_side(tables)
+        state.learned = {name: tensor.clone().requires_grad_() for name, tensor in joined.items()}
+
+    def _start(self, state: FitState) -> dict[str, dict[str, Tensor]]:
+        """Side information of every tensor from its values."""
         scheme, twin = self._scheme(state), self._get_twin(state)
         tables = {}
         for spec in state.representation.specs:
@@ -79,8 +85,7 @@ class RateDistortion(Stage[RateDistortionConfig]):
                 side["log2_width_rows"].zero_()
                 side["log2_width_columns"].fill_(log2_width)
             tables[spec.name] = side
-        joined = twin.join_side(tables)
-        state.learned = {name: tensor.clone().requires_grad_() for name, tensor in joined.items()}
+        return tables
 
     def view(self, state: FitState, progress: float, generator: torch.Generator) -> View:
         """Parameters after relaxed rounding, and R in bits a pixel of the same noise."""

@@ -38,6 +38,8 @@ from nvcodec.samples import Samples
 
 NUM_MEASUREMENTS = 20
 """Of bin widths, over a single stage."""
+GIVEN_LOG_ALPHA = 3.0
+"""Of gates whose entries are known to change, or not to: a little more than settles them."""
 
 
 class WeightSteps(Stage[WeightStepsConfig]):
@@ -91,7 +93,10 @@ class WeightSteps(Stage[WeightStepsConfig]):
             specs = [s for s in network.specs if s.name.startswith(ANCHOR)]
             values = {n: p.detach().float().cpu().numpy() for n, p in state.masked().items()}
             coded = scheme.quantize(
-                [Parameter(spec, values[spec.name], _mask(state, spec.name)) for spec in specs]
+                [
+                    Parameter(s, values[s.name], _mask(state, s.name), _given_side(state, s.name))
+                    for s in specs
+                ]
             )
             for tensor in coded.tensors:
                 fixed = network.get_parameter(tensor.spec.name)
@@ -100,6 +105,8 @@ class WeightSteps(Stage[WeightStepsConfig]):
                 if isinstance(tensor, QuantizedTensor):
                     kept[tensor.spec.name] = torch.from_numpy(tensor.quant_scale).to(fixed)
         for i, steps in enumerate(network.step):
+            if state.given:
+                kept[f"given.{i}"] = steps.detach().clone()
             with torch.no_grad():
                 steps.zero_()  # of a segment before, where this one began with its weights
             shape = steps.shape[1:] if self._in_turn else steps.shape
@@ -200,16 +207,23 @@ class WeightSteps(Stage[WeightStepsConfig]):
         return steps
 
     def _reset(self, state: FitState, frame: int) -> None:
-        """Begin the turn of a frame: a step of zero, gates that are neither open nor closed."""
+        """Begin the turn of a frame: a step of zero, gates that are neither open nor closed.
+
+        Of a segment that is coded already: its step, gates nearly open where it is not zero.
+        """
         generator = torch.Generator().manual_seed(frame)
         state.kept["frame_in_turn"] = frame
         with torch.no_grad():
-            for name, tensor in state.learned.items():
-                if name.startswith("unit."):
-                    tensor.zero_()
-                elif name.startswith("gate."):
-                    start = start_log_alpha(tensor.cpu(), self.config.drop_rate, generator)
-                    tensor.copy_(start)
+            for i in range(len(_network(state).step)):
+                unit, gate = state.learned[f"unit.{i}"], state.learned[f"gate.{i}"]
+                gate.copy_(start_log_alpha(gate.cpu(), self.config.drop_rate, generator))
+                unit.zero_()
+                if f"given.{i}" not in state.kept or (self._in_turn and not frame):
+                    continue
+                given = _kept(state, f"given.{i}")
+                unit.add_(given[frame - 1] if self._in_turn else given)
+                gate.add_(torch.where(unit == 0, -GIVEN_LOG_ALPHA, GIVEN_LOG_ALPHA))
+                unit.div_(float(_kept(state, f"width.{i}")))
 
 
 def _network(state: FitState) -> Weightstep:
@@ -226,6 +240,11 @@ def _kept(state: FitState, name: str) -> Tensor:
     tensor = state.kept[name]
     assert isinstance(tensor, Tensor)
     return tensor
+
+
+def _given_side(state: FitState, name: str) -> dict[str, NDArray[np.float32]] | None:
+    side = {kind: tensor.cpu().numpy() for kind, tensor in state.given.get(name, {}).items()}
+    return side or None
 
 
 def _mask(state: FitState, name: str) -> NDArray[np.bool_] | None:
