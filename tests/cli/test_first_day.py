@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from codec_helpers import TINY, environment
+from codec_helpers import TINY, TINY_ROUND, environment
 from nvcodec.processes import ffmpeg_path, run
 
 pytestmark = pytest.mark.slow
@@ -22,7 +22,6 @@ preset = "{TINY}"
 [refine]
 preset = "{TINY}"
 """
-NOT_YET = pytest.mark.xfail(strict=True, reason="is being built")
 CUDA = "device 'cuda:1'"
 STOPPED = (
     "rm -f log; nvc encode in.mp4 -o a.nvc --epochs 99999 2> log & "
@@ -32,17 +31,17 @@ STOPPED = (
 """A background job of a script, which gets no Ctrl-C."""
 
 
-def wish(name, typed, says="", code=0, *, later=False):
+def wish(name, typed, says="", code=0):
     """A wish, the line for it, what is said, and the exit code."""
-    return pytest.param(typed, says, code, id=name, marks=[NOT_YET] * later)
+    return pytest.param(typed, says, code, id=name)
 
 
 WISHES = [
     wish("no options", "nvc encode in.mp4 -o out.nvc"),
-    wish("two megabytes", "nvc encode in.mp4 -o a.nvc --size 2MB"),
-    wish("38 dB", "nvc encode in.mp4 -o a.nvc --psnr 38"),
+    wish("two megabytes", f"nvc encode in.mp4 -o a.nvc --size 2MB -p {TINY_ROUND}"),
+    wish("38 dB", f"nvc encode in.mp4 -o a.nvc --psnr 38 -p {TINY_ROUND}"),
     wish("a time", "nvc encode in.mp4 -o a.nvc --max-time 40s"),
-    wish("what it would cost", "nvc encode in.mp4 -o a.nvc --dry-run"),
+    wish("what it would cost", "nvc encode in.mp4 -o a.nvc --dry-run", "about"),
     wish("a part", "nvc encode in.mp4 -o a.nvc --start 0:10 --end 0:20"),
     wish("half size", "nvc encode in.mp4 -o a.nvc --scale 1/2"),
     wish("by width", "nvc encode in.mp4 -o a.nvc --scale 32x-2"),
