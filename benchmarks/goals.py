@@ -83,17 +83,17 @@ def measure(args: argparse.Namespace) -> None:
     clips = [clip for clip in clips if args.only in clip.name]
     for clip in clips:
         key = {"clip": clip.name, "preset": args.preset, "frames": args.frames}
-        for passes in (args.passes, args.passes + 1):
-            for lmbda in LMBDAS:
-                point = {**key, "passes": passes, "option": "--lmbda", "asked": lmbda}
-                goal = ["--lmbda", f"{lmbda:g}"]
-                measured(args.out, point, lambda c=clip, g=goal, n=passes: encode(c, args, g, n))
         for option, asked in goals_of(clip):
             if option == "--size":
                 asked = round(asked * args.frames)
             point = {**key, "passes": args.passes, "option": option, "asked": asked}
             goal = [option, f"{asked:g}" if option == "--psnr" else str(asked)]
             measured(args.out, point, lambda c=clip, g=goal: encode(c, args, g, args.passes))
+        for passes in (args.passes, args.passes + 1):
+            for lmbda in LMBDAS:
+                point = {**key, "passes": passes, "option": "--lmbda", "asked": lmbda}
+                goal = ["--lmbda", f"{lmbda:g}"]
+                measured(args.out, point, lambda c=clip, g=goal, n=passes: encode(c, args, g, n))
 
 
 def extra_percent(line: Line, curve: list[Line]) -> float | None:

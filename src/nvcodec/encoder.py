@@ -165,8 +165,8 @@ class Encoding:
             store=None if self.job is None else self.job.checkpoints(number, input_digest),
             goal=segment_goal(self.plan, segment, writer),
         )
-        check_limits(head, num_frames, options.limits)
         expected = expect(task.preset, task.shape, task.info)
+        check_limits(head, num_frames, options.limits)
         self.on_event(SegmentStarted(number, segment, task.info, expected, task.is_resumed))
         return replace(task, time_limit_s=self.tally.time_limit_s(segment))
 

@@ -210,5 +210,5 @@ def test_every_preset_fits_the_limits_at_1080p(name):
     shape = shape._replace(num_frames=config.longest_segment(shape) or 600)
     assert config.num_parameters(shape) <= DEFAULT_LIMITS.parameters
     assert config.macs_per_frame(shape) <= DEFAULT_LIMITS.macs_per_frame
-    needed = memory_bytes(config, shape, load_scheme(preset.scheme))
+    needed = memory_bytes(config, shape, load_scheme(preset.scheme), 8)
     assert needed <= DEFAULT_LIMITS.memory_bytes

@@ -187,7 +187,7 @@ def test_a_large_frame_is_rendered_in_bands_where_it_can_be():
     assert band_height(config, shape) in (120, 240, 360)
     assert band_height(whole, shape) == 2160
     scheme = load_scheme({"kind": "huffman"})
-    in_bands, at_once = (memory_bytes(c, shape, scheme) for c in (config, whole))
+    in_bands, at_once = (memory_bytes(c, shape, scheme, 8) for c in (config, whole))
     assert at_once > 8 * whole.activations_per_frame(shape) > 5 * in_bands > 5 * BAND_BYTES
 
 

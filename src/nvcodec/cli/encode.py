@@ -166,14 +166,19 @@ def encode(
     if dry_run:
         goal_options.foresee(sources, asked, chosen, json)
     elif isinstance(outputs, list):
-        if report is not None:
-            raise typer.BadParameter("--report: a page is about one video, and OUT is a folder")
         how = batch.How(json, quiet, skip_existing, keep_going, preview)
-        batch.Batch(outputs, asked, chosen, how).run()
+        _run_all(batch.Batch(outputs, asked, chosen, how), report)
     else:
         is_timed = max_time is not None
         progress = Progress(json, to_stdout=output == "-", quiet=quiet, is_timed=is_timed)
         _run(sources, output, outputs, asked, chosen, Watching(progress, preview, report))
+
+
+def _run_all(videos: batch.Batch, report: Path | None) -> None:
+    """Encode each into a file of its own."""
+    if report is not None:
+        raise typer.BadParameter("--report: a page is about one video, and OUT is a folder")
+    videos.run()
 
 
 def _run(

@@ -27,7 +27,7 @@ LANDING_SHARE = 0.3
 FAR, MOST_EXTRA = 0.4, 3
 """Octaves that landing cannot bridge well, and passes that are added for them."""
 ANSWERS = (0.4, 2.0)
-MOST_LANDINGS, MOST_LANDINGS_ABOVE = 5, 12
+MOST_LANDINGS, MOST_LANDINGS_ABOVE = 8, 12
 """Passes of landing; the second while a size is exceeded."""
 FURTHEST = 3.0
 """Octaves that lambda changes at most from a pass to the next."""
