@@ -1,9 +1,9 @@
 """What an encoding would be: the same decisions, a few seconds of work, and no file."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from nvcodec.goals import Goal
 from nvcodec.prediction import Prediction, Work, predict
 from nvcodec.presets import Preset
 from nvcodec.segment_decoder import select_device
-from nvcodec.video import VideoInfo, open_videos
+from nvcodec.video import VideoInfo, open_videos, sources_of
 from nvcodec.video.conversion import from_planes
 
 
@@ -47,11 +47,10 @@ def dry_run(
         NvcError: as `encode` would say at its start.
     """
     options = options or EncodeOptions()
-    is_several = isinstance(source, Sequence) and not isinstance(source, str)
-    sources: list[Any] = [*source] if is_several else [source]  # type: ignore[misc]
+    sources = sources_of(source)
     device = select_device(options.device)
     with open_videos(sources, **options.of_source()) as video:
-        count = counted(video.info, sources, replace(options, max_time_s=1.0)).num_frames
+        count = counted(video.info, sources, options).num_frames
         if count is None:
             raise VideoError("a pipe does not say how many frames are to come", "{frames} does")
         if isinstance(preset, AutoPreset):

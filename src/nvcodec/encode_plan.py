@@ -151,13 +151,13 @@ def _choose_samples(asked: Samples | None, preferred: Samples, chroma: Chroma) -
 
 
 def counted(info: VideoInfo, sources: Sequence[Any], options: EncodeOptions) -> VideoInfo:
-    """A description that says how many frames there are, where segments share something.
+    """A description that says how many frames there are.
 
     Files that do not say it are read for it. A stream, which can be read once only, stays as it is.
     """
     paths = [source for source in sources if isinstance(source, str | Path) and source != "-"]
     is_stream = len(paths) < len(sources) or not all(map(_is_stored, paths))
-    if info.num_frames is not None or is_stream or not options.needs_count:
+    if info.num_frames is not None or is_stream:
         return info
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", VideoWarning)  # the other reading says the same

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from nvcodec.auto import AutoPreset
 from nvcodec.container.writer import NvcWriter
@@ -27,7 +27,7 @@ from nvcodec.segment_decoder import select_device
 from nvcodec.segment_values import check_limits
 from nvcodec.segment_work import SegmentResult, SegmentTask, Values, do
 from nvcodec.tally import Tally
-from nvcodec.video import VideoReader, open_videos
+from nvcodec.video import VideoReader, open_videos, sources_of
 from nvcodec.video.info import Planes
 
 
@@ -54,14 +54,14 @@ def encode(
         NvcError: see `errors`; the message says what, where, what was seen and what is allowed.
     """
     options = options or EncodeOptions()
-    is_several = isinstance(source, Sequence) and not isinstance(source, str)
-    sources: list[Any] = [*source] if is_several else [source]  # type: ignore[misc]
+    sources = sources_of(source)
     path = free_output(sources, target, preset.names, options)
     device = select_device(options.device)
     with open_videos(sources, **options.of_source()) as video:
         if isinstance(preset, AutoPreset):
             preset = preset.chosen_for(video, path, options, device.type != "cpu", on_event)
-        plan = plan_encoding(counted(video.info, sources, options), preset, options)
+        info = counted(video.info, sources, options) if options.needs_count else video.info
+        plan = plan_encoding(info, preset, options)
         return Encoding(video, plan, target, path, should_stop, on_event).run()
 
 

@@ -102,7 +102,7 @@ class Goal:
             qualities.append((self.psnr_db + DB_AIM - measured.psnr_db) / response.db)
         if self.vmaf is not None and measured.vmaf is not None:
             qualities.append((self.vmaf + VMAF_AIM - measured.vmaf) / response.vmaf)
-        found = [max(qualities)] if qualities else []  # none where nothing was measured
+        found = [max(qualities)] if qualities else []
         if self.size_bytes is not None:
             share = SIZE_AIM * self.size_bytes / measured.size_bytes
             found.append(math.log2(max(share, 2.0**-30)) / response.size_octaves)

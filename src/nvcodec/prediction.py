@@ -4,7 +4,7 @@
     a few steps of a network        --> seconds; its bytes follow from its tensors
 
 Predicted pictures are coded in a sample as in the whole; a network has to be fitted before anybody
-knows its quality. `benchmarks/prediction.py` measures how far off this is.
+knows its quality. `benchmarks/goals.py` measures how far off this is.
 """
 
 import math

@@ -29,7 +29,7 @@ from nvcodec.segment_refiner import (
     size_bytes,
 )
 from nvcodec.segment_work import SegmentResult, SegmentTask, Values
-from nvcodec.video import VideoReader, open_videos
+from nvcodec.video import VideoReader, open_videos, sources_of
 from nvcodec.video.info import Planes
 
 
@@ -99,8 +99,7 @@ def refine(
     if settings.segment is not None and not 0 <= settings.segment < count:
         raise VideoError(f"segment {settings.segment}: {path} has 0 to {count - 1}")
     preset = original.preset(settings)
-    is_several = isinstance(source, Sequence) and not isinstance(source, str)
-    sources: list[Any] = [*source] if is_several else [source]  # type: ignore[misc]
+    sources = sources_of(source)
     output = free_output([Path(path), *sources], target, preset.names, options)
     with open_videos(sources, **options.of_source()) as video:
         original.check_source(sources[0], video.info)

@@ -17,7 +17,7 @@ from nvcodec.fitting.record import FitRecord
 from nvcodec.metrics.quality import QualityMeter
 from nvcodec.presets import Preset
 from nvcodec.segment_decoder import SegmentDecoder, select_device
-from nvcodec.segment_values import unpack_segment
+from nvcodec.segment_values import SegmentValues, unpack_segment
 from nvcodec.segment_work import SegmentResult, SegmentTask, do, measure
 from nvcodec.video.info import Planes, VideoInfo
 
@@ -83,12 +83,12 @@ def measured(
 ) -> SegmentResult:
     """A coded segment as if it had just been made: decoded, and compared with its source."""
     started, meter = time.monotonic(), QualityMeter(task.info)
-    decoder = SegmentDecoder(task.head, coded, select_device(task.device), limits=task.limits)
-    values = unpack_segment(task.head, coded, task.limits).dequantize()
+    values, device = SegmentValues(task.head, task.limits), select_device(task.device)
+    decoder = SegmentDecoder(task.head, coded, device, limits=task.limits, values=values)
     opened_s = time.monotonic() - started
     decode_s = opened_s + measure(decoder, planes, meter, should_stop)
     spent_s = time.monotonic() - started
-    return SegmentResult(coded, values, meter.state(), 0.0, decode_s, 0.0, spent_s)
+    return SegmentResult(coded, values.of(coded), meter.state(), 0.0, decode_s, 0.0, spent_s)
 
 
 def gain(preset: Preset, info: VideoInfo, before: SegmentResult, after: SegmentResult) -> float:

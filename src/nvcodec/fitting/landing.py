@@ -7,15 +7,16 @@ A dead zone moves what lies near the border of two bins into the one nearer to z
 stays as it was fitted. It only takes away, so marks aim a little above a size.
 """
 
+import abc
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from nvcodec.fitting.stage import ConfigT, Stage
 from nvcodec.fitting.state import FitState
-from nvcodec.fitting.steering import Steering
-from nvcodec.goals import Measured, Response
+from nvcodec.goals import Goal, Measured, Response
 
 RESPONSE = Response(size_octaves=0.35, db=0.9)
 """Of lambda where networks are fitted; measured on three clips, nvrc-tiny and nvrc-mini."""
@@ -27,6 +28,28 @@ WIDEST, FINENESS = 4.0, 1 / 256
 """Dead zones that are tried, in bins."""
 _KEY = "turning"
 Measure = Callable[[], Measured]
+
+
+class Landing(Stage[ConfigT]):
+    """A stage that can end at a goal by a dead zone of rounding."""
+
+    @abc.abstractmethod
+    def shrunk(self, state: FitState, zone: float) -> dict[str, Tensor]:
+        """Values as the scheme would get them, after a dead zone of so many bins."""
+
+    def measured(self, state: FitState, zone: float = 0.0) -> Measured:
+        """What the file would be now, with a dead zone."""
+        assert state.steering is not None
+        side = self.side_information(state)
+        return state.steering.measure(state, state.parameters(self.shrunk(state, zone), side))
+
+    def land(self, state: FitState) -> None:
+        """Leave the values with the dead zone that the goal takes."""
+        assert state.steering is not None
+        zone = dead_zone(state.steering.goal, lambda zone: self.measured(state, zone))
+        with torch.no_grad():
+            for name, values in self.shrunk(state, zone).items():
+                state.representation.get_parameter(name).copy_(values)
 
 
 def octaves_of_lmbda(state: FitState) -> float:
@@ -42,32 +65,29 @@ def turn(state: FitState, progress: float, marks: Sequence[float], measure: Meas
     passed = sum(mark <= progress for mark in marks)
     if steering is None or passed == number:
         return False
-    if passed < number:  # another stage has begun
-        state.kept[_KEY] = torch.tensor([octaves, passed], dtype=torch.float64)
-        return False
-    missing = _aiming_above(steering).goal.octaves(measure(), RESPONSE)
-    octaves += max(-FURTHEST, min(FURTHEST, GAIN * missing))
+    is_next = passed > number  # else another stage has begun
+    if is_next:
+        missing = _aiming_above(steering.goal).octaves(measure(), RESPONSE)
+        octaves += max(-FURTHEST, min(FURTHEST, GAIN * missing))
     state.kept[_KEY] = torch.tensor([octaves, passed], dtype=torch.float64)
-    return True
+    return is_next
 
 
-def _aiming_above(steering: Steering) -> Steering:
-    goal = steering.goal
+def _aiming_above(goal: Goal) -> Goal:
     if goal.size_bytes is None:
-        return steering
-    return replace(steering, goal=replace(goal, size_bytes=round(ABOVE * goal.size_bytes)))
+        return goal
+    return replace(goal, size_bytes=round(ABOVE * goal.size_bytes))
 
 
-def dead_zone(steering: Steering, measure: Callable[[float], Measured]) -> float:
+def dead_zone(goal: Goal, measure: Callable[[float], Measured]) -> float:
     """The dead zone, in bins, with which a goal is met as nearly as can be.
 
     Size and quality fall with it, so that halving an interval finds the place.
 
     Args:
-        steering: the goal.
+        goal: what to come to.
         measure: what a dead zone makes of the file.
     """
-    goal = steering.goal
     seen = measure(0.0)
     if goal.is_met(seen) or goal.octaves(seen, RESPONSE) >= 0:
         return 0.0
@@ -86,6 +106,6 @@ def dead_zone(steering: Steering, measure: Callable[[float], Measured]) -> float
     return best
 
 
-def shrunk(bins: Tensor, zone: float) -> Tensor:
+def shrunk_bins(bins: Tensor, zone: float) -> Tensor:
     """Values in bins, nearer to zero by a dead zone."""
     return bins.sign() * (bins.abs() - zone).clamp(min=0)

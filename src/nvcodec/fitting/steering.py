@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,21 +52,26 @@ class Steering:
         size = self.size_of(state.scheme.pack(coded))
         if not self.goal.has_quality:
             return Measured(size)
-        with _Files(self.info) as files:
-            return self._judged(size, self._frames(state, coded.dequantize()), files)
+        return self._judged(size, self._frames(state, coded.dequantize()))
 
-    def _judged(
-        self, size: int, frames: Iterator[tuple[Planes, Planes]], files: "_Files"
-    ) -> Measured:
-        """The qualities that are asked for, frame by frame."""
-        goal, psnrs, vmaf = self.goal, [], None
-        for pair in frames:
-            rgb = [planes_to_rgb(planes, self.info) for planes in pair]
-            psnrs.append(psnr_db(mean_squared_error(*rgb), self.info.depth))
+    def _judged(self, size: int, frames: Iterator[tuple[Planes, Planes]]) -> Measured:
+        """The qualities that are asked for, frame by frame; VMAF over copies of both videos."""
+        goal, psnrs, copies, vmaf = self.goal, [], [], None
+        with contextlib.ExitStack() as stack:
             if goal.vmaf is not None:
-                files.add(pair)
-        if goal.vmaf is not None:
-            vmaf = goal.statistic(vmaf_by_frame(*files.finished()))
+                folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+                copies = [folder / "source.y4m", folder / "decoded.y4m"]
+            with contextlib.ExitStack() as writing:
+                files = [writing.enter_context(path.open("wb")) for path in copies]
+                for file in files:
+                    file.write(y4m.header_bytes(self.info))
+                for pair in frames:
+                    rgb = [planes_to_rgb(planes, self.info) for planes in pair]
+                    psnrs.append(psnr_db(mean_squared_error(*rgb), self.info.depth))
+                    for file, planes in zip(files, pair, strict=False):
+                        y4m.write_frame(file, planes)
+            if copies:
+                vmaf = goal.statistic(vmaf_by_frame(*copies))
         return Measured(size, None if goal.psnr_db is None else goal.statistic(psnrs), vmaf)
 
     def _frames(
@@ -77,37 +82,6 @@ class Steering:
         for t, pixels in enumerate(rendered(state.representation, values, depth)):
             source = state.frames[t].cpu().numpy()
             yield to_planes(samples, source, self.info), to_planes(samples, pixels, self.info)
-
-
-class _Files:
-    """Source and decoded frames as two Y4M files, which go when it is left."""
-
-    def __init__(self, info: VideoInfo) -> None:
-        self.info = info
-
-    def __enter__(self) -> Self:
-        self._stack = contextlib.ExitStack()
-        folder = self._stack.enter_context(tempfile.TemporaryDirectory())
-        paths = Path(folder, "source.y4m"), Path(folder, "decoded.y4m")
-        self._files = [self._stack.enter_context(path.open("wb")) for path in paths]
-        for file in self._files:
-            file.write(y4m.header_bytes(self.info))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-    def add(self, pair: tuple[Planes, Planes]) -> None:
-        """A frame of each."""
-        for file, planes in zip(self._files, pair, strict=True):
-            y4m.write_frame(file, planes)
-
-    def finished(self) -> tuple[Path, Path]:
-        """Both, for reading."""
-        for file in self._files:
-            file.flush()
-        source, decoded = (Path(file.name) for file in self._files)
-        return source, decoded
 
 
 @torch.inference_mode()

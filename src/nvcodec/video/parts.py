@@ -21,6 +21,13 @@ from nvcodec.video.reader import VideoReader, open_video
 SHARED = ("width", "height", "chroma", "depth", "sample_aspect_ratio", "color")
 
 
+def sources_of(source: str | Path | BinaryIO | Sequence[str | Path]) -> list[Any]:
+    """One source, or several, as `open_videos` takes them."""
+    if isinstance(source, str) or not isinstance(source, Sequence):
+        return [source]
+    return [*source]
+
+
 def open_videos(sources: Sequence[str | Path | BinaryIO], **options: Any) -> VideoReader:
     """Open one video, or several as one.
 

@@ -17,11 +17,10 @@ from nvcodec.coding.schemes.hierarchical import Hierarchical
 from nvcodec.fitting.config import LossConfig
 from nvcodec.fitting.configs.rate_distortion import RateDistortionConfig
 from nvcodec.fitting.hierarchical_rate import Observation, Twin
-from nvcodec.fitting.landing import dead_zone, octaves_of_lmbda, shrunk, turn
+from nvcodec.fitting.landing import Landing, octaves_of_lmbda, shrunk_bins, turn
 from nvcodec.fitting.relaxations import noisy_soft_round, straight_through
-from nvcodec.fitting.stage import Stage, Turn, View
+from nvcodec.fitting.stage import Turn, View
 from nvcodec.fitting.state import FitState
-from nvcodec.goals import Measured
 from nvcodec.samples import Samples
 
 MARKS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.87, 0.94)
@@ -30,7 +29,7 @@ START_OF_ZEROS = -6.0
 """log2 of the bin width for a tensor that is zero at the start, such as biases."""
 
 
-class RateDistortion(Stage[RateDistortionConfig]):
+class RateDistortion(Landing[RateDistortionConfig]):
     """Values, bin widths and entropy models are fitted together."""
 
     def __init__(self, config: RateDistortionConfig) -> None:
@@ -40,25 +39,19 @@ class RateDistortion(Stage[RateDistortionConfig]):
 
     def begin_step(self, state: FitState, progress: float) -> Turn:
         """As the base class; towards a goal, lambda is turned."""
-        turn(state, progress, MARKS, lambda: self._measured(state))
+        turn(state, progress, MARKS, lambda: self.measured(state))
         self._lmbda = self.config.lmbda * math.exp2(octaves_of_lmbda(state))
         return super().begin_step(state, progress)
 
-    def _measured(self, state: FitState, zone: float = 0.0) -> Measured:
-        """What the file would be now, with a dead zone of rounding."""
-        assert state.steering is not None
-        values = self._shrunk(state, zone)
-        return state.steering.measure(state, state.parameters(values, self.side_information(state)))
-
     @torch.no_grad()
-    def _shrunk(self, state: FitState, zone: float) -> dict[str, Tensor]:
-        """Values after a dead zone of so many bins."""
+    def shrunk(self, state: FitState, zone: float) -> dict[str, Tensor]:
+        """See the base class."""
         values = state.masked()
         if not zone:
             return values
         twin = self._get_twin(state)
         seen = twin.observe(values, state.learned)
-        return twin.values([shrunk(bins, zone) for bins in seen.bins], seen)
+        return twin.values([shrunk_bins(bins, zone) for bins in seen.bins], seen)
 
     def prepare(self, state: FitState) -> None:
         """Begin with side information that was given, or else with the scheme's own."""
@@ -130,12 +123,8 @@ class RateDistortion(Stage[RateDistortionConfig]):
 
     def finish(self, state: FitState) -> None:
         """Leave the values for the scheme, which rounds them; towards a goal with a dead zone."""
-        if state.steering is None:
-            return
-        zone = dead_zone(state.steering, lambda zone: self._measured(state, zone))
-        with torch.no_grad():
-            for name, values in self._shrunk(state, zone).items():
-                state.representation.get_parameter(name).copy_(values)
+        if state.steering is not None:
+            self.land(state)
 
     def side_information(self, state: FitState) -> dict[str, dict[str, Tensor]]:
         """Side information of every tensor."""

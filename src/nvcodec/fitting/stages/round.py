@@ -19,19 +19,18 @@ from torch import Tensor
 from nvcodec.coding.quantizer import rounded_up, symbol_range
 from nvcodec.coding.schemes.arithmetic import Arithmetic
 from nvcodec.fitting.configs.round import RoundConfig
-from nvcodec.fitting.landing import dead_zone, octaves_of_lmbda, shrunk, turn
+from nvcodec.fitting.landing import Landing, octaves_of_lmbda, shrunk_bins, turn
 from nvcodec.fitting.relaxations import straight_through
 from nvcodec.fitting.sensitivity import fitted_error, tensor_sensitivities
-from nvcodec.fitting.stage import Stage, Turn, View
+from nvcodec.fitting.stage import Turn, View
 from nvcodec.fitting.state import FitState
-from nvcodec.goals import Measured
 
 MARKS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8)
 """Progress at which widths are turned towards a goal; the first before anything is fitted."""
 _IDEAL = "ideal."
 
 
-class Round(Stage[RoundConfig]):
+class Round(Landing[RoundConfig]):
     """Widths are chosen once, and held; kept: one a tensor of symbols, by its name."""
 
     @torch.no_grad()
@@ -52,10 +51,9 @@ class Round(Stage[RoundConfig]):
 
     def begin_step(self, state: FitState, progress: float) -> Turn:
         """As the base class; towards a goal, all widths are turned."""
-        if turn(state, progress, MARKS, lambda: self._measured(state)):
-            factor = math.exp2(
-                -octaves_of_lmbda(state) / 2
-            )  # the squared width goes with 1 / lambda
+        if turn(state, progress, MARKS, lambda: self.measured(state)):
+            # The squared width goes with 1 / lambda.
+            factor = math.exp2(-octaves_of_lmbda(state) / 2)
             ideal = {
                 name.removeprefix(_IDEAL): factor * float(width)
                 for name, width in state.kept.items()
@@ -64,21 +62,21 @@ class Round(Stage[RoundConfig]):
             state.kept |= _stored(state, ideal)
         return super().begin_step(state, progress)
 
-    def _measured(self, state: FitState, zone: float = 0.0) -> Measured:
-        """What the file would be now, with a dead zone of rounding."""
-        assert state.steering is not None
-        values = _shrunk(state, zone)
-        return state.steering.measure(state, state.parameters(values, self.side_information(state)))
+    @torch.no_grad()
+    def shrunk(self, state: FitState, zone: float) -> dict[str, Tensor]:
+        """See the base class."""
+        values = state.masked()
+        if zone:
+            for name, width in _widths(state).items():
+                values[name] = shrunk_bins(values[name] / width, zone) * width
+        return values
 
     def finish(self, state: FitState) -> None:
         """As the base class; towards a goal with a dead zone."""
         if state.steering is None:
             super().finish(state)
-            return
-        zone = dead_zone(state.steering, lambda zone: self._measured(state, zone))
-        with torch.no_grad():
-            for name, values in _shrunk(state, zone).items():
-                state.representation.get_parameter(name).copy_(values)
+        else:
+            self.land(state)
 
     def view(self, state: FitState, progress: float, generator: torch.Generator) -> View:
         """Symbols times their widths."""
@@ -110,16 +108,6 @@ def _stored(state: FitState, ideal: Mapping[str, float]) -> dict[str, Tensor | i
         stored = rounded_up(chosen, scheme.config.quant_scale_mantissa_bits)
         widths[name] = torch.from_numpy(stored).to(values[name])
     return widths
-
-
-@torch.no_grad()
-def _shrunk(state: FitState, zone: float) -> dict[str, Tensor]:
-    """Values after a dead zone of so many bins."""
-    values, widths = state.masked(), _widths(state)
-    return {
-        n: shrunk(v / widths[n], zone) * widths[n] if n in widths and zone else v
-        for n, v in values.items()
-    }
 
 
 def _widths(state: FitState) -> dict[str, Tensor]:
