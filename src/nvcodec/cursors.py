@@ -18,6 +18,12 @@ def pack_varint(value: int) -> bytes:
     return bytes(out)
 
 
+def pack_text(text: str) -> bytes:
+    """Its size, then UTF-8; what cannot be printed becomes "?"."""
+    word = "".join(c if c.isprintable() else "?" for c in text).encode(errors="replace")
+    return pack_varint(len(word)) + word
+
+
 class Cursor:
     """Reads bytes from front to back; whatever does not fit is a MalformedError."""
 
@@ -55,6 +61,10 @@ class Cursor:
                     raise MalformedError(f"{self._place(what)}: varint not in its shortest form")
                 return value
         raise MalformedError(f"{self._place(what)}: varint of more than {MAX_VARINT_BYTES} bytes")
+
+    def text(self, what: str = "") -> str:
+        """The next text, which `pack_text` packs; printable or not."""
+        return self.take(self.varint(what), what).decode(errors="replace")
 
     def finish(self) -> None:
         """Check that nothing is left."""

@@ -36,10 +36,6 @@ At = Annotated[
     str | None,
     typer.Option(metavar="TIME", help="Only the frame shown at this time: 12.5, 1:02:03.5."),
 ]
-ClipName = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help="Only this one of several videos; name or number."),
-]
 PrecisionName = Annotated[
     Precision,
     typer.Option(help="Arithmetic on the FP16 weights; a CPU takes float32 for fp16."),
@@ -81,7 +77,7 @@ def decode(
     start: options.Start = None,
     end: options.End = None,
     no_audio: options.NoAudio = False,
-    clip: ClipName = None,
+    clip: options.ClipName = None,
     device: options.Device = "auto",
     precision: PrecisionName = "fp16",
     codec: Codec = None,

@@ -33,9 +33,7 @@ def extract(
     segment: Annotated[
         str | None, typer.Option(metavar="N", help="This segment; N:M, these, M excluded.")
     ] = None,
-    clip: Annotated[
-        str | None, typer.Option(metavar="NAME", help="One of several videos; name or number.")
-    ] = None,
+    clip: options.ClipName = None,
     limit: options.LimitChanges = None,
     overwrite: options.Overwrite = False,
     config: config.Config = None,

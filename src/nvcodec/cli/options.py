@@ -101,6 +101,10 @@ LimitChanges = Annotated[
         "rows; k, M, G, T count thousands, and so on. Repeatable.",
     ),
 ]
+ClipName = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Only this one of several videos; name or number."),
+]
 Overwrite = Annotated[bool, typer.Option("-y", "--overwrite", help="Replace an existing OUT.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line instead of text.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")]

@@ -14,9 +14,7 @@ def play(
         str, typer.Argument(metavar="IN.nvc", help="File to show; - is standard input.")
     ],
     frames: options.Frames = None,
-    clip: Annotated[
-        str | None, typer.Option(metavar="NAME", help="One of several videos; name or number.")
-    ] = None,
+    clip: options.ClipName = None,
     device: options.Device = "auto",
     limit: options.LimitChanges = None,
     threads: options.Threads = None,

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from nvcodec.container.chunks import tag_text
 from nvcodec.container.header import Limits
-from nvcodec.cursors import Cursor, pack_varint
+from nvcodec.cursors import Cursor, pack_text, pack_varint
 from nvcodec.errors import MalformedError
 from nvcodec.segments import Part, Segment
 
@@ -123,11 +123,9 @@ def pack_parts(parts: Sequence[Part]) -> bytes:
     """The payload of clip."""
     out = [pack_varint(len(parts))]
     for part in parts:
-        printable = "".join(c if c.isprintable() else "?" for c in part.name)
-        name = printable.encode(errors="replace")
         rate = part.frame_rate.as_integer_ratio()
-        out += map(pack_varint, (part.segment.num_frames, *rate, len(name)))
-        out.append(name)
+        out += map(pack_varint, (part.segment.num_frames, *rate))
+        out.append(pack_text(part.name))
     return b"".join(out)
 
 
@@ -142,7 +140,7 @@ def parse_parts(payload: bytes, limits: Limits) -> list[Part]:
         cursor.where = f"clip {number}"
         num_frames = cursor.varint("number of frames")
         rate = cursor.varint("frame rate"), cursor.varint("frame rate")
-        name = cursor.take(cursor.varint("name"), "name").decode(errors="replace")
+        name = cursor.text("name")
         if num_frames == 0 or not all(1 <= n < 1 << 32 for n in rate) or not name.isprintable():
             raise MalformedError(
                 f"{cursor.where}: {num_frames} frames at {rate[0]}/{rate[1]}, name {name!r:.80}; "

@@ -1,7 +1,7 @@
 """What is inside mkvs: audio and other streams of the source, as ffmpeg has copied them."""
 
 from nvcodec.container.header import Limits
-from nvcodec.cursors import Cursor, pack_varint
+from nvcodec.cursors import Cursor, pack_text, pack_varint
 from nvcodec.errors import MalformedError
 from nvcodec.streams import Stream, Streams
 
@@ -12,9 +12,7 @@ def pack_streams(value: Streams) -> bytes:
     """The payload of mkvs."""
     out = [pack_varint(len(value.streams))]
     for stream in value.streams:
-        for text in stream:
-            word = "".join(c if c.isprintable() else "?" for c in text).encode(errors="replace")
-            out += [pack_varint(len(word)), word]
+        out += map(pack_text, stream)
     return b"".join([*out, pack_varint(value.num_chapters), value.data])
 
 
@@ -27,10 +25,7 @@ def parse_streams(payload: bytes, limits: Limits) -> Streams:
     streams = []
     for number in range(count):
         cursor.where = f"mkvs, stream {number}"
-        words = [
-            cursor.take(cursor.varint(what), what).decode(errors="replace")
-            for what in ("kind", "codec", "language")
-        ]
+        words = [cursor.text(what) for what in ("kind", "codec", "language")]
         if not all(word.isprintable() for word in words):
             raise MalformedError(f"{cursor.where}: {words}, allowed is printable text")
         streams.append(Stream(*words))
