@@ -42,7 +42,8 @@ def test_a_wheel_carries_the_presets(tmp_path):
         "from nvcodec.presets import preset_names, presets_folder, load_preset;"
         "print(presets_folder()); print(len(preset_names())); load_preset('hinerv-mini');"
         "from nvcodec.bench.datasets import load_dataset; load_dataset('uvg');"
-        "from nvcodec.bench.page import TEMPLATE; TEMPLATE.read_text()"
+        "from nvcodec.bench import page; from nvcodec.pages.document import document;"
+        "document('t', page.FOLDER / 'page.html', page.FOLDER / 'page.js', {})"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], env={"PYTHONPATH": str(installed)}, cwd=tmp_path,

@@ -48,7 +48,7 @@ def test_bits_and_psnr(sources, clips, tmp_path, name, codec, rate):
     info = source.seen.info
     psnr = psnr_rgb_ffmpeg_db(source.y4m, decoded, info.width, info.height)
     assert psnr == pytest.approx(anchor["psnr_rgb"], abs=0.02)
-    with open_video(source.y4m) as reference, open_video(decoded) as other:
+    with open_video(source.y4m) as reference, open_video(decoded, depth=8) as other:
         meter = PlanesOnly(info)
         for pair in zip(reference, other, strict=True):
             meter.add(*pair)
