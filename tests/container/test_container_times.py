@@ -60,7 +60,7 @@ def test_any_rising_times(ticks):
         (payload(b"\x80" * 10 + CHANGES), "more than 9 bytes"),
         (payload(bytes([10, 20, 10, 41])), "do not rise"),
         (payload(b"\xff" * 8 + b"\x7f" + b"\2\2\2"), "too big"),
-        (payload(b"", count=0), "0 times"),
+        (payload(b"", count=0), "0 whole times"),
         (payload() + b"a", "1 bytes left over"),
     ],
 )

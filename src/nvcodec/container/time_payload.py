@@ -4,7 +4,9 @@ import zlib
 from array import array
 from collections.abc import Sequence
 from fractions import Fraction
-from itertools import accumulate
+
+import numpy as np
+from numpy.typing import NDArray
 
 from nvcodec.container.header import Limits
 from nvcodec.cursors import MAX_VARINT_BYTES, Cursor, pack_varint
@@ -84,31 +86,39 @@ def _parse(cursor: Cursor, num_frames: int, numerator: int) -> FrameTimes:
         raise MalformedError(f"{where}: times cannot be inflated: {error}") from error
     if not inflate.eof or inflate.unused_data:
         raise MalformedError(f"{where}: times are not one whole deflate stream of their size")
-    lengths = accumulate(_changes(text, num_frames, where))  # the first is the first time
+    changes = _changes(text, num_frames, where)
     try:
-        ticks = array("q", accumulate(lengths))
+        ticks = array("q", _sums(_sums(changes)).tobytes())  # the first length is the first time
         return FrameTimes(Fraction(numerator, denominator), ticks, last)
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         raise MalformedError(f"{where}: {error}") from error
 
 
-def _changes(text: bytes, count: int, where: str) -> list[int]:
+def _changes(text: bytes, count: int, where: str) -> NDArray[np.int64]:
     """As many signed integers as there are frames, from zigzag varints."""
-    values: list[int] = []
-    value = shift = 0
-    for byte in text:
-        value |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            if byte == 0 and shift > 7:
-                raise MalformedError(f"{where}: varint not in its shortest form")
-            values.append(-(value + 1 >> 1) if value & 1 else value >> 1)
-            value = shift = 0
-        elif shift == 7 * MAX_VARINT_BYTES:
-            raise MalformedError(f"{where}: varint of more than {MAX_VARINT_BYTES} bytes")
-    if shift or len(values) != count:
-        raise MalformedError(f"{where}: {len(values)} whole times, {count} frames")
-    return values
+    septets = np.frombuffer(text, np.uint8)
+    is_last = septets < 0x80
+    ends = np.flatnonzero(is_last)
+    if not count == len(ends) > 0 or not is_last[-1]:
+        raise MalformedError(f"{where}: {len(ends)} whole times, {count} frames")
+    lengths = np.diff(ends, prepend=-1)
+    if lengths.max() > MAX_VARINT_BYTES:
+        raise MalformedError(f"{where}: varint of more than {MAX_VARINT_BYTES} bytes")
+    if np.any((septets[ends] == 0) & (lengths > 1)):
+        raise MalformedError(f"{where}: varint not in its shortest form")
+    values = septets[ends].astype(np.int64)
+    for place in range(1, int(lengths.max())):  # from the highest seven bits down
+        longer = lengths > place
+        values[longer] = values[longer] << 7 | septets[ends[longer] - place] & 0x7F
+    return values >> 1 ^ -(values & 1)
+
+
+def _sums(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Running sums, which no 64 bits may be too few for."""
+    nearly = np.cumsum(values, dtype=np.float64)
+    if max(nearly.max(), -nearly.min()) > 2 * MAX_TICK:
+        raise ValueError(f"times too big: over {MAX_TICK} ticks from 0")
+    return np.cumsum(values)
 
 
 def _differences(values: list[int]) -> list[int]:
