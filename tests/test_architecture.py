@@ -58,7 +58,8 @@ ALLOWED = {
     "presets": FORMAT | {"representations", "fitting"},
     "expectation": FORMAT | {"representations", "presets", "segment_values"},
     "encode_types": FORMAT | {"metrics", "fitting", "expectation"},
-    "encode_plan": FORMAT | {"presets", "encode_types"},
+    "survey": FORMAT | {"encode_types"},
+    "encode_plan": FORMAT | {"presets", "encode_types", "survey"},
     "job_state": HELPERS,
     "job": FORMAT | {"fitting", "encode_types", "encode_plan", "job_folder", "job_state"},
     "auto": FORMAT | {"presets", "encode_types", "job"},
@@ -93,7 +94,7 @@ ALLOWED["encoder"] = FORMAT | {
 }  # fmt: skip
 ALLOWED["dry_run"] = FORMAT | {
     "fitting", "presets", "expectation", "encode_types", "encode_plan", "auto", "prediction",
-    "segment_decoder",
+    "segment_decoder", "survey",
 }  # fmt: skip
 ALLOWED["preview"] = HELPERS | {"encode_types", "outputs"}
 ALLOWED["refiner"] = FORMAT | {

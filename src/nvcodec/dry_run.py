@@ -1,14 +1,14 @@
 """What an encoding would be: the same decisions, a few seconds of work, and no file."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from nvcodec.auto import AutoPreset
-from nvcodec.encode_plan import counted, plan_encoding
+from nvcodec.encode_plan import plan_encoding
 from nvcodec.encode_types import EncodeOptions, Event
 from nvcodec.errors import VideoError
 from nvcodec.expectation import Expectation, expect
@@ -17,6 +17,7 @@ from nvcodec.goals import Goal
 from nvcodec.prediction import Prediction, Work, predict
 from nvcodec.presets import Preset
 from nvcodec.segment_decoder import select_device
+from nvcodec.survey import survey
 from nvcodec.video import VideoInfo, open_videos, sources_of
 from nvcodec.video.conversion import from_planes
 
@@ -50,7 +51,7 @@ def dry_run(
     sources = sources_of(source)
     device = select_device(options.device)
     with open_videos(sources, **options.of_source()) as video:
-        count = counted(video.info, sources, options).num_frames
+        count, beside_bytes = survey(video.info, sources, options)
         if count is None:
             raise VideoError("a pipe does not say how many frames are to come", "{frames} does")
         if isinstance(preset, AutoPreset):
@@ -65,6 +66,8 @@ def dry_run(
     prediction = predict(work, pixels)
     if options.goal is not None:
         goal = options.goal.sized(work.num_frames, plan.info.frame_rate)
+        if goal.size_bytes is not None:
+            goal = replace(goal, size_bytes=max(goal.size_bytes - beside_bytes, 1))
         prediction = _steered(prediction, goal)
     if options.max_time_s is not None:
         prediction = Prediction(prediction.size_bytes, prediction.psnr_db, options.max_time_s)

@@ -1,10 +1,8 @@
 """What an encoding comes to for one source: the preset resolved, the samples chosen, the head."""
 
 import itertools
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from nvcodec.container.header import Head
@@ -21,9 +19,9 @@ from nvcodec.presets import Preset
 from nvcodec.remark import remark_of
 from nvcodec.samples import Chroma, Samples
 from nvcodec.segments import plan_segments
-from nvcodec.video import VideoReader, VideoWarning, open_videos
+from nvcodec.survey import beside, survey
+from nvcodec.video import VideoReader
 from nvcodec.video.color import luma_weights
-from nvcodec.video.copying import gather
 from nvcodec.video.info import Planes, VideoInfo
 
 MIN_SIDE = 16
@@ -39,6 +37,8 @@ class EncodePlan:
     """With what follows from the picture's size filled in."""
     samples: Samples
     options: EncodeOptions
+    beside_bytes: int = field(default=0, kw_only=True)
+    """What chunks behind the segments take of a size asked for."""
     is_anew: ClassVar[bool] = True
     """Whether a whole file with its HEAD is what becomes of it."""
 
@@ -61,13 +61,8 @@ class EncodePlan:
 
     def add_ancillary(self, writer: NvcWriter, video: VideoReader) -> int:
         """Write what the source has besides pictures; gives the bytes of copied streams."""
-        if video.parts:
-            writer.add("clip", video.parts)
-        if any(times for _, times in video.times):
-            writer.add("tstm", video.times)
-        limit_bytes = self.options.limits.segment_bytes
-        streams = gather(video, limit_bytes) if self.options.audio else None
-        return 0 if streams is None else writer.add("mkvs", streams)
+        sizes = {kind: writer.add(kind, value) for kind, value in beside(video, self.options)}
+        return sizes.get("mkvs", 0)
 
     def job_settings(self) -> dict[str, Any]:
         """Everything that the file's bytes depend on, save for the frames."""
@@ -93,6 +88,17 @@ class EncodePlan:
             "frame_rate": str(info.frame_rate),
             "num_frames": info.num_frames,
         }
+
+
+def plan_source(
+    info: VideoInfo, sources: Sequence[Any], preset: Preset, options: EncodeOptions
+) -> EncodePlan:
+    """As `plan_encoding`, with what is to be known of the whole of stored sources."""
+    if not options.needs_count:
+        return plan_encoding(info, preset, options)
+    seen = survey(info, sources, options)
+    info = replace(info, num_frames=seen.num_frames)
+    return replace(plan_encoding(info, preset, options), beside_bytes=seen.beside_bytes)
 
 
 def plan_encoding(info: VideoInfo, preset: Preset, options: EncodeOptions) -> EncodePlan:
@@ -148,25 +154,6 @@ def _choose_samples(asked: Samples | None, preferred: Samples, chroma: Chroma) -
             "{samples} chooses among them",
         )
     return asked
-
-
-def counted(info: VideoInfo, sources: Sequence[Any], options: EncodeOptions) -> VideoInfo:
-    """A description that says how many frames there are.
-
-    Files that do not say it are read for it. A stream, which can be read once only, stays as it is.
-    """
-    paths = [source for source in sources if isinstance(source, str | Path) and source != "-"]
-    is_stream = len(paths) < len(sources) or not all(map(_is_stored, paths))
-    if info.num_frames is not None or is_stream:
-        return info
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", VideoWarning)  # the other reading says the same
-        with open_videos(sources, **options.of_source()) as video:
-            return replace(info, num_frames=sum(1 for _ in video))
-
-
-def _is_stored(path: str | Path) -> bool:
-    return Path(path).is_file() or Path(path).is_dir()
 
 
 def frames_of_segments(

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from nvcodec.auto import AutoPreset
 from nvcodec.container.writer import NvcWriter
-from nvcodec.encode_plan import EncodePlan, counted, frames_of_segments, plan_encoding
+from nvcodec.encode_plan import EncodePlan, frames_of_segments, plan_source
 from nvcodec.encode_types import EncodeOptions, EncodeReport, Event, SegmentFitting, SegmentStarted
 from nvcodec.errors import InterruptedEncodeError, NvcError
 from nvcodec.expectation import expect
@@ -60,8 +60,7 @@ def encode(
     with open_videos(sources, **options.of_source()) as video:
         if isinstance(preset, AutoPreset):
             preset = preset.chosen_for(video, path, options, device.type != "cpu", on_event)
-        info = counted(video.info, sources, options) if options.needs_count else video.info
-        plan = plan_encoding(info, preset, options)
+        plan = plan_source(video.info, sources, preset, options)
         return Encoding(video, plan, target, path, should_stop, on_event).run()
 
 

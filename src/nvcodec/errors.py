@@ -7,7 +7,11 @@ sits beside it.
 
 from collections.abc import Mapping
 
-SETTINGS: Mapping[str, str] = {"overwrite": "overwrite=True", "restart": "restart=True"}
+SETTINGS: Mapping[str, str] = {
+    "overwrite": "overwrite=True",
+    "restart": "restart=True",
+    "audio": "audio=False",
+}
 """How advice names a setting to a library user, where its own name does not do."""
 
 

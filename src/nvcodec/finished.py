@@ -40,7 +40,9 @@ def is_complete(path: Path, plan: EncodePlan) -> bool:
         return False
     if options.goal is not None and options.goal.has_size:
         goal = options.goal.sized(num_frames, plan.info.frame_rate)
-        size = path.stat().st_size - stored_streams_bytes(path, options.limits)
+        size = path.stat().st_size
+        if options.goal.size_bytes is None:
+            size -= stored_streams_bytes(path, options.limits)
         if not replace(goal, psnr_db=None, vmaf=None).is_met(Measured(size)):
             return False
     expected = plan.head(plan.info.num_frames or head.num_frames)

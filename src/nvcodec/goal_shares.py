@@ -27,12 +27,16 @@ def segment_goal(plan: EncodePlan, segment: Segment, writer: NvcWriter) -> Goal 
     size = whole.size_bytes
     assert count is not None
     assert size is not None
-    left = size - writer.size_bytes - _tail_bytes(plan_segments(count, longest), size)
+    tail = plan.beside_bytes + _tail_bytes(plan_segments(count, longest), size)
+    left = size - writer.size_bytes - tail
     share = left * segment.num_frames // (count - segment.start)
     if share < FRAMING_SIZE:
+        has_beside = plan.beside_bytes > 0
+        beside = f" and {plan.beside_bytes:,} bytes of audio, times and the like" * has_beside
         raise VideoError(
             f"size {size:,} bytes: {share:,} are left for segment {segment.start}:"
-            f"{segment.stop}, after what every file has"
+            f"{segment.stop}, after what every file has{beside}",
+            "{audio} leaves audio out" * has_beside,
         )
     return replace(whole, size_bytes=share)
 

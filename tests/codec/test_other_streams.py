@@ -10,12 +10,13 @@ from fractions import Fraction
 import pytest
 
 import nvcodec
-from codec_helpers import TINY_NERV, write_y4m
+from codec_helpers import TINY_LATENTS, TINY_NERV, write_y4m
 from independent.container import read_file
 from nvcodec.container.header import DEFAULT_LIMITS
 from nvcodec.encode_types import EncodeOptions
 from nvcodec.encoder import encode
 from nvcodec.errors import InterruptedEncodeError, VideoError
+from nvcodec.goals import Goal
 from nvcodec.presets import load_preset
 from nvcodec.processes import ffmpeg_path
 from nvcodec.video import VideoWarning
@@ -79,6 +80,19 @@ def coded(source, tmp_path_factory):
     assert report.size_bytes + report.streams_bytes == path.stat().st_size
     assert report.rate_bpp == pytest.approx(8 * report.size_bytes / (10 * 32 * 32))
     return path
+
+
+def test_a_size_asked_for_is_that_of_the_whole_file(source, coded, tmp_path):
+    report = nvcodec.info(coded)
+    beside = report.streams_bytes
+    size_bytes, target = beside + 2500, tmp_path / "a.nvc"
+    options = EncodeOptions(goal=Goal(size_bytes=size_bytes))
+    encode(source, target, load_preset(TINY_LATENTS), options)
+    assert size_bytes - 0.02 * 2500 <= target.stat().st_size <= size_bytes
+    assert encode(source, target, load_preset(TINY_LATENTS), options).was_there
+    options = EncodeOptions(goal=Goal(size_bytes=beside))
+    with pytest.raises(VideoError, match=r"bytes of audio.*; audio=False leaves audio out"):
+        encode(source, tmp_path / "b.nvc", load_preset(TINY_LATENTS), options)
 
 
 def test_everything_comes_back_in_matroska(source, coded, tmp_path, call):

@@ -63,6 +63,7 @@ FLAGS = {
     "clip": "--clip NAME",
     "at": "--at TIME or --frames N",
     "scale": "--scale SIZE",
+    "audio": "--no-audio",
     "segment_frames": "--segment-frames N",
     "patch_size": "--set fitting.patch_size=[H,W]",
 }

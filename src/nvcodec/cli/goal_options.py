@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 Size = Annotated[
     str | None,
-    typer.Option(metavar="BYTES", help="At most so large a file: 2.5MB, 900kB, 1MiB, 120000."),
+    typer.Option(
+        metavar="BYTES", help="At most so large a file, audio included: 2.5MB, 900kB, 1MiB, 120000."
+    ),
 ]
 Bitrate = Annotated[
     str | None,
