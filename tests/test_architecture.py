@@ -62,7 +62,7 @@ ALLOWED = {
     "encode_plan": FORMAT | {"presets", "encode_types", "survey"},
     "job_state": HELPERS,
     "job": FORMAT | {"fitting", "encode_types", "encode_plan", "job_folder", "job_state"},
-    "auto": FORMAT | {"presets", "encode_types", "job"},
+    "auto": FORMAT | {"presets", "expectation", "encode_types", "encode_plan", "job"},
     "outputs": FORMAT | {"encode_types", "job"},
     "time_budget": FITTING | {"metrics"},
     "segment_encoder": FITTING | {"presets"},

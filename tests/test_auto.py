@@ -1,6 +1,7 @@
 """The preset that is chosen where none is named: by which facts, measured how, and told to whom."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,10 +9,11 @@ import pytest
 import nvcodec
 from codec_helpers import assert_same_frames, moving_frames, nvc, video_info, write_video, write_y4m
 from nvcodec import auto
-from nvcodec.auto import AutoPreset, Choice, Facts, choose, look
+from nvcodec.auto import AutoPreset, Choice, Facts, choose, look, sized
 from nvcodec.encode_types import EncodeOptions, PresetChosen
 from nvcodec.encoder import encode
 from nvcodec.errors import InterruptedEncodeError, PresetError
+from nvcodec.goals import Goal
 from nvcodec.presets import load_preset, preset_names
 from nvcodec.video import open_video
 from nvcodec.video.motion import LOOKED_FRAMES, motion
@@ -56,7 +58,29 @@ def test_the_documented_limits_are_those_of_the_code():
     assert f"motion over {auto.FAST_MOTION}" in text
     assert f"up to {auto.SHORT_FRAMES} frames" in text
     assert auto.SMALL_PIXELS == 640 * 360
-    assert all(name in text for name in auto.CHOICES)
+    assert all(name.removeprefix("nvrc") in text for name in auto.CHOICES)
+
+
+@pytest.mark.parametrize(
+    ("begun", "size_bytes", "has_gpu", "preset"),
+    [
+        ("nvrc-s2", 10**6, True, "nvrc-s1"),
+        ("nvrc-s2", 12 * 10**6, True, "nvrc-s4"),
+        ("nvrc-s2", 10**9, True, "nvrc-xxl"),
+        ("nvrc-mini", 10**5, False, "nvrc-tiny"),
+        ("nvrc-mini", 10**7, False, "nvrc-mini"),
+        ("latents", 10**7, True, "latents"),
+    ],
+)
+def test_a_size_chooses_the_network(begun, size_bytes, has_gpu, preset):
+    info = replace(video_info(*HD), num_frames=1200)
+    goal, choice = Goal(size_bytes=2 * size_bytes), Choice(begun, "why")
+    found = sized(choice, info, goal, 600, has_gpu)
+    assert found.preset == preset
+    if begun != "latents":
+        assert f"kB a segment, nearest to {size_bytes / 1e3:,.0f} kB" in found.reason
+    assert sized(choice, info, Goal(psnr_db=38), 600, has_gpu) is choice
+    assert sized(choice, replace(info, num_frames=None), goal, 600, has_gpu) is choice
 
 
 def noise(height, width, seed=0):

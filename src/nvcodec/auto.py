@@ -9,15 +9,19 @@ many large frames to be worth its bits, and a GPU, or little motion, to be fitte
 `benchmarks/where_it_wins.py` measures where the limits are.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
+from nvcodec.encode_plan import plan_encoding
 from nvcodec.encode_types import EncodeOptions, Event, PresetChosen
+from nvcodec.expectation import expect
+from nvcodec.goals import Goal
 from nvcodec.job import stored_preset
 from nvcodec.presets import AUTO, Preset, load_preset, preset_names
-from nvcodec.video import VideoReader
+from nvcodec.video import VideoInfo, VideoReader
 from nvcodec.video.motion import LOOKED_FRAMES, motion
 
 SMALL_PIXELS = 640 * 360
@@ -35,7 +39,10 @@ NETWORK_OF_CPU = "nvrc-mini"
 NETWORKS_OF_GPU = ((1920 * 1080 * 150, "nvrc-s1"), (float("inf"), "nvrc-s2"))
 """Pixels of all frames of a segment, up to which each is taken: the smallest sizes that NVRC prints
 for MCL-JCV (150 frames of 1920x1080) and for UVG (600)."""
-CHOICES = (LATENTS, LATENTS_MOVING, NETWORK_OF_CPU, *(name for _, name in NETWORKS_OF_GPU))
+SIZES_OF_CPU = ("nvrc-tiny", NETWORK_OF_CPU)
+SIZES_OF_GPU = ("nvrc-s1", "nvrc-s2", "nvrc-s3", "nvrc-s4", "nvrc-xxl")
+"""Networks that a size asked for chooses among, small to large."""
+CHOICES = (LATENTS, LATENTS_MOVING, *SIZES_OF_CPU, *SIZES_OF_GPU)
 
 
 @dataclass(frozen=True)
@@ -91,7 +98,8 @@ def choose(facts: Facts) -> Choice:
     larger                      up to 300 frames                         latents
     larger                      over 300 frames, motion up to 0.15       nvrc-mini
 
-    latents with motion over 0.4 is latents-moving.
+    latents with motion over 0.4 is latents-moving. Where a size is asked for, the network is the
+    nearest of nvrc-tiny and nvrc-mini, or on a GPU of nvrc-s1, -s2, -s3, -s4 and -xxl.
     """
     frames = f"{facts.num_frames} frames of {facts.size}"
     moves = f"changes by {facts.motion:.2f} of its detail a frame"
@@ -109,6 +117,33 @@ def choose(facts: Facts) -> Choice:
     if choice.preset == LATENTS and facts.motion > FAST_MOTION:
         return Choice(LATENTS_MOVING, f"{choice.reason}; {moves}, over {FAST_MOTION} is fast")
     return choice
+
+
+def sized(
+    choice: Choice, info: VideoInfo, goal: Goal | None, segment_frames: int, has_gpu: bool
+) -> Choice:
+    """The choice, or where that is a network, the one whose bytes come nearest to a size asked for.
+
+    Lambda then makes of a network's bytes half or twice as many, but not ten times.
+    """
+    names = SIZES_OF_GPU if has_gpu else SIZES_OF_CPU
+    if choice.preset not in names or goal is None or not goal.has_size or info.num_frames is None:
+        return choice
+    whole = goal.sized(info.num_frames, info.frame_rate).size_bytes
+    assert whole is not None
+    num_frames = min(info.num_frames, segment_frames)
+    share = whole * num_frames / info.num_frames
+    sizes = {name: _size_bytes(name, info, num_frames) for name in names}
+    nearest = min(names, key=lambda name: abs(math.log(sizes[name] / share)))
+    expected = f"about {sizes[nearest] / 1e3:,.0f} kB a segment, nearest to {share / 1e3:,.0f} kB"
+    return Choice(nearest, f"{choice.reason}; {expected}")
+
+
+def _size_bytes(name: str, info: VideoInfo, num_frames: int) -> int:
+    """Of a segment by a preset as it is."""
+    plan = plan_encoding(info, load_preset(name), EncodeOptions())
+    shape = plan.samples.shape(num_frames, info.height, info.width)
+    return expect(plan.preset, shape, plan.info).size_bytes
 
 
 def look(video: VideoReader, segment_frames: int, has_gpu: bool) -> Facts:
@@ -166,6 +201,7 @@ class AutoPreset:
             choice = Choice(begun, "the unfinished file has it")
         else:
             choice = choose(look(video, options.segment_frames, has_gpu))
+            choice = sized(choice, video.info, options.goal, options.segment_frames, has_gpu)
         on_event(PresetChosen(*choice))
         return load_preset(choice.preset, self.overrides, self.epochs, self.lmbda)
 
