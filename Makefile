@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PARALLEL := -n auto --maxprocesses 8 --dist loadscope
 CLIP := benchmarks/clips/bbb_320x180_48f.mp4
 
 .DEFAULT_GOAL := help
@@ -27,10 +28,10 @@ demo: $(STAMP) ## Encode the embedded clip, decode it, compare the two in a pict
 	$(BIN)/python benchmarks/compare_picture.py $(CLIP) demo/bbb.y4m demo/compare.png
 
 test: $(STAMP) ## Default tests
-	$(BIN)/python -m pytest -m 'not slow and not gpu'
+	$(BIN)/python -m pytest $(PARALLEL) -m 'not slow and not gpu'
 
 test-slow: $(STAMP) ## Deeper tests, minutes long
-	$(BIN)/python -m pytest -m 'slow and not gpu'
+	$(BIN)/python -m pytest $(PARALLEL) -m 'slow and not gpu'
 
 check: $(STAMP) ## Format, lint, types and default tests
 	$(BIN)/ruff format --check .

@@ -177,4 +177,5 @@ def _told_late(decoder: "Decoder", no_audio: bool) -> Iterator[str]:
     for kind, what in LATE.items():
         is_there = kind in decoder.reader.ancillary_read and not (no_audio and kind == "mkvs")
         if is_there and not _is_told(decoder):
-            yield f"{what} not written; that needs a whole file, not a pipe"
+            why = "--keep-going keeps" if decoder.reader.keep_going else "a pipe brings"
+            yield f"{what} not written; {why} pictures alone"

@@ -7,6 +7,7 @@ import typer
 
 from nvcodec.cli import config, options
 from nvcodec.cli.console import emit, warn_as
+from nvcodec.cli.encode import check_name
 from nvcodec.cli.process import say
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def extract(
         raise typer.BadParameter("--frames, --segment and --clip: one of them")
     wanted, numbers = options.frame_range(frames), options.frame_range(segment, "--segment")
     limits = options.changed_limits(limit)
+    check_name(output, "nvc extract", source)
     path = options.check_target(output, overwrite)
     options.check_sources([source])
     options.check_apart([source], path)
