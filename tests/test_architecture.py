@@ -81,14 +81,23 @@ ALLOWED["finished"] = FORMAT | {
     "metrics", "encode_plan", "job", "job_folder", "job_state", "segment_decoder", "segment_work",
     "tally",
 }  # fmt: skip
-ALLOWED["goal_shares"] = FORMAT | {"encode_plan"}
+ALLOWED["segment_tasks"] = FORMAT | {"encode_plan", "job", "segment_work"}
+ALLOWED["workers"] = FITTING | {
+    "expectation",
+    "encode_plan",
+    "encode_types",
+    "job",
+    "segment_work",
+    "distributed",
+}
+ALLOWED["distributed"] = {"errors", "workers"}
 ALLOWED["recipe"] = FORMAT | {"fitting", "presets"}
 ALLOWED["original"] = FORMAT | {"presets", "recipe", "segment_values"}
 ALLOWED["segment_refiner"] = FORMAT | {
     "metrics", "fitting", "presets", "segment_decoder", "segment_values", "segment_work",
 }  # fmt: skip
 ALLOWED["encoder"] = FORMAT | {
-    "goal_shares",
+    "segment_tasks", "workers",
     "fitting", "presets", "expectation", "encode_types", "encode_plan", "job", "outputs", "tally",
     "segment_decoder", "segment_values", "segment_work", "finished", "auto",
 }  # fmt: skip

@@ -54,6 +54,7 @@ def encode(
     depth: int | None = None,
     seed: int = 0,
     device: str = "auto",
+    workers: int | str = 1,
     audio: bool = True,
     between: "tuple[Fraction, Fraction | None] | None" = None,
     workdir: str | Path | None = None,
@@ -91,7 +92,9 @@ def encode(
         raw: geometry of a raw planar source.
         depth: 8 rounds deeper samples to 8 bits; None: as the source has them.
         seed: of initial values, batches and noise.
-        device: `auto`, `cpu`, `cuda`, `cuda:1`.
+        device: `auto`, `cpu`, `cuda`, `cuda:1`; of `cuda:0,cuda:1` each worker gets one.
+        workers: how many segments are fitted at once, by as many processes; or `ray`, a Ray cluster
+            of this machine alone, or `ray://HOST:PORT`.
         audio: keep audio, subtitles, chapters and attachments as they are.
         between: instead of `frames`: from when to when, in seconds, the end excluded.
         workdir: where the job's state is kept, instead of `OUT.nvc.job`.
@@ -127,7 +130,7 @@ def encode(
         asked = preset
     options = EncodeOptions(
         samples=None if samples is None else Samples(samples),
-        segment_frames=segment_frames, seed=seed, device=device,
+        segment_frames=segment_frames, seed=seed, device=device, workers=workers,
         scale=arguments.scale(scale),
         frames=arguments.frames(frames), frame_rate=arguments.frame_rate(frame_rate), raw=raw,
         depth=depth, max_time_s=arguments.max_time_s(max_time),

@@ -37,7 +37,9 @@ class EncodeOptions:
     seed: int = 0
     """Of initial values, batches and noise; segment n adds n."""
     device: str = "auto"
-    """`auto`, `cpu`, `cuda`, `cuda:1`."""
+    """`auto`, `cpu`, `cuda`, `cuda:1`; of several, with commas between, each worker gets one."""
+    workers: int | str = 1
+    """How many segments are fitted at once, by processes; or `ray`, `ray://HOST:PORT`."""
     frames: slice | None = None
     """Range of the source's frames."""
     scale: Scale | None = None
@@ -75,6 +77,11 @@ class EncodeOptions:
     def needs_count(self) -> bool:
         """Whether segments share something, so that their number is to be known."""
         return self.max_time_s is not None or (self.goal is not None and self.goal.has_size)
+
+    @property
+    def devices(self) -> list[str]:
+        """Names of all devices."""
+        return self.device.split(",")
 
     def of_source(self) -> dict[str, Any]:
         """Those that `video.open_videos` takes."""

@@ -7,7 +7,7 @@ as quality comes from decoding the bytes, never from a loss.
 """
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -19,16 +19,18 @@ from nvcodec.encode_types import EncodeOptions, EncodeReport, Event, SegmentFitt
 from nvcodec.errors import InterruptedEncodeError, NvcError
 from nvcodec.expectation import expect
 from nvcodec.finished import is_complete, recall, stored_streams_bytes
-from nvcodec.goal_shares import segment_goal
 from nvcodec.job import frames_digest, open_job
 from nvcodec.outputs import check_written, free_output, open_writer
 from nvcodec.presets import Preset
 from nvcodec.segment_decoder import select_device
+from nvcodec.segment_tasks import segment_task
 from nvcodec.segment_values import check_limits
 from nvcodec.segment_work import SegmentResult, SegmentTask, Values, do
+from nvcodec.segments import Segment
 from nvcodec.tally import Tally
 from nvcodec.video import VideoReader, open_videos, sources_of
 from nvcodec.video.info import Planes
+from nvcodec.workers import Work, results_in_order
 
 
 def encode(
@@ -56,7 +58,7 @@ def encode(
     options = options or EncodeOptions()
     sources = sources_of(source)
     path = free_output(sources, target, preset.names, options)
-    device = select_device(options.device)
+    device, *_ = map(select_device, options.devices)
     with open_videos(sources, **options.of_source()) as video:
         if isinstance(preset, AutoPreset):
             preset = preset.chosen_for(video, path, options, device.type != "cpu", on_event)
@@ -83,6 +85,7 @@ class Encoding:
         self.tally = Tally(plan)
         self.is_there = path is not None and is_complete(path, plan)
         self.job = None if path is None or self.is_there else open_job(path, plan)
+        self._writer: NvcWriter | None = None
 
     def run(self) -> EncodeReport:
         """Encode every segment, then close and check the file."""
@@ -102,31 +105,37 @@ class Encoding:
         return replace(self.tally.report(size_bytes, self.video), was_there=is_finished)
 
     def _write_file(self) -> int:
-        """Do all tasks in order, each result into the file; gives its size in bytes."""
-        writer: NvcWriter | None = None
-        values: Values | None = None
+        """Do all tasks, each result into the file in order; gives its size in bytes."""
         try:
-            for number, planes in enumerate(self.segments):
-                writer = writer or self._open_writer(planes)
-                input_digest = frames_digest(planes)
-                if number < len(writer.segments):
-                    self._recall(number, len(planes), input_digest)
-                    continue
-                task = self._task(writer, len(planes), input_digest)
-                result = self.do(task, planes, values)
-                self.tally.add(result)
-                self.commit(writer, result, input_digest)
-                values = result.values
-            assert writer is not None  # a video without frames was refused by its reader
-            self.tally.streams_bytes = self.plan.add_ancillary(writer, self.video)
-            return writer.finish()
+            how = self.plan, self.job, self.do, self.should_stop, self.on_event
+            with contextlib.closing(results_in_order(self._works(), *how)) as results:
+                for done in results:
+                    self.tally.add(done.result)
+                    self.commit(done.result, done.input_digest)
+            self.tally.streams_bytes = self.plan.add_ancillary(self.writer, self.video)
+            return self.writer.finish()
         except NvcError as error:
             if self.job is not None:
-                self.job.leave_nothing(writer, error)
+                self.job.leave_nothing(self._writer, error)
             raise
         finally:
-            if writer is not None:
-                writer.close()
+            if self._writer is not None:
+                self._writer.close()
+
+    def _works(self) -> Iterator[Work]:
+        """What is left to do, as it is read; takes over what is in the file."""
+        start = 0
+        for number, planes in enumerate(self.segments):
+            if self._writer is None:
+                self._writer = self._open_writer(planes)
+                num_there = len(self._writer.segments)
+            segment, input_digest = Segment(start, start + len(planes)), frames_digest(planes)
+            start = segment.stop
+            if number < num_there:
+                self._recall(number, len(planes), input_digest)
+                continue
+            task = self._task(number, segment, input_digest)
+            yield Work(task, planes, input_digest, self._show is not None)
 
     def _recall_file(self) -> int:
         """As `_write_file`, of a file that is complete."""
@@ -139,6 +148,12 @@ class Encoding:
             self._recall(number, len(planes), frames_digest(planes))
         return self.path.stat().st_size
 
+    @property
+    def writer(self) -> NvcWriter:
+        """Of the file; a video without frames, which has none, is refused by its reader."""
+        assert self._writer is not None
+        return self._writer
+
     def _open_writer(self, first: Sequence[Planes]) -> NvcWriter:
         """The file, begun or continued; a stream's first segment tells if it is all there is."""
         count = self.plan.info.num_frames
@@ -146,26 +161,12 @@ class Encoding:
             count = len(first)
         return open_writer(self.path or self.target, self.plan.head(count), self.options, self.job)
 
-    def _task(self, writer: NvcWriter, num_frames: int, input_digest: str) -> SegmentTask:
+    def _task(self, number: int, segment: Segment, input_digest: str) -> SegmentTask:
         """What is to be done for one segment; refuses what no decoder would take."""
-        number, segment = len(writer.segments), self.tally.next_segment(num_frames)
-        head, options = writer.head, self.options
-        task = SegmentTask(
-            number=number,
-            segment=segment,
-            preset=self.plan.preset,
-            head=head,
-            info=self.plan.info,
-            seed=options.seed + number,
-            device=options.device,
-            limits=options.limits,
-            verify=options.verify,
-            begins_with=number - 1 if number and self.plan.preset.fitting.warm_start else None,
-            store=None if self.job is None else self.job.checkpoints(number, input_digest),
-            goal=segment_goal(self.plan, segment, writer),
-        )
+        head = self.writer.head
+        task = segment_task(self.plan, head, self.job, segment, number, input_digest)
         expected = expect(task.preset, task.shape, task.info)
-        check_limits(head, num_frames, options.limits)
+        check_limits(head, segment.num_frames, task.limits)
         self.on_event(SegmentStarted(number, segment, task.info, expected, task.is_resumed))
         return replace(task, time_limit_s=self.tally.time_limit_s(segment))
 
@@ -184,14 +185,14 @@ class Encoding:
             show=self._show,
         )  # fmt: skip
 
-    def commit(self, writer: NvcWriter, result: SegmentResult, input_digest: str) -> None:
+    def commit(self, result: SegmentResult, input_digest: str) -> None:
         """Put a result into the file, and into the job around it."""
         coded = result.coded
         kept = result.values if self.plan.preset.fitting.warm_start else None
         with contextlib.ExitStack() as around:
             if (job := self.job) is not None:
                 around.enter_context(job.commit(coded.number, input_digest, result.measured, kept))
-            writer.write_segment(coded)
+            self.writer.write_segment(coded)
 
     def _recall(self, number: int, num_frames: int, input_digest: str) -> None:
         """Take over a segment that is in the file."""

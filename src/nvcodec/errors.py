@@ -110,6 +110,10 @@ class FitMemoryError(FitError, MemoryError):
     """There is not the memory to fit with, not even for one patch at a time."""
 
 
+class WorkerLostError(FitError):
+    """Processes or machines that fit a segment end again and again."""
+
+
 class ResumeError(FitError):
     """A stored job does not belong to the command that wants to continue it."""
 

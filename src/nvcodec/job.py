@@ -5,6 +5,7 @@
                                  and what was measured; and the files below that this job wrote
     OUT.nvc.job/segment-N.ckpt   checkpoint of the segment at work; `.ckpt.1` is the one before it
                                  (a second try has `segment-N-again`)
+    OUT.nvc.job/segment-N.done   result of a segment that others come before (`workers.kept`)
     OUT.nvc.job/segment-N.npz    values of the last finished segment, for a warm start of the next
 
 All are sealed (`state_files`). Loads no torch, so that the command line can refuse an output before
@@ -38,7 +39,7 @@ from nvcodec.remark import maker_of
 from nvcodec.state_files import read_state, write_state
 from nvcodec.video.info import Planes
 
-SEGMENT_FILE = re.compile(r"segment-\d+(-again)?\.(ckpt|ckpt\.1|npz)(\.tmp)?")
+SEGMENT_FILE = re.compile(r"segment-\d+(-again)?\.(ckpt|ckpt\.1|npz|done)(\.tmp)?")
 MAX_CHANGES_NAMED = 5
 OVERWRITE = "{overwrite} overwrites it"
 
@@ -154,10 +155,10 @@ class Job:
     def checkpoints(self, number: int, input_digest: str) -> CheckpointStore:
         """Where the fitting of segment `number` keeps its state."""
         name = f"segment-{number}"
-        self._claim(*checkpoint_names(name), *checkpoint_names(name + SECOND))
+        self.claim(*checkpoint_names(name), *checkpoint_names(name + SECOND))
         return CheckpointStore(self.folder, name, self.digest(input_digest, number))
 
-    def _claim(self, *names: str) -> None:
+    def claim(self, *names: str) -> None:
         """Note names that this job writes, before it does.
 
         Raises:
@@ -219,7 +220,7 @@ class Job:
             OutputError: they cannot be written.
         """
         path = self._values_path(number)
-        self._claim(path.name)
+        self.claim(path.name)
         content = io.BytesIO()
         np.savez(content, **values)  # type: ignore[arg-type]
         try:
@@ -245,6 +246,10 @@ class Job:
             raise ResumeError(
                 f"{path}: is not to be read, so the next segment cannot begin with it", RESTART
             ) from error
+
+    def result_path(self, number: int) -> Path:
+        """Where the result of segment `number` is kept until it is its turn (`workers.kept`)."""
+        return self.folder / f"segment-{number}.done"
 
     def _values_path(self, number: int) -> Path:
         return self.folder / f"segment-{number}.npz"

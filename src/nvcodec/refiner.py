@@ -131,10 +131,10 @@ class _Refining(Encoding):
         if seen != self.plan.info.num_frames:
             raise VideoError(f"{seen} frames; {original.path} has {self.plan.info.num_frames}")
 
-    def commit(self, writer: NvcWriter, result: SegmentResult, input_digest: str) -> None:
+    def commit(self, result: SegmentResult, input_digest: str) -> None:
         """As the base class, after what stands before the segment."""
-        self.plan.add_ancillary(writer, self.video)
-        super().commit(writer, result, input_digest)
+        self.plan.add_ancillary(self.writer, self.video)
+        super().commit(result, input_digest)
 
     def do(
         self, task: SegmentTask, planes: Sequence[Planes], before: Values | None

@@ -25,11 +25,9 @@ class Tally:
         self.fit_s = self.decode_s = 0.0
         self._meter = QualityMeter(plan.info)
         limit_s, spent_s = plan.options.max_time_s, plan.options.spent_s
+        workers = plan.options.workers
+        self._num_workers = workers if isinstance(workers, int) else 1
         self._budget = None if limit_s is None else TimeBudget(limit_s, spent_s)
-
-    def next_segment(self, num_frames: int) -> Segment:
-        """The segment that the next so many frames make."""
-        return Segment(self.num_frames, self.num_frames + num_frames)
 
     def time_limit_s(self, segment: Segment, is_last: bool = False) -> float | None:
         """Seconds that a segment may take: its share of what is left; None without a limit.
@@ -49,7 +47,8 @@ class Tally:
                 "how many frames are to come is not known, and all of them share the time",
                 f"{{frames}} names them, or {{segment_frames}} above {longest} takes all at once",
             )
-        return self._budget.share_s(segment, segment.stop if is_last else count or segment.stop)
+        stop = segment.stop if is_last else count or segment.stop
+        return self._budget.share_s(segment, stop, self._num_workers)
 
     def add(self, result: SegmentResult) -> None:
         """Count a segment that was done now."""

@@ -1,5 +1,6 @@
 """Time for a whole encoding, and each segment's share of it."""
 
+import math
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,10 +29,16 @@ class TimeBudget:
     """Spent before this process' encoding began, in all runs of the job."""
     started: float = field(default_factory=time.monotonic)
 
-    def share_s(self, segment: Segment, num_frames: int) -> float:
-        """Time for one segment: as much of what is left as it has of the frames left."""
+    def share_s(self, segment: Segment, num_frames: int, num_workers: int = 1) -> float:
+        """Time for one segment: as much of what is left as it has of the frames left.
+
+        Of several workers each has its part of these frames, in whole segments like this one.
+        """
         spent_s = time.monotonic() - self.started + self.before_s
-        return (self.limit_s - spent_s) * segment.num_frames / (num_frames - segment.start)
+        num_left = num_frames - segment.start
+        num_rounds = math.ceil(num_left / (num_workers * segment.num_frames))
+        num_own = max(num_rounds * segment.num_frames, num_left / num_workers)
+        return (self.limit_s - spent_s) * segment.num_frames / min(num_left, num_own)
 
 
 def measure_overhead_s(

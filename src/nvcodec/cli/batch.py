@@ -226,8 +226,7 @@ class Batch:
             )  # fmt: skip
 
     def _watching(self) -> Watching:
-        is_timed = self.chosen.max_time_s is not None
-        progress = Progress(self.how.json, to_stdout=False, quiet=self.how.quiet, is_timed=is_timed)
+        progress = Progress.of(self.chosen, self.how.json, self.how.quiet)
         return Watching(progress, self.how.preview, None)
 
     def _note(self, what: str, item: Item, words: str, done: "EncodeReport | None" = None) -> None:

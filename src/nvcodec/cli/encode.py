@@ -81,6 +81,14 @@ Color = Annotated[
 Seed = Annotated[
     int, typer.Option(min=0, max=2**63 - 1, help="Of initial values, batches and noise.")
 ]
+Workers = Annotated[
+    str,
+    typer.Option(
+        metavar="N|ray|ray://HOST:PORT",
+        help="Segments that are fitted at once, by so many processes with a share of the threads "
+        "and of the devices each, or by a Ray cluster.",
+    ),
+]
 OTHER_FORMATS = (
     ".y4m", ".yuv", ".mp4", ".m4v", ".mkv", ".mov", ".webm", ".avi", ".ts", ".gif", ".png", ".jpg",
     ".jpeg", ".webp", ".264", ".265", ".av1",
@@ -135,6 +143,7 @@ def encode(
     no_audio: options.NoAudio = False,
     seed: Seed = 0,
     device: options.Device = "auto",
+    workers: Workers = "1",
     limit: options.LimitChanges = None,
     workdir: Workdir = None,
     restart: Restart = False,
@@ -153,8 +162,8 @@ def encode(
 
     The same command continues an interrupted one. With a folder as OUT each video gets a file.
     """
-    settings = encode_settings.settings(ctx.params)
     options.check_sources(sources)
+    settings = encode_settings.settings(ctx.params)
     from nvcodec.auto import asked_preset
 
     asked = asked_preset(preset, set_ or [], epochs, lmbda)  # what is wrong is said without torch
@@ -169,8 +178,7 @@ def encode(
         how = batch.How(json, quiet, skip_existing, keep_going, preview)
         _run_all(batch.Batch(outputs, asked, chosen, how), report)
     else:
-        is_timed = max_time is not None
-        progress = Progress(json, to_stdout=output == "-", quiet=quiet, is_timed=is_timed)
+        progress = Progress.of(chosen, json, quiet, to_stdout=output == "-")
         _run(sources, output, outputs, asked, chosen, Watching(progress, preview, report))
 
 

@@ -33,8 +33,7 @@ class EncodingPage:
         self.warnings: list[str] = []
         self.preset: str | None = None
         """Where one was chosen."""
-        self._started: SegmentStarted | None = None
-        self._num_started = 0
+        self._started: dict[int, SegmentStarted] = {}
         self._is_resumed = False
         self._last: dict[int, FitRecord] = {}
         """Of each segment."""
@@ -65,7 +64,7 @@ class EncodingPage:
         if isinstance(event, PresetChosen):
             self.preset = event.preset
         elif isinstance(event, SegmentStarted):
-            self._started, self._num_started = event, self._num_started + 1
+            self._started[event.number] = event
             self._is_resumed |= event.is_resumed
         elif isinstance(event, FrameShown):
             if event.is_final:
@@ -83,10 +82,10 @@ class EncodingPage:
         now = (record.psnr_db, record.size_bytes)
         if None in now or (before and (before.psnr_db, before.size_bytes) == now):
             return
-        assert self._started is not None
         assert record.psnr_db is not None
         assert record.size_bytes is not None
-        video, count = self._started.video, self._started.segment.num_frames
+        started = self._started[number]
+        video, count = started.video, started.segment.num_frames
         rate_bpp = 8 * record.size_bytes / (count * video.width * video.height)
         self.curve.append(
             CurvePoint(
@@ -103,7 +102,7 @@ class EncodingPage:
         from nvcodec.pages.report import report_page
 
         seen = inspect(path)
-        all_here = self._num_started == report.num_segments and not self._is_resumed
+        all_here = len(self._started) == report.num_segments and not self._is_resumed
         return report_page(
             path.name,
             facts=report_rows(report, output),

@@ -1,5 +1,7 @@
 """How `nvc encode` shows what an encoding tells: a live line, JSON lines, and the end."""
 
+import operator
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,6 +12,7 @@ from nvcodec.cli.verify import quality_rows
 
 if TYPE_CHECKING:
     from nvcodec.encode_types import (
+        EncodeOptions,
         EncodeReport,
         Event,
         SegmentFitting,
@@ -25,12 +28,20 @@ LONG_S = 1200.0
 class Progress:
     """Shows the events and warnings of an encoding, while it is entered."""
 
-    def __init__(self, json: bool, *, to_stdout: bool, quiet: bool, is_timed: bool) -> None:
+    def __init__(
+        self, json: bool, quiet: bool, to_stdout: bool, is_timed: bool, has_workers: bool
+    ) -> None:
         self.json, self.to_stdout, self.quiet = json, to_stdout, quiet
         self.line = LiveLine(quiet or json)
-        self.started: SegmentStarted | None = None
-        self.is_timed = is_timed
-        """Whether nobody has to be told that it takes long."""
+        self.at_work: dict[int, tuple[SegmentStarted, FitRecord | None]] = {}
+        """Segments being fitted, and how far; several of them with workers."""
+        self.is_timed, self.has_workers = is_timed, has_workers
+        """Whether nobody has to be told that it takes long, and whether others do the work."""
+
+    @classmethod
+    def of(cls, options: "EncodeOptions", json: bool, quiet: bool, to_stdout: bool = False) -> Self:
+        """That of an encoding with these options."""
+        return cls(json, quiet, to_stdout, options.max_time_s is not None, options.workers != 1)
 
     def __enter__(self) -> Self:
         warn_as(json=self.json, quiet=self.quiet, to_stderr=self.to_stdout)
@@ -55,7 +66,10 @@ class Progress:
             elif not self.quiet:
                 say(f"preset {event.preset}: {event.reason}")
         elif isinstance(event, SegmentStarted):
-            self.started = event
+            self.at_work = {
+                **(self.at_work if self.has_workers else {}),
+                event.number: (event, None),
+            }
             if self.json:
                 emit(_segment_record(event), self.to_stdout)
             elif not self.quiet:
@@ -82,21 +96,54 @@ class Progress:
                 say(f"{name:>9}  {value}")
 
     def _draw(self, event: "SegmentFitting") -> None:
-        record = event.record
-        assert self.started is not None
+        number, record = event.number, event.record
+        started, _ = self.at_work.get(number, (None, None))
+        if started is None:
+            return
+        self.at_work[number] = started, record
         if record.eta_s > LONG_S and not self.is_timed:
             self.is_timed = True  # told once
             say(
                 f"nvc: about {format_time(record.eta_s)} to go; Ctrl-C saves, and --max-time 10m "
                 "would do the best for ten minutes; `nvc presets` lists smaller ones"
             )
+        if self.has_workers:
+            share, parts = several_parts([*self.at_work.values()])
+            if share_of(record) >= 1:
+                del self.at_work[number]
+            self.line.update("fitting", min(share, 0.99), parts)
+            return
         place = f"{record.stage_number + 1}/{record.num_stages}"
         self.line.update(
-            f"{event.number}: {record.stage} {place}",
+            f"{number}: {record.stage} {place}",
             record.step / record.num_steps,
-            fitting_parts(record, self.started),
-            short=f"{event.number}: {place}",
+            fitting_parts(record, started),
+            short=f"{number}: {place}",
         )
+
+
+def share_of(record: "FitRecord") -> float:
+    """How much of a fitting is done, by its own reckoning of time."""
+    whole_s = record.elapsed_s + record.eta_s
+    return record.elapsed_s / whole_s if whole_s > 0 else 0.0
+
+
+def several_parts(
+    at_work: Sequence[tuple["SegmentStarted", "FitRecord | None"]],
+) -> tuple[float, list[Part]]:
+    """How much of the video is done where several segments are fitted at once, and what to say."""
+    shares = [0.0 if record is None else share_of(record) for _, record in at_work]
+    lengths = [started.segment.num_frames for started, _ in at_work]
+    last = at_work[-1][0]
+    done = last.segment.stop - sum(lengths) + sum(map(operator.mul, shares, lengths))
+    total = last.video.num_frames or last.segment.stop
+    etas = [record.eta_s for _, record in at_work if record is not None]
+    each_s = sum(r.elapsed_s + r.eta_s for _, r in at_work if r is not None) / max(len(etas), 1)
+    rounds = (total - last.segment.stop) / max(sum(lengths), 1)
+    parts = [(2, f"ETA {format_time(max(etas, default=0.0) + each_s * rounds)}")]
+    named = zip((one.number for one, _ in at_work), shares, strict=True)
+    parts.append((4, ", ".join(f"{number}: {share:.0%}" for number, share in named)))
+    return done / max(total, 1), parts
 
 
 def fitting_parts(record: "FitRecord", started: "SegmentStarted") -> list[Part]:

@@ -17,6 +17,7 @@ PARSED: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "raw": ("raw", options.raw_geometry),
     "fps": ("frame_rate", options.frame_rate),
     "depth": ("depth", options.depth),
+    "workers": ("workers", options.workers),
     "limit": ("limits", options.changed_limits),
     "max_time": ("max_time_s", options.duration_s),
     "no_audio": ("audio", lambda is_left_out: not is_left_out),
@@ -35,6 +36,8 @@ def settings(typed: Mapping[str, Any]) -> dict[str, Any]:
         raise typer.BadParameter("--max-time and --epochs: only one of them")
     parsed = {field: parse(typed[name]) for name, (field, parse) in PARSED.items() if name in typed}
     parsed["between"] = options.time_range(typed["start"], typed["end"], typed["frames"])
+    if typed.get("preview") and parsed.get("workers", 1) != 1:
+        raise typer.BadParameter("--preview shows one segment at a time; leave --workers out")
     is_watched = bool(typed.get("preview") or typed.get("report"))
     goal = goal_options.goal(**{name: typed[name] for name in GOALS}) if GOALS[0] in typed else None
     return {

@@ -214,6 +214,21 @@ def raw_geometry(text: str | None) -> "RawGeometry | None":
         raise typer.BadParameter(f"--raw: {error}") from error
 
 
+def workers(text: str) -> int | str:
+    """How many workers, or which cluster of them.
+
+    Raises:
+        typer.BadParameter: it is neither.
+    """
+    if text == "ray" or text.startswith("ray://"):
+        return text
+    if not (text.isascii() and text.isdecimal() and int(text) > 0):
+        raise typer.BadParameter(
+            f"--workers {text}: expected a number above 0, ray, or ray://HOST:PORT"
+        )
+    return int(text)
+
+
 def frame_rate(text: str | None) -> Fraction | None:
     """A rate as `--raw` takes it: 25, 30000/1001, or 29.97 for the NTSC rate it means."""
     if text is None:

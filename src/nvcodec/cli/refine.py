@@ -94,8 +94,7 @@ def refine(
     from nvcodec.refiner import refine as refine_file
 
     chosen = EncodeOptions(**settings, spent_s=process_age_s())
-    is_timed = max_time is not None
-    progress = Progress(json, to_stdout=output == "-", quiet=quiet, is_timed=is_timed)
+    progress = Progress.of(chosen, json, quiet, to_stdout=output == "-")
 
     def work(target: Any, **how: Any) -> "EncodeReport":
         return refine_file(original, sources, target, wanted, chosen, **how)

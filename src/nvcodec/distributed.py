@@ -1,0 +1,157 @@
+"""Workers on a Ray cluster: the only place that knows of Ray.
+
+    Work --object store--> actor on some node: `do_work`
+    messages <--asked for-- the same actor, from a second thread
+
+The state of a fitting lies in the job's folder, which all nodes have to see under one path; a node
+that is lost costs what was done since. An actor takes a whole GPU where the cluster has some, else
+as many cores as it has threads.
+"""
+
+import contextlib
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from nvcodec.errors import ToolMissingError, VideoError
+from nvcodec.workers.crew import Crew, Failed, Finished, Lost, Message, Work, do_work, warnings_to
+
+LOCAL = "ray"
+"""Name of a cluster of this machine alone, begun and ended with the encoding."""
+CALLS_AT_ONCE = 2
+"""One that works, and one that asks."""
+
+
+class _Actor:
+    """What runs on a node."""
+
+    def __init__(self, num_threads: int) -> None:
+        import torch
+
+        torch.set_num_threads(num_threads)
+        self._is_stopped = threading.Event()
+        self._said: list[Message] = []
+
+    def do(self, work: Work) -> Finished | Failed:
+        with warnings_to(work.number, self._said.append):
+            return do_work(work, self._is_stopped.is_set, self._said.append)
+
+    def heard(self) -> list[Message]:
+        said, self._said[:] = self._said[:], []
+        return said
+
+    def stop(self) -> None:
+        self._is_stopped.set()
+
+
+class RayCrew(Crew):
+    """Actors of a cluster, as many as it has room for.
+
+    Args:
+        address: `ray`, or `ray://HOST:PORT`.
+        devices: names; a cluster gives its GPUs itself, so that only `cpu` makes a difference.
+        num_threads: of each on a CPU.
+
+    Raises:
+        ToolMissingError: Ray is not installed.
+        VideoError: the cluster cannot be reached, or has no room.
+    """
+
+    def __init__(self, address: str, devices: Sequence[str], num_threads: int = 1) -> None:
+        self._ray = ray = _ray()
+        self._is_ours = not ray.is_initialized()
+        if self._is_ours:
+            _connect(ray, address)
+        resources = ray.cluster_resources()
+        self._num_threads, num_gpus = num_threads, int(resources.get("GPU", 0))
+        has_gpus = num_gpus > 0 and devices != ["cpu"]
+        self._device = "cuda" if has_gpus else "cpu"
+        self._needs = {"num_gpus": 1} if has_gpus else {"num_cpus": num_threads}
+        self.size = num_gpus if has_gpus else int(resources.get("CPU", 0)) // num_threads
+        if self.size < 1:
+            raise VideoError(f"{address}: no room for a worker of {num_threads} threads there")
+        self._class = ray.remote(max_concurrency=CALLS_AT_ONCE, **self._needs)(_Actor)
+        self._free: list[Any] = []
+        self._at_work: dict[Any, tuple[Any, int]] = {}
+        """By the call that works: its actor, and the segment's number."""
+
+    def start(self, work: Work) -> None:
+        """See `Crew`."""
+        actor = self._free.pop() if self._free else self._class.remote(self._num_threads)
+        work = replace(work, task=replace(work.task, device=self._device))
+        self._at_work[actor.do.remote(work)] = actor, work.number
+
+    def messages(self, timeout_s: float) -> list[Message]:
+        """See `Crew`."""
+        calls = [*self._at_work]
+        ready, _ = self._ray.wait(calls, num_returns=1, timeout=timeout_s)
+        found = self._said([self._at_work[call][0] for call in calls], timeout_s)
+        for call in ready:
+            actor, number = self._at_work.pop(call)
+            try:
+                found.append(self._ray.get(call))
+                self._free.append(actor)
+            except self._ray.exceptions.RayError as error:
+                lines = str(error).strip().splitlines() or [type(error).__name__]
+                found.append(Lost(number, lines[0]))
+        return found
+
+    def _said(self, actors: Sequence[Any], timeout_s: float) -> list[Message]:
+        """What actors say while they work; one that is not up yet, or gone, says nothing."""
+        asked = [actor.heard.remote() for actor in actors]
+        answers, _ = self._ray.wait(asked, num_returns=len(asked), timeout=timeout_s)
+        found: list[Message] = []
+        for answer in answers:
+            with contextlib.suppress(self._ray.exceptions.RayError):
+                found += self._ray.get(answer)
+        return found
+
+    def stop(self) -> None:
+        """See `Crew`."""
+        for actor, _ in self._at_work.values():
+            actor.stop.remote()
+
+    def close(self) -> None:
+        """See `Crew`."""
+        for actor in [*self._free, *(actor for actor, _ in self._at_work.values())]:
+            with contextlib.suppress(self._ray.exceptions.RayError):
+                self._ray.kill(actor)
+        self._free, self._at_work = [], {}
+        if self._is_ours:
+            self._ray.shutdown()
+
+
+def _ray() -> Any:
+    """The library.
+
+    Raises:
+        ToolMissingError: it is not there.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        import ray
+    except ImportError as error:
+        raise ToolMissingError(
+            "workers ray: needs Ray, which is not installed: pip install 'nvcodec-inr[ray]'"
+        ) from error
+    return ray
+
+
+def _connect(ray: Any, address: str) -> None:
+    """Join the cluster, or begin one.
+
+    Raises:
+        VideoError: it cannot be reached.
+    """
+    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+    try:
+        if address == LOCAL:
+            ray.init(address="local", include_dashboard=False, **quiet)
+        else:
+            ray.init(address=address, **quiet)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise VideoError(f"{address}: cannot be joined: {first}") from error
