@@ -62,7 +62,7 @@ ALLOWED = {
     "encode_plan": FORMAT | {"presets", "encode_types", "survey"},
     "job_state": HELPERS,
     "job": FORMAT | {"fitting", "encode_types", "encode_plan", "job_folder", "job_state"},
-    "auto": FORMAT | {"presets", "expectation", "encode_types", "encode_plan", "job"},
+    "auto": FORMAT | {"presets", "expectation", "encode_types", "encode_plan", "job", "survey"},
     "outputs": FORMAT | {"encode_types", "job"},
     "time_budget": FITTING | {"metrics"},
     "segment_encoder": FITTING | {"presets"},
@@ -97,13 +97,13 @@ ALLOWED["segment_refiner"] = FORMAT | {
     "metrics", "fitting", "presets", "segment_decoder", "segment_values", "segment_work",
 }  # fmt: skip
 ALLOWED["encoder"] = FORMAT | {
-    "segment_tasks", "workers",
+    "segment_tasks", "survey", "workers",
     "fitting", "presets", "expectation", "encode_types", "encode_plan", "job", "outputs", "tally",
     "segment_decoder", "segment_values", "segment_work", "finished", "auto",
 }  # fmt: skip
 ALLOWED["dry_run"] = FORMAT | {
     "fitting", "presets", "expectation", "encode_types", "encode_plan", "auto", "prediction",
-    "segment_decoder", "survey",
+    "segment_decoder", "segment_tasks", "survey",
 }  # fmt: skip
 ALLOWED["preview"] = HELPERS | {"encode_types", "outputs"}
 ALLOWED["refiner"] = FORMAT | {

@@ -15,6 +15,7 @@ from nvcodec.encoder import encode
 from nvcodec.errors import InterruptedEncodeError, PresetError
 from nvcodec.goals import Goal
 from nvcodec.presets import load_preset, preset_names
+from nvcodec.survey import Survey, survey
 from nvcodec.video import open_video
 from nvcodec.video.motion import LOOKED_FRAMES, motion
 
@@ -73,14 +74,15 @@ def test_the_documented_limits_are_those_of_the_code():
     ],
 )
 def test_a_size_chooses_the_network(begun, size_bytes, has_gpu, preset):
-    info = replace(video_info(*HD), num_frames=1200)
-    goal, choice = Goal(size_bytes=2 * size_bytes), Choice(begun, "why")
-    found = sized(choice, info, goal, 600, has_gpu)
+    info, choice = video_info(*HD), Choice(begun, "why")
+    seen = Survey(1200, info.frame_rate, beside_bytes=1000)
+    options = EncodeOptions(goal=Goal(size_bytes=2 * size_bytes + 1000))
+    found = sized(choice, info, seen, options, has_gpu)
     assert found.preset == preset
     if begun != "latents":
         assert f"kB a segment, nearest to {size_bytes / 1e3:,.0f} kB" in found.reason
-    assert sized(choice, info, Goal(psnr_db=38), 600, has_gpu) is choice
-    assert sized(choice, replace(info, num_frames=None), goal, 600, has_gpu) is choice
+    assert sized(choice, info, seen, EncodeOptions(goal=Goal(psnr_db=38)), has_gpu) is choice
+    assert sized(choice, info, replace(seen, num_frames=None), options, has_gpu) is choice
 
 
 def noise(height, width, seed=0):
@@ -240,5 +242,6 @@ def test_restart_chooses_anew(clip, tmp_path):
     with open_video(clip) as video:
         for restart in (False, True):
             options = EncodeOptions(restart=restart)
-            AutoPreset().chosen_for(video, target, options, False, chosen.append)
+            seen = survey(video.info, [clip], options)
+            AutoPreset().chosen_for(video, seen, target, options, False, chosen.append)
     assert [event.preset for event in chosen] == ["hinerv-tiny", "latents-moving"]

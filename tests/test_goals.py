@@ -68,3 +68,10 @@ def test_too_large_a_file_is_worse_than_anything():
     misses = [goal.miss(Measured(size), RESPONSE) for size in (992, 900, 100, 1001)]
     assert misses == sorted(misses)
     assert misses[0] == pytest.approx(0, abs=1e-9)
+
+
+def test_sizes_that_no_file_has():
+    with pytest.raises(ValueError, match="size_bytes"):
+        Goal(size_bytes=10**30)
+    with pytest.raises(VideoError, match="makes 0 bytes in all"):
+        Goal(bitrate_kbps=1e-6).sized(1, Fraction(25))

@@ -18,9 +18,9 @@ from typing import ClassVar, NamedTuple
 from nvcodec.encode_plan import plan_encoding
 from nvcodec.encode_types import EncodeOptions, Event, PresetChosen
 from nvcodec.expectation import expect
-from nvcodec.goals import Goal
 from nvcodec.job import stored_preset
 from nvcodec.presets import AUTO, Preset, load_preset, preset_names
+from nvcodec.survey import Survey
 from nvcodec.video import VideoInfo, VideoReader
 from nvcodec.video.motion import LOOKED_FRAMES, motion
 
@@ -120,19 +120,20 @@ def choose(facts: Facts) -> Choice:
 
 
 def sized(
-    choice: Choice, info: VideoInfo, goal: Goal | None, segment_frames: int, has_gpu: bool
+    choice: Choice, info: VideoInfo, survey: Survey, options: EncodeOptions, has_gpu: bool
 ) -> Choice:
     """The choice, or where that is a network, the one whose bytes come nearest to a size asked for.
 
     Lambda then makes of a network's bytes half or twice as many, but not ten times.
     """
     names = SIZES_OF_GPU if has_gpu else SIZES_OF_CPU
-    if choice.preset not in names or goal is None or not goal.has_size or info.num_frames is None:
+    goal, count = options.goal, survey.num_frames
+    if choice.preset not in names or goal is None or not goal.has_size or count is None:
         return choice
-    whole = goal.sized(info.num_frames, info.frame_rate).size_bytes
+    whole = goal.sized(count, survey.frame_rate).size_bytes
     assert whole is not None
-    num_frames = min(info.num_frames, segment_frames)
-    share = whole * num_frames / info.num_frames
+    num_frames = min(count, options.segment_frames)
+    share = max(whole - survey.beside_bytes, 1) * num_frames / count
     sizes = {name: _size_bytes(name, info, num_frames) for name in names}
     nearest = min(names, key=lambda name: abs(math.log(sizes[name] / share)))
     expected = f"about {sizes[nearest] / 1e3:,.0f} kB a segment, nearest to {share / 1e3:,.0f} kB"
@@ -175,6 +176,7 @@ class AutoPreset:
     def chosen_for(
         self,
         video: VideoReader,
+        survey: Survey,
         path: Path | None,
         options: EncodeOptions,
         has_gpu: bool,
@@ -184,6 +186,7 @@ class AutoPreset:
 
         Args:
             video: open, and not read yet.
+            survey: what is known of the whole.
             path: of the output, whose unfinished encoding goes on with its preset; None for a
                 stream.
             options: everything else.
@@ -201,7 +204,7 @@ class AutoPreset:
             choice = Choice(begun, "the unfinished file has it")
         else:
             choice = choose(look(video, options.segment_frames, has_gpu))
-            choice = sized(choice, video.info, options.goal, options.segment_frames, has_gpu)
+            choice = sized(choice, video.info, survey, options, has_gpu)
         on_event(PresetChosen(*choice))
         return load_preset(choice.preset, self.overrides, self.epochs, self.lmbda)
 

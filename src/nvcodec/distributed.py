@@ -11,6 +11,8 @@ as many cores as it has threads.
 import contextlib
 import os
 import threading
+import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -64,30 +66,48 @@ class RayCrew(Crew):
         self._is_ours = not ray.is_initialized()
         if self._is_ours:
             _connect(ray, address)
-        resources = ray.cluster_resources()
-        self._num_threads, num_gpus = num_threads, int(resources.get("GPU", 0))
-        has_gpus = num_gpus > 0 and devices != ["cpu"]
-        self._device = "cuda" if has_gpus else "cpu"
+        has_gpus = ray.cluster_resources().get("GPU", 0) >= 1 and devices != ["cpu"]
+        self._device, self._num_threads = "cuda" if has_gpus else "cpu", num_threads
         self._needs = {"num_gpus": 1} if has_gpus else {"num_cpus": num_threads}
-        self.size = num_gpus if has_gpus else int(resources.get("CPU", 0)) // num_threads
+        self.size = self._room()
         if self.size < 1:
             raise VideoError(f"{address}: no room for a worker of {num_threads} threads there")
         self._class = ray.remote(max_concurrency=CALLS_AT_ONCE, **self._needs)(_Actor)
+        self._waiting: deque[Work] = deque()
+        """For an actor: nodes that are gone took theirs along."""
         self._free: list[Any] = []
         self._at_work: dict[Any, tuple[Any, int]] = {}
         """By the call that works: its actor, and the segment's number."""
+        self._unbegun: list[Message] = []
+
+    def _room(self) -> int:
+        """How many actors the nodes have room for that are there now."""
+        name = "GPU" if self._device == "cuda" else "CPU"
+        return int(self._ray.cluster_resources().get(name, 0) // next(iter(self._needs.values())))
 
     def start(self, work: Work) -> None:
         """See `Crew`."""
-        actor = self._free.pop() if self._free else self._class.remote(self._num_threads)
-        work = replace(work, task=replace(work.task, device=self._device))
-        self._at_work[actor.do.remote(work)] = actor, work.number
+        self._waiting.append(replace(work, task=replace(work.task, device=self._device)))
+
+    def _give(self) -> None:
+        """Give work that waits to who is free, and to new ones while there is room."""
+        while self._waiting:
+            if not self._free and len(self._at_work) >= self._room():
+                return
+            actor = self._free.pop() if self._free else self._class.remote(self._num_threads)
+            work = self._waiting.popleft()
+            self._at_work[actor.do.remote(work)] = actor, work.number
 
     def messages(self, timeout_s: float) -> list[Message]:
         """See `Crew`."""
+        self._give()
+        found, self._unbegun = self._unbegun, []
+        if not self._at_work:
+            time.sleep(0.0 if found else timeout_s)
+            return found
         calls = [*self._at_work]
         ready, _ = self._ray.wait(calls, num_returns=1, timeout=timeout_s)
-        found = self._said([self._at_work[call][0] for call in calls], timeout_s)
+        found += self._said([self._at_work[call][0] for call in calls], timeout_s)
         for call in ready:
             actor, number = self._at_work.pop(call)
             try:
@@ -112,6 +132,8 @@ class RayCrew(Crew):
         """See `Crew`."""
         for actor, _ in self._at_work.values():
             actor.stop.remote()
+        gone, self._waiting = self._waiting, deque()
+        self._unbegun += [Lost(work.number, "stopped before it was begun") for work in gone]
 
     def close(self) -> None:
         """See `Crew`."""
@@ -130,7 +152,7 @@ def _ray() -> Any:
         ToolMissingError: it is not there.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_worker_niceness", "0")  # else whatever else runs comes first
     try:
         import ray
     except ImportError as error:

@@ -17,6 +17,7 @@ from nvcodec.goals import Goal
 from nvcodec.prediction import Prediction, Work, predict
 from nvcodec.presets import Preset
 from nvcodec.segment_decoder import select_device
+from nvcodec.segment_tasks import segment_goal
 from nvcodec.survey import survey
 from nvcodec.video import VideoInfo, open_videos, sources_of
 from nvcodec.video.conversion import from_planes
@@ -49,14 +50,14 @@ def dry_run(
     """
     options = options or EncodeOptions()
     sources = sources_of(source)
-    device = select_device(options.device)
+    device = select_device(options.devices[0])
     with open_videos(sources, **options.of_source()) as video:
-        count, beside_bytes = survey(video.info, sources, options)
-        if count is None:
+        seen = survey(video.info, sources, options, is_counted=True)
+        if (count := seen.num_frames) is None:
             raise VideoError("a pipe does not say how many frames are to come", "{frames} does")
         if isinstance(preset, AutoPreset):
-            preset = preset.chosen_for(video, None, options, device.type != "cpu", on_event)
-        plan = plan_encoding(video.info, preset, options)
+            preset = preset.chosen_for(video, seen, None, options, device.type != "cpu", on_event)
+        plan = plan_encoding(video.info, preset, options, seen)
         work = Work(
             plan.preset, plan.samples, plan.info, count, plan.options.segment_frames,
             options.seed, options.device,
@@ -65,10 +66,14 @@ def dry_run(
         pixels = np.stack([from_planes(plan.samples, frame, plan.info) for frame in frames])
     prediction = predict(work, pixels)
     if options.goal is not None:
-        goal = options.goal.sized(work.num_frames, plan.info.frame_rate)
-        if goal.size_bytes is not None:
-            goal = replace(goal, size_bytes=max(goal.size_bytes - beside_bytes, 1))
+        goals = [segment_goal(plan, segment, plan.head(count)) for segment in work.segments]
+        sizes = [goal.size_bytes for goal in goals if goal is not None and goal.size_bytes]
+        goal = options.goal.sized(count, seen.frame_rate)
+        own = (goal.size_bytes or 0) - seen.beside_bytes - sum(sizes) if sizes else 0
+        if sizes:
+            goal = replace(goal, size_bytes=sum(sizes))
         prediction = _steered(prediction, goal)
+        prediction = replace(prediction, size_bytes=prediction.size_bytes + own)
     if options.max_time_s is not None:
         prediction = Prediction(prediction.size_bytes, prediction.psnr_db, options.max_time_s)
     longest = max(segment.num_frames for segment in work.segments)

@@ -1,8 +1,8 @@
 """What an encoding comes to for one source: the preset resolved, the samples chosen, the head."""
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from nvcodec.container.header import Head
@@ -19,7 +19,7 @@ from nvcodec.presets import Preset
 from nvcodec.remark import remark_of
 from nvcodec.samples import Chroma, Samples
 from nvcodec.segments import plan_segments
-from nvcodec.survey import beside, survey
+from nvcodec.survey import Survey, beside
 from nvcodec.video import VideoReader
 from nvcodec.video.color import luma_weights
 from nvcodec.video.info import Planes, VideoInfo
@@ -37,19 +37,20 @@ class EncodePlan:
     """With what follows from the picture's size filled in."""
     samples: Samples
     options: EncodeOptions
-    beside_bytes: int = field(default=0, kw_only=True)
-    """What chunks behind the segments take of a size asked for."""
+    survey: Survey
     is_anew: ClassVar[bool] = True
     """Whether a whole file with its HEAD is what becomes of it."""
 
     def head(self, num_frames: int | None) -> Head:
         """HEAD of the file; None frames where their number is not known yet."""
+        settings = self.job_settings()
+        del settings["num_frames"]  # a pipe may not tell it, and it is a field of its own
         return Head.from_video_info(
             self.info,
             samples=self.samples,
             representation=self.preset.representation.model_dump(mode="json", exclude_none=True),
             scheme=self.preset.scheme.model_dump(mode="json", exclude_none=True),
-            remark=remark_of(self.preset.name, self.preset.lmbda),
+            remark=remark_of(self.preset.name, self.preset.lmbda, settings),
         ).model_copy(update={"num_frames": num_frames or 0})
 
     def segment_lengths(self) -> Iterable[int]:
@@ -90,19 +91,16 @@ class EncodePlan:
         }
 
 
-def plan_source(
-    info: VideoInfo, sources: Sequence[Any], preset: Preset, options: EncodeOptions
+def plan_encoding(
+    info: VideoInfo, preset: Preset, options: EncodeOptions, survey: Survey | None = None
 ) -> EncodePlan:
-    """As `plan_encoding`, with what is to be known of the whole of stored sources."""
-    if not options.needs_count:
-        return plan_encoding(info, preset, options)
-    seen = survey(info, sources, options)
-    info = replace(info, num_frames=seen.num_frames)
-    return replace(plan_encoding(info, preset, options), beside_bytes=seen.beside_bytes)
-
-
-def plan_encoding(info: VideoInfo, preset: Preset, options: EncodeOptions) -> EncodePlan:
     """The plan for a source.
+
+    Args:
+        info: of the open video.
+        preset: not resolved yet.
+        options: everything else.
+        survey: what is known of the whole, if anybody looked.
 
     Raises:
         UnsupportedVideoError: it cannot be coded, or not in the samples asked for.
@@ -111,6 +109,8 @@ def plan_encoding(info: VideoInfo, preset: Preset, options: EncodeOptions) -> En
         raise UnsupportedVideoError(
             f"a video of {info.width}x{info.height}; allowed are {MIN_SIDE}x{MIN_SIDE} and larger"
         )
+    survey = survey or Survey(info.num_frames, info.frame_rate)
+    info = replace(info, num_frames=survey.num_frames)
     samples = _choose_samples(options.samples, preset.samples, info.chroma)
     _check_goal(info, preset, options.goal)
     if info.chroma not in (Chroma.GRAY, Chroma.RGB):
@@ -121,7 +121,7 @@ def plan_encoding(info: VideoInfo, preset: Preset, options: EncodeOptions) -> En
     longest = config.longest_segment(shape)
     if longest is not None and longest < options.segment_frames:
         options = replace(options, segment_frames=longest)
-    return EncodePlan(info, resolved, samples, options)
+    return EncodePlan(info, resolved, samples, options, survey)
 
 
 def _check_goal(info: VideoInfo, preset: Preset, goal: Goal | None) -> None:

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from nvcodec.auto import AutoPreset
 from nvcodec.container.writer import NvcWriter
-from nvcodec.encode_plan import EncodePlan, frames_of_segments, plan_source
+from nvcodec.encode_plan import EncodePlan, frames_of_segments, plan_encoding
 from nvcodec.encode_types import EncodeOptions, EncodeReport, Event, SegmentFitting, SegmentStarted
 from nvcodec.errors import InterruptedEncodeError, NvcError
 from nvcodec.expectation import expect
@@ -27,6 +27,7 @@ from nvcodec.segment_tasks import segment_task
 from nvcodec.segment_values import check_limits
 from nvcodec.segment_work import SegmentResult, SegmentTask, Values, do
 from nvcodec.segments import Segment
+from nvcodec.survey import survey
 from nvcodec.tally import Tally
 from nvcodec.video import VideoReader, open_videos, sources_of
 from nvcodec.video.info import Planes
@@ -60,9 +61,10 @@ def encode(
     path = free_output(sources, target, preset.names, options)
     device, *_ = map(select_device, options.devices)
     with open_videos(sources, **options.of_source()) as video:
+        seen = survey(video.info, sources, options)
         if isinstance(preset, AutoPreset):
-            preset = preset.chosen_for(video, path, options, device.type != "cpu", on_event)
-        plan = plan_source(video.info, sources, preset, options)
+            preset = preset.chosen_for(video, seen, path, options, device.type != "cpu", on_event)
+        plan = plan_encoding(video.info, preset, options, seen)
         return Encoding(video, plan, target, path, should_stop, on_event).run()
 
 
@@ -135,7 +137,7 @@ class Encoding:
                 self._recall(number, len(planes), input_digest)
                 continue
             task = self._task(number, segment, input_digest)
-            yield Work(task, planes, input_digest, self._show is not None)
+            yield Work(task, planes, input_digest, self.options.show_frames)
 
     def _recall_file(self) -> int:
         """As `_write_file`, of a file that is complete."""
@@ -156,9 +158,8 @@ class Encoding:
 
     def _open_writer(self, first: Sequence[Planes]) -> NvcWriter:
         """The file, begun or continued; a stream's first segment tells if it is all there is."""
-        count = self.plan.info.num_frames
-        if count is None and len(first) < self.plan.options.segment_frames:
-            count = len(first)
+        is_all = len(first) < self.options.segment_frames
+        count = self.plan.info.num_frames or (len(first) if is_all else None)
         return open_writer(self.path or self.target, self.plan.head(count), self.options, self.job)
 
     def _task(self, number: int, segment: Segment, input_digest: str) -> SegmentTask:
@@ -178,21 +179,19 @@ class Encoding:
             before = None
         elif before is None and self.job is not None:
             before = self.job.kept_values(task.begins_with)
-
         return do(
             task, planes, before, self.should_stop,
-            tell=lambda record: self.on_event(SegmentFitting(task.number, record)),
-            show=self._show,
+            lambda record: self.on_event(SegmentFitting(task.number, record)), self._show,
         )  # fmt: skip
 
     def commit(self, result: SegmentResult, input_digest: str) -> None:
         """Put a result into the file, and into the job around it."""
-        coded = result.coded
         kept = result.values if self.plan.preset.fitting.warm_start else None
         with contextlib.ExitStack() as around:
-            if (job := self.job) is not None:
-                around.enter_context(job.commit(coded.number, input_digest, result.measured, kept))
-            self.writer.write_segment(coded)
+            if self.job is not None:
+                what = result.coded.number, input_digest, result.measured, kept
+                around.enter_context(self.job.commit(*what))
+            self.writer.write_segment(result.coded)
 
     def _recall(self, number: int, num_frames: int, input_digest: str) -> None:
         """Take over a segment that is in the file."""

@@ -4,7 +4,6 @@ A command that was killed in its very last moment, and one that is given twice, 
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from nvcodec.container.header import Limits
@@ -12,7 +11,6 @@ from nvcodec.container.reader import NvcReader
 from nvcodec.container.unfinished import part_path
 from nvcodec.encode_plan import EncodePlan
 from nvcodec.errors import BitstreamError, OutputError
-from nvcodec.goals import Measured
 from nvcodec.job import OVERWRITE, job_folder
 from nvcodec.job_folder import JobFolder
 from nvcodec.job_state import STATE_NAME
@@ -38,13 +36,6 @@ def is_complete(path: Path, plan: EncodePlan) -> bool:
             head = reader.head
     except (BitstreamError, OSError):
         return False
-    if options.goal is not None and options.goal.has_size:
-        goal = options.goal.sized(num_frames, plan.info.frame_rate)
-        size = path.stat().st_size
-        if options.goal.size_bytes is None:
-            size -= stored_streams_bytes(path, options.limits)
-        if not replace(goal, psnr_db=None, vmaf=None).is_met(Measured(size)):
-            return False
     expected = plan.head(plan.info.num_frames or head.num_frames)
     return head == expected and num_frames == (head.num_frames or num_frames)
 

@@ -18,6 +18,8 @@ DB_MARGIN, VMAF_MARGIN = 0.2, 0.5
 """How far from the quality asked for a file may be."""
 SIZE_AIM, DB_AIM, VMAF_AIM = 0.992, 0.05, 0.1
 """Where steering aims: a share of the size, and what is added to a quality."""
+MOST_BYTES = 1 << 62
+"""More than any file."""
 STATISTICS = ("mean", "worst", "pN")
 
 
@@ -58,6 +60,8 @@ class Goal:
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"{name} {value}; allowed are numbers above 0")
+        if self.size_bytes is not None and self.size_bytes > MOST_BYTES:
+            raise ValueError(f"size_bytes {self.size_bytes:g}; allowed are up to {MOST_BYTES}")
         percentile(self.of)
 
     @property
@@ -85,7 +89,9 @@ class Goal:
             )
         size = self.size_bytes
         if self.bitrate_kbps is not None:
-            size = int(125 * self.bitrate_kbps * num_frames / frame_rate)
+            size = min(int(125 * self.bitrate_kbps * num_frames / frame_rate), MOST_BYTES)
+            if size == 0:
+                raise VideoError(f"bitrate {self.bitrate_kbps} kbit/s: makes 0 bytes in all")
         return replace(self, size_bytes=size, bitrate_kbps=None)
 
     def statistic(self, values: Sequence[float]) -> float:

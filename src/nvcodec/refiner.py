@@ -107,7 +107,13 @@ def refine(
         own = replace(options, samples=original.head.samples, segment_frames=longest, verify=True)
         plan = plan_encoding(original.info, preset, own)
         whole = RefinePlan(
-            plan.info, plan.preset, plan.samples, plan.options, original, settings.segment
+            plan.info,
+            plan.preset,
+            plan.samples,
+            plan.options,
+            plan.survey,
+            original,
+            settings.segment,
         )
         return _Refining(video, whole, target, output, should_stop, on_event).run()
 

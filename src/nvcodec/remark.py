@@ -2,14 +2,20 @@
 
 nvcodec 0.1.0 nvrc-tiny              fitted by this preset
 nvcodec 0.1.0 nvrc-tiny lmbda=120    with this weight of the distortion instead of its own
+nvcodec 0.1.0 nvrc-tiny #0a1b2c3d    a hash of all settings, which tells one encoding from another
 """
 
+import hashlib
+import json
 import re
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from nvcodec.version import __version__
 
-PATTERN = re.compile(r"nvcodec \S+ (?P<preset>.+?)(?: lmbda=(?P<lmbda>[0-9.e+-]+))?")
+PATTERN = re.compile(
+    r"nvcodec \S+ (?P<preset>.+?)(?: lmbda=(?P<lmbda>[0-9.e+-]+))?(?: #[0-9a-f]{8})?"
+)
 
 
 class Maker(NamedTuple):
@@ -20,9 +26,17 @@ class Maker(NamedTuple):
     """Where it is not the preset's own."""
 
 
-def remark_of(preset: str, lmbda: float | None = None) -> str:
-    """The remark of a file that is made now."""
-    return f"nvcodec {__version__} {preset}" + ("" if lmbda is None else f" lmbda={lmbda:.9g}")
+def remark_of(
+    preset: str, lmbda: float | None = None, settings: Mapping[str, Any] | None = None
+) -> str:
+    """The remark of a file that is made now, by settings that JSON holds."""
+    words = ["nvcodec", __version__, preset]
+    if lmbda is not None:
+        words.append(f"lmbda={lmbda:.9g}")
+    if settings is not None:
+        text = json.dumps(settings, sort_keys=True).encode()
+        words.append("#" + hashlib.blake2b(text, digest_size=4).hexdigest())
+    return " ".join(words)
 
 
 def maker_of(remark: str) -> Maker | None:

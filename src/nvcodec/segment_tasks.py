@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from nvcodec.container.chunk_payloads import SegmentInfo, pack_index
-from nvcodec.container.chunks import END_SIZE, FRAMING_SIZE, HEADER_SIZE
+from nvcodec.container.chunks import END_SIZE, FRAMING_SIZE, SIGNATURE
 from nvcodec.container.header import Head
 from nvcodec.encode_plan import EncodePlan
 from nvcodec.errors import VideoError
@@ -58,20 +58,22 @@ def segment_goal(plan: EncodePlan, segment: Segment, head: Head) -> Goal | None:
         return goal
     longest = plan.options.segment_frames
     count = plan.info.num_frames or (segment.stop if segment.num_frames < longest else None)
-    whole = goal.sized(count, plan.info.frame_rate)
+    whole = goal.sized(count, plan.survey.frame_rate)
     size = whole.size_bytes
     assert count is not None
     assert size is not None
-    own = HEADER_SIZE + FRAMING_SIZE + len(head.to_bytes())
+    own = len(SIGNATURE) + FRAMING_SIZE + len(head.to_bytes())
     own += _tail_bytes(plan_segments(count, longest), size)
-    left = size - own - plan.beside_bytes
+    left = size - own - plan.survey.beside_bytes
     share = left * segment.stop // count - left * segment.start // count
     if share < FRAMING_SIZE:
-        has_beside = plan.beside_bytes > 0
-        beside = f" and {plan.beside_bytes:,} bytes of audio, times and the like" * has_beside
+        has_beside = plan.survey.beside_bytes > 0
+        beside = (
+            f" and {plan.survey.beside_bytes:,} bytes of audio, times and the like" * has_beside
+        )
         raise VideoError(
-            f"size {size:,} bytes: {share:,} are left for segment {segment.start}:"
-            f"{segment.stop}, after what every file has{beside}",
+            f"size {size:,} bytes: that is {FRAMING_SIZE - share:,} too few for segment "
+            f"{segment.start}:{segment.stop}, beside what every file has{beside}",
             "{audio} leaves audio out" * has_beside,
         )
     return replace(whole, size_bytes=share)

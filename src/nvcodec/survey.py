@@ -1,17 +1,20 @@
-"""What reading a source to its end tells: how many frames it has, and what it has beside them.
+"""What reading a source to its end tells: how many frames it has, how fast, what is beside them.
 
 VideoReader, read --beside--> chunks of videos, times and streams, for the end of a file
-sources --survey--> Survey: number of frames, bytes of those chunks
+sources --survey--> Survey, before anything is encoded
 """
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from nvcodec.container.chunks import FRAMING_SIZE
 from nvcodec.container.kinds import KINDS
 from nvcodec.encode_types import EncodeOptions
+from nvcodec.times import mean_rate
 from nvcodec.video import VideoReader, VideoWarning, open_videos
 from nvcodec.video.copying import gather
 from nvcodec.video.info import VideoInfo
@@ -30,32 +33,48 @@ def beside(video: VideoReader, options: EncodeOptions) -> list[tuple[str, Any]]:
     return chunks
 
 
-class Survey(NamedTuple):
-    """What was found without encoding anything."""
+@dataclass(frozen=True)
+class Survey:
+    """What is known of the whole before anything is encoded."""
 
     num_frames: int | None
     """None where only reading would tell, which can be done once."""
+    frame_rate: Fraction
+    """Mean of the whole where it was read, else as the source states it."""
     beside_bytes: int = 0
-    """Of the chunks behind the segments, where a size asked for has to hold them too."""
+    """Of the chunks behind the segments that a size or a bitrate asked for has to hold too."""
 
 
-def survey(info: VideoInfo, sources: Sequence[Any], options: EncodeOptions) -> Survey:
+def survey(
+    info: VideoInfo, sources: Sequence[Any], options: EncodeOptions, is_counted: bool = False
+) -> Survey:
     """What has to be known before segments share something; reads files where that tells it.
 
     A stream, which can be read once only, is left alone.
+
+    Args:
+        info: of the open video.
+        sources: of it.
+        options: what is asked for.
+        is_counted: whether the number of frames is needed in any case.
     """
-    is_sized = options.goal is not None and options.goal.size_bytes is not None
+    goal = options.goal
+    is_sized = goal is not None and goal.has_size
+    is_counted = is_sized or ((is_counted or options.needs_count) and info.num_frames is None)
     paths = [source for source in sources if isinstance(source, str | Path) and source != "-"]
     is_stream = len(paths) < len(sources) or not all(map(_is_stored, paths))
-    if is_stream or not (is_sized or info.num_frames is None):
-        return Survey(info.num_frames)
+    if is_stream or not is_counted:
+        return Survey(info.num_frames, info.frame_rate)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", VideoWarning)  # the other reading says the same
         with open_videos(sources, **options.of_source()) as video:
             num_frames = sum(1 for _ in video)
             chunks = beside(video, options) if is_sized else []
-    sizes = (FRAMING_SIZE + len(KINDS[kind].pack(value)) for kind, value in chunks)
-    return Survey(num_frames, sum(sizes))
+            rate = mean_rate(video.times, [part.frame_rate for part in video.parts])
+    sizes = {kind: FRAMING_SIZE + len(KINDS[kind].pack(value)) for kind, value in chunks}
+    if goal is not None and goal.size_bytes is None:
+        sizes.pop("mkvs", None)  # in no rate
+    return Survey(num_frames, rate or info.frame_rate, sum(sizes.values()))
 
 
 def _is_stored(path: str | Path) -> bool:

@@ -10,7 +10,7 @@ from nvcodec.metrics.quality import QualityMeter
 from nvcodec.segment_work import SegmentResult
 from nvcodec.segments import Segment
 from nvcodec.time_budget import TimeBudget
-from nvcodec.times import joined
+from nvcodec.times import mean_rate
 from nvcodec.video import VideoReader
 
 
@@ -67,8 +67,7 @@ class Tally:
         size_bytes = file_bytes - self.streams_bytes
         info, num_frames = self.plan.info, self.num_frames
         rates = [part.frame_rate for part in video.parts] or [info.frame_rate]
-        times = joined(video.times, rates) if any(t for _, t in video.times) else None
-        rate = (times and times.mean_rate) or info.frame_rate
+        rate = mean_rate(video.times, rates) or info.frame_rate
         is_measured = self._meter.num_frames == num_frames
         return EncodeReport(
             num_frames=num_frames,

@@ -95,6 +95,9 @@ def joined(videos: Sequence[VideoTimes], rates: Sequence[Fraction]) -> FrameTime
     """The times of videos one after the other; None where one video is all, and even.
 
     They are exact unless no time base fits all of them, and in nanoseconds then.
+
+    Raises:
+        ValueError: not even then do they fit.
     """
     if len(videos) == 1:
         return videos[0][1]
@@ -111,4 +114,17 @@ def joined(videos: Sequence[VideoTimes], rates: Sequence[Fraction]) -> FrameTime
     if base.denominator > MAX_BASE:
         base = NANOSECOND
     ticks = [round(second / base) for second in whole]
+    if max(map(abs, ticks)) > MAX_TICK:
+        raise ValueError(f"times of several videos in a row: over {MAX_TICK} ticks from 0")
     return FrameTimes.of(base, ticks, round(zero / base) - ticks[-1])
+
+
+def mean_rate(videos: Sequence[VideoTimes], rates: Sequence[Fraction]) -> Fraction | None:
+    """Frames a second over all of some videos in a row; None where they come evenly, or too far."""
+    if not any(times for _, times in videos):
+        return None
+    try:
+        times = joined(videos, rates)
+    except ValueError:
+        return None
+    return None if times is None else times.mean_rate

@@ -133,3 +133,22 @@ def test_events_go_on_after_one_that_cannot_be_written(folder):
     ends = [(r["event"], r.get("code")) for r in done.records if r["event"] not in DETAILS]
     assert ends == [("error", 4), ("segment", None), ("done", None), ("batch", None)]
     assert (folder / "out" / "a2.nvc").read_bytes() == b"mine"
+
+
+def test_files_made_with_other_settings_are_no_answer(call, folder):
+    words = ("encode", "clips/a2.y4m", "-o", "a.nvc", "-p", TINY)
+    assert call(*words).code == 0
+    assert "is there already and complete" in call(*words).stderr
+    for other in (["--epochs", 9], ["--seed", 5], ["--no-audio"]):
+        done = call(*words, *other)
+        assert done.code == 4, (other, done.stderr)
+        assert "a.nvc: exists; -y overwrites it" in done.stderr
+
+
+def test_a_folder_that_cannot_be_made(call, folder):
+    (folder / "out").mkdir()
+    (folder / "out" / "deep").write_text("a file")
+    done = call("encode", "clips/", "-o", "out/", *WORDS, "--keep-going")
+    assert done.code == 4
+    assert "out/deep: cannot be made" in done.stderr
+    assert files(folder / "out") == ["a10.nvc", "a2.nvc", "deep"]

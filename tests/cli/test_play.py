@@ -95,6 +95,8 @@ def test_no_player_is_said_before_anything_else(call, encoded, player, monkeypat
     assert (done.code, done.stderr.count("\n")) == (3, 1)
     assert "install ffmpeg or mpv" in done.stderr
     assert f"nvc decode {encoded} -o - | vlc -" in done.stderr
+    monkeypatch.setenv("NVC_PLAYER", 'mpv "')
+    assert "NVC_PLAYER is no command line" in call("play", encoded).stderr
     monkeypatch.setenv("NVC_PLAYER", "no-such-player --fast")
     assert "NVC_PLAYER is 'no-such-player'" in call("play", encoded).stderr
 

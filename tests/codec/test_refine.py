@@ -145,7 +145,7 @@ def test_another_lambda(clip, make, tmp_path):
         (
             {"preset": None},
             PresetError,
-            r"'nvcodec .* tiny', which is no preset known here; preset",
+            r"'nvcodec .* tiny #.*', which is no preset known here; preset",
         ),
         ({"preset": TINY_RAW}, PresetError, "representation: channels is 8, the file has 12"),
         (

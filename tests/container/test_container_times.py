@@ -10,7 +10,7 @@ from nvcodec.container.stream_payload import pack_streams, parse_streams
 from nvcodec.container.time_payload import check_times, pack_times, parse_times
 from nvcodec.errors import LimitError, MalformedError
 from nvcodec.streams import Stream, Streams
-from nvcodec.times import FrameTimes, joined
+from nvcodec.times import FrameTimes, joined, mean_rate
 
 TIMES = FrameTimes.of(Fraction(1, 600), [5, 20, 40, 61], 20)
 CHANGES = bytes([10, 20, 10, 2])  # 5, 15 - 5 and so on, zigzag
@@ -113,3 +113,15 @@ def test_streams_by_hand():
 def test_streams_that_are_none(data, message):
     with pytest.raises(MalformedError, match=message):
         parse_streams(data, DEFAULT_LIMITS)
+
+
+HUGE, ODD = (Fraction(2**31 - 1),) * 2, (Fraction(1, 2**31 - 1), Fraction(1, 2**31 - 3))
+
+
+@pytest.mark.parametrize("bases", [HUGE, ODD])
+def test_videos_whose_times_do_not_fit_in_a_row(bases):
+    ticks = [2**52, 2**52 + 1] if bases[0] > 1 else [0, 1]
+    videos = [(2, FrameTimes.of(base, ticks)) for base in bases]
+    with pytest.raises(ValueError, match="times"):
+        joined(videos, [Fraction(25)] * 2)
+    assert mean_rate(videos, [Fraction(25)] * 2) is None

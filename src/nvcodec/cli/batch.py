@@ -113,6 +113,20 @@ def _places(sources: Sequence[str]) -> Iterator[tuple[str, Path]]:
             yield str(file), below / name
 
 
+def _make_folder(folder: Path) -> None:
+    """Make a folder of outputs, where it is not there.
+
+    Raises:
+        OutputError: it cannot be.
+    """
+    from nvcodec.errors import OutputError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made: {error.strerror}") from error
+
+
 def check_single(sources: Sequence[str]) -> None:
     """Refuse folders of videos, where all that is given becomes one file.
 
@@ -219,7 +233,7 @@ class Batch:
         with saying_how_to_continue(self.stopper, item.target, chosen.workdir), watching:
             if self.stopper.received is not None:
                 raise InterruptedEncodeError("stopped on request; everything up to here is saved")
-            item.target.parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(item.target.parent)
             return encode(
                 [item.source], item.target, self.preset, chosen,
                 should_stop=self.stopper, on_event=watching,

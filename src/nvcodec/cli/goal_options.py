@@ -22,7 +22,7 @@ Size = Annotated[
 ]
 Bitrate = Annotated[
     str | None,
-    typer.Option(metavar="RATE", help="The same as bits a second: 800k, 1.5M."),
+    typer.Option(metavar="RATE", help="Bits a second of the video alone: 800k, 1.5M."),
 ]
 Psnr = Annotated[float | None, typer.Option(metavar="DB", help="PSNR-RGB to reach, such as 38.")]
 Vmaf = Annotated[
@@ -44,6 +44,8 @@ DryRun = Annotated[
         "--dry-run", help="Only say what would be done, and its size, quality and time, roughly."
     ),
 ]
+MOST = 1e12
+"""In any unit."""
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
 
@@ -83,7 +85,7 @@ def _check_vmaf() -> None:
 def _number(text: str, option: str, unit: str, example: str) -> float:
     """A number with a unit behind it, in units of one."""
     match = re.fullmatch(rf"([0-9]+(?:\.[0-9]*)?) ?([kmg]i?|)(?:{unit})?", text, re.IGNORECASE)
-    if match is None or not float(match[1]):
+    if match is None or not 0 < float(match[1]) < MOST:
         raise typer.BadParameter(f"{option} {text!r}: expected a number such as {example}")
     return float(match[1]) * UNITS[match[2].lower()]
 

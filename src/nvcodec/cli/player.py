@@ -28,7 +28,10 @@ def player_command(title: str) -> list[str]:
     Raises:
         ToolMissingError: There is none.
     """
-    chosen = shlex.split(os.environ.get("NVC_PLAYER", ""))
+    try:
+        chosen = shlex.split(os.environ.get("NVC_PLAYER", ""))
+    except ValueError as error:
+        raise ToolMissingError(f"player: NVC_PLAYER is no command line: {error}") from error
     for name in chosen[:1] or PLAYERS:
         program = shutil.which(name)
         if program is not None:

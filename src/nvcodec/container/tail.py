@@ -23,7 +23,10 @@ def stored_times(reader: NvcReader, rate: Fraction, clip: Segment | None) -> Fra
     if [part.segment.num_frames for part in parts] != [count for count, _ in videos]:
         raise MalformedError("tstm: times of other videos than the file has")
     if clip is None:
-        return joined(videos, [part.frame_rate for part in parts])
+        try:
+            return joined(videos, [part.frame_rate for part in parts])
+        except ValueError as error:
+            raise MalformedError(f"tstm: {error}") from error
     return videos[[part.segment for part in parts].index(clip)][1]
 
 

@@ -22,7 +22,7 @@ RESPONSE = Response(size_octaves=0.35, db=0.9)
 """Of lambda where networks are fitted; measured on three clips, nvrc-tiny and nvrc-mini."""
 GAIN, FURTHEST = 0.8, 2.0
 """Share of what is missing that a mark changes, as networks follow slowly; and octaves at most."""
-ABOVE = 1.015
+ABOVE = 1.03
 """Size that marks aim at, over the one that steering aims at elsewhere."""
 WIDEST, FINENESS = 4.0, 1 / 256
 """Dead zones that are tried, in bins."""

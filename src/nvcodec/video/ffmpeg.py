@@ -253,6 +253,7 @@ _SOURCE = "SOURCE"
 """Stands for the input's name while a command is made."""
 _CORNER = {
     "format": "matroska",
+    "fflags": "+bitexact",  # no random numbers, in which anything could be found
     "vcodec": "ffv1",
     "vframes": 1,
     "vf": "crop=min(16\\,iw):min(16\\,ih)",

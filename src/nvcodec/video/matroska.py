@@ -69,7 +69,8 @@ def mastering_display_in(data: bytes) -> MasteringDisplay | None:
     values, fields = [], fields[:LONGEST_MASTERING]
     for i in range(len(MasteringDisplay._fields)):
         _, stated, number = fields.partition(_identity(FIRST_OF_MASTERING + i) + b"\x88")
-        values.append(struct.unpack_from(">d", number)[0] if stated else 0.0)
+        is_whole = stated and len(number) >= 8
+        values.append(struct.unpack_from(">d", number)[0] if is_whole else 0.0)
     return mastering_display(values)
 
 

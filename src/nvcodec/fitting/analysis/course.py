@@ -107,7 +107,8 @@ class Course:
         self._learn(missing)
         if self.is_landing or self._is_last(steering, missing, progress, num_passes):
             most = MOST_LANDINGS_ABOVE if self.best_miss >= 1000 else MOST_LANDINGS
-            self.is_done = float(goal.is_met(measured) or self.landings >= most)
+            is_late = self._is_late(steering, progress)
+            self.is_done = float(goal.is_met(measured) or self.landings >= most or is_late)
             self.before_trim = self.trim
             self.trim += self.gain * missing
             self.landings += 1
@@ -117,6 +118,12 @@ class Course:
         self.before_missing = missing
         self.number, self.first_step, self.began = self.number + 1, step, progress
         return is_best
+
+    def _is_late(self, steering: Steering, progress: float) -> bool:
+        """Whether another landing pass would not end in time; a size is kept in any case."""
+        took = progress - self.began
+        next_takes = took if self.is_landing else LANDING_SHARE * took
+        return steering.is_timed and self.best_miss < 1000 and progress + next_takes >= 1
 
     def _learn(self, missing: float) -> None:
         """How what is missing answered to the last change."""
