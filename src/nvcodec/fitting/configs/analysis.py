@@ -27,3 +27,6 @@ class AnalysisConfig(StageConfig):
         description="factor on bin widths by depth, the last for all deeper ones: what others are "
         "predicted from is finer",
     )
+    learning_steps: int = Field(
+        60, ge=1, description="steps in which contexts learn from all frames after a pass"
+    )

@@ -45,7 +45,7 @@ REACH, ANCHOR_REACH = (8, 4, 3), (96, 12, 8)
 """Pixels of search for the whole frame, in cells of 32 to 128 pixels, and in others."""
 LEARN_AFTER = (0, 1, 2, 4, 8, 16)
 """Frames of the first pass after which contexts are learned."""
-FIRST_STEPS, SOON_STEPS, STEPS = 60, 25, 60
+FIRST_STEPS, SOON_STEPS = 60, 25
 BRIEF_SHARE = 0.06
 """Of the time of a frame in the first pass, for one that is coded briefly."""
 
@@ -95,7 +95,9 @@ class Analysis(Stage[AnalysisConfig]):
             work = self._working(state)
             if not np.array_equal(work.coding().depths, given.depths):  # of another lambda
                 frames = [t for layer in network.layers for t in layer.frames]
-                work.prices.learn(frames, STEPS, torch.Generator().manual_seed(0))
+                work.prices.learn(
+                    frames, self.config.learning_steps, torch.Generator().manual_seed(0)
+                )
 
     def is_over(self, state: FitState, progress: float) -> bool:
         """As the base class; towards a goal where it is reached."""
@@ -140,7 +142,8 @@ class Analysis(Stage[AnalysisConfig]):
         is_learning = is_last and not course.is_landing
         if is_learning or (effort is Effort.FIRST and place in LEARN_AFTER):
             is_whole = is_last and not is_brief
-            count = STEPS if is_whole else FIRST_STEPS if place == 0 else SOON_STEPS
+            soon = FIRST_STEPS if place == 0 else SOON_STEPS
+            count = self.config.learning_steps if is_whole else soon
             work.prices.learn(frames if is_known else frames[: place + 1], count, generator)
         if is_last and self._is_best(state, course, step + 1, progress):
             _keep_whole(state)
