@@ -30,9 +30,9 @@ PASSES_SIZE, PASSES_DB = 0.82, 0.3
 """What further passes, and contexts learned to the end, make of the bytes and add to the PSNR."""
 PASS_TIME = 1.3
 """Of a later pass over that of the first."""
-LEARNING_STEPS = 8
+LEARNING_STEPS = 12
 """Instead of those of a whole encoding, which takes as long for few frames as for many."""
-FIXED_TIME, AREA_TIME = 0.6, 0.28
+FIXED_TIME, AREA_TIME = 0.72, 0.34
 """Of a frame's time over that in the sample: whatever its size, and for each time as large."""
 STEPS_S = 3.0
 """Seconds of a network's steps that are timed."""

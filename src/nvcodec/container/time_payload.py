@@ -4,15 +4,17 @@ import zlib
 from array import array
 from collections.abc import Sequence
 from fractions import Fraction
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from nvcodec.container.header import Limits
 from nvcodec.cursors import MAX_VARINT_BYTES, Cursor, pack_varint
 from nvcodec.errors import MalformedError
 from nvcodec.segments import Segment
 from nvcodec.times import MAX_BASE, MAX_TICK, FrameTimes, VideoTimes
+
+if TYPE_CHECKING:  # numpy is loaded where there are times alone
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def pack_times(videos: Sequence[VideoTimes]) -> bytes:
@@ -94,8 +96,10 @@ def _parse(cursor: Cursor, num_frames: int, numerator: int) -> FrameTimes:
         raise MalformedError(f"{where}: {error}") from error
 
 
-def _changes(text: bytes, count: int, where: str) -> NDArray[np.int64]:
+def _changes(text: bytes, count: int, where: str) -> "NDArray[np.int64]":
     """As many signed integers as there are frames, from zigzag varints."""
+    import numpy as np
+
     septets = np.frombuffer(text, np.uint8)
     is_last = septets < 0x80
     ends = np.flatnonzero(is_last)
@@ -113,8 +117,10 @@ def _changes(text: bytes, count: int, where: str) -> NDArray[np.int64]:
     return values >> 1 ^ -(values & 1)
 
 
-def _sums(values: NDArray[np.int64]) -> NDArray[np.int64]:
+def _sums(values: "NDArray[np.int64]") -> "NDArray[np.int64]":
     """Running sums, which no 64 bits may be too few for."""
+    import numpy as np
+
     nearly = np.cumsum(values, dtype=np.float64)
     if max(nearly.max(), -nearly.min()) > 2 * MAX_TICK:
         raise ValueError(f"times too big: over {MAX_TICK} ticks from 0")

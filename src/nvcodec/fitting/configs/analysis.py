@@ -28,5 +28,7 @@ class AnalysisConfig(StageConfig):
         "predicted from is finer",
     )
     learning_steps: int = Field(
-        60, ge=1, description="steps in which contexts learn from all frames after a pass"
+        60,
+        ge=1,
+        description="steps in which contexts learn from all frames after a pass, and at most before",
     )

@@ -142,8 +142,9 @@ class Analysis(Stage[AnalysisConfig]):
         is_learning = is_last and not course.is_landing
         if is_learning or (effort is Effort.FIRST and place in LEARN_AFTER):
             is_whole = is_last and not is_brief
-            soon = FIRST_STEPS if place == 0 else SOON_STEPS
-            count = self.config.learning_steps if is_whole else soon
+            count = self.config.learning_steps
+            if not is_whole:
+                count = min(count, FIRST_STEPS if place == 0 else SOON_STEPS)
             work.prices.learn(frames if is_known else frames[: place + 1], count, generator)
         if is_last and self._is_best(state, course, step + 1, progress):
             _keep_whole(state)
