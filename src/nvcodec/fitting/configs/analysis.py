@@ -30,5 +30,5 @@ class AnalysisConfig(StageConfig):
     learning_steps: int = Field(
         60,
         ge=1,
-        description="steps in which contexts learn from all frames after a pass, and at most before",
+        description="steps in which contexts learn after a pass, and at most before its end",
     )

@@ -1,0 +1,85 @@
+"""How much faster several workers are than one, on the same segments, one thread each.
+
+    python benchmarks/scale.py --out benchmarks/results/scale.jsonl
+
+Encodes the embedded clip in segments with one worker, with two processes, and with a Ray cluster of
+this machine where Ray is installed; each in a process of its own, timed from start to end. The
+files have to be the same, byte for byte. `--repeat` takes turns, so that what else the machine does
+falls on all alike. Printed: speed over one worker, starting included, and its share of what is
+possible (efficiency).
+"""
+
+import argparse
+import hashlib
+import importlib.util
+import statistics
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+
+from common import Line, measured, nvc, parser_of, stored
+
+ROOT = Path(__file__).resolve().parent
+EMBEDDED = ROOT / "clips" / "bbb_320x180_48f.mp4"
+NUM_FRAMES = 48
+
+
+def encode(args: argparse.Namespace, workers: str) -> Line:
+    """One file, and how long it took."""
+    settings = ["-p", args.preset, "--epochs", str(args.epochs), "--workers", workers]
+    settings += ["--segment-frames", str(-(-NUM_FRAMES // args.segments))]
+    settings += ["--threads", "2" if workers == "2" else "1"]
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder, "a.nvc")
+        began = time.monotonic()
+        nvc("encode", str(EMBEDDED), "-o", str(target), "--device", "cpu", *settings)
+        seconds = time.monotonic() - began
+        digest = hashlib.blake2b(target.read_bytes(), digest_size=8).hexdigest()
+    command = f"nvc encode {EMBEDDED.name} {' '.join(settings)}"
+    return {"command": command, "seconds": round(seconds, 2), "digest": digest}
+
+
+def measure(args: argparse.Namespace) -> None:
+    """All that is not in the file yet."""
+    key = {"preset": args.preset, "epochs": args.epochs, "segments": args.segments}
+    ways = ["1", "2"] + ["ray"] * (importlib.util.find_spec("ray") is not None)
+    for turn in range(args.repeat):
+        for workers in ways:
+            point = {**key, "workers": workers, "turn": turn}
+            measured(args.out, point, partial(encode, args, workers))
+
+
+def report(lines: list[Line]) -> str:
+    """Medians, and how much faster, as Markdown."""
+    found: dict[str, list[float]] = {}
+    for line in lines:
+        found.setdefault(line["workers"], []).append(line["seconds"])
+    same = "yes" if len({line["digest"] for line in lines}) == 1 else "NO"
+    rows = [f"same bytes: {same}", "", "| workers | seconds | speed | efficiency |",
+            "| --- | --- | --- | --- |"]  # fmt: skip
+    for workers, seconds in found.items():
+        middle = statistics.median(seconds)
+        speed = statistics.median(found["1"]) / middle
+        share = speed / (1 if workers == "1" else 2)
+        rows.append(f"| {workers} | {middle:.1f} | {speed:.2f} | {share:.0%} |")
+    return "\n".join(rows)
+
+
+def main() -> None:
+    """Measure, unless told only to report."""
+    parser = parser_of(__doc__)
+    parser.add_argument("--preset", default="hinerv-mini")
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--segments", type=int, default=8)
+    parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--report", action="store_true", help="measure nothing")
+    parser.add_argument("--out", type=Path, default=ROOT / "results" / "scale.jsonl")
+    args = parser.parse_args()
+    if not args.report:
+        measure(args)
+    print(report(stored(args.out)))
+
+
+if __name__ == "__main__":
+    main()
