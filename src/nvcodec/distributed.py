@@ -22,6 +22,8 @@ from nvcodec.workers.crew import Crew, Failed, Finished, Lost, Message, Work, do
 
 LOCAL = "ray"
 """Name of a cluster of this machine alone, begun and ended with the encoding."""
+LOOK_S = 2.0
+"""From one look for nodes that are gone to the next."""
 CALLS_AT_ONCE = 2
 """One that works, and one that asks."""
 
@@ -40,9 +42,12 @@ class _Actor:
         with warnings_to(work.number, self._said.append):
             return do_work(work, self._is_stopped.is_set, self._said.append)
 
-    def heard(self) -> list[Message]:
+    def heard(self) -> tuple[str, list[Message]]:
+        """On which node it is, and what was said since."""
+        import ray
+
         said, self._said[:] = self._said[:], []
-        return said
+        return ray.get_runtime_context().get_node_id(), said
 
     def stop(self) -> None:
         self._is_stopped.set()
@@ -79,6 +84,9 @@ class RayCrew(Crew):
         self._at_work: dict[Any, tuple[Any, int]] = {}
         """By the call that works: its actor, and the segment's number."""
         self._unbegun: list[Message] = []
+        self._nodes: dict[Any, str] = {}
+        """Of actors that have said where they are."""
+        self._looked = 0.0
 
     def _room(self) -> int:
         """How many actors the nodes have room for that are there now."""
@@ -105,13 +113,17 @@ class RayCrew(Crew):
         if not self._at_work:
             time.sleep(0.0 if found else timeout_s)
             return found
+        found += self._gone()
         calls = [*self._at_work]
+        if not calls:
+            return found
         ready, _ = self._ray.wait(calls, num_returns=1, timeout=timeout_s)
         found += self._said([self._at_work[call][0] for call in calls], timeout_s)
         for call in ready:
             actor, number = self._at_work.pop(call)
             try:
-                found.append(self._ray.get(call))
+                done = self._ray.get(call)
+                found += [*self._said([actor], timeout_s), done]
                 self._free.append(actor)
             except self._ray.exceptions.RayError as error:
                 lines = str(error).strip().splitlines() or [type(error).__name__]
@@ -120,12 +132,30 @@ class RayCrew(Crew):
 
     def _said(self, actors: Sequence[Any], timeout_s: float) -> list[Message]:
         """What actors say while they work; one that is not up yet, or gone, says nothing."""
-        asked = [actor.heard.remote() for actor in actors]
-        answers, _ = self._ray.wait(asked, num_returns=len(asked), timeout=timeout_s)
+        asked = {actor.heard.remote(): actor for actor in actors}
+        answers, _ = self._ray.wait([*asked], num_returns=len(asked), timeout=timeout_s)
         found: list[Message] = []
         for answer in answers:
             with contextlib.suppress(self._ray.exceptions.RayError):
-                found += self._ray.get(answer)
+                self._nodes[asked[answer]], said = self._ray.get(answer)
+                found += said
+        return found
+
+    def _gone(self) -> list[Message]:
+        """What was lost with nodes that are there no more; calls there may never end."""
+        if time.monotonic() < self._looked + LOOK_S:
+            return []
+        self._looked = time.monotonic()
+        alive = {node["NodeID"] for node in self._ray.nodes() if node["Alive"]}
+        self._free = [one for one in self._free if self._nodes.get(one) in {None, *alive}]
+        has_room = len(self._free) + len(self._at_work) <= self._room()
+        found: list[Message] = []
+        for call, (actor, number) in [*self._at_work.items()]:
+            node = self._nodes.get(actor)
+            if node not in alive and (node is not None or not has_room):
+                del self._at_work[call]
+                self._ray.kill(actor)
+                found.append(Lost(number, "its node is gone"))
         return found
 
     def stop(self) -> None:
