@@ -66,7 +66,8 @@ def dry_run(
         pixels = np.stack([from_planes(plan.samples, frame, plan.info) for frame in frames])
     prediction = predict(work, pixels)
     if options.goal is not None:
-        goals = [segment_goal(plan, segment, plan.head(count)) for segment in work.segments]
+        head = plan.head(count)
+        goals = [segment_goal(plan, segment, head) for segment in work.segments]
         sizes = [goal.size_bytes for goal in goals if goal is not None and goal.size_bytes]
         goal = options.goal.sized(count, seen.frame_rate)
         own = (goal.size_bytes or 0) - seen.beside_bytes - sum(sizes) if sizes else 0

@@ -1,6 +1,7 @@
 """What an encoding comes to for one source: the preset resolved, the samples chosen, the head."""
 
 import itertools
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -26,6 +27,10 @@ from nvcodec.video.info import Planes, VideoInfo
 
 MIN_SIDE = 16
 """Shortest side, in pixels, of a video that is taken."""
+
+
+class WorkersWarning(UserWarning):
+    """Not so many segments are fitted at once as were asked for."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +126,13 @@ def plan_encoding(
     longest = config.longest_segment(shape)
     if longest is not None and longest < options.segment_frames:
         options = replace(options, segment_frames=longest)
+    if options.workers != 1 and preset.fitting.warm_start:
+        warnings.warn(
+            f"preset {preset.name} begins each segment with the one before: one worker alone",
+            WorkersWarning,
+            stacklevel=2,
+        )
+        options = replace(options, workers=1)
     return EncodePlan(info, resolved, samples, options, survey)
 
 

@@ -155,10 +155,10 @@ class Job:
     def checkpoints(self, number: int, input_digest: str) -> CheckpointStore:
         """Where the fitting of segment `number` keeps its state."""
         name = f"segment-{number}"
-        self.claim(*checkpoint_names(name), *checkpoint_names(name + SECOND))
+        self._claim(*checkpoint_names(name), *checkpoint_names(name + SECOND))
         return CheckpointStore(self.folder, name, self.digest(input_digest, number))
 
-    def claim(self, *names: str) -> None:
+    def _claim(self, *names: str) -> None:
         """Note names that this job writes, before it does.
 
         Raises:
@@ -220,11 +220,10 @@ class Job:
             OutputError: they cannot be written.
         """
         path = self._values_path(number)
-        self.claim(path.name)
         content = io.BytesIO()
         np.savez(content, **values)  # type: ignore[arg-type]
+        self.write(path, content.getvalue())
         try:
-            write_state(path, content.getvalue())
             # The one before is needed until the job has this one among its finished segments.
             for old in range(number - 1):
                 if self._values_path(old).name in self._state.files:
@@ -246,6 +245,21 @@ class Job:
             raise ResumeError(
                 f"{path}: is not to be read, so the next segment cannot begin with it", RESTART
             ) from error
+
+    def write(self, path: Path, content: bytes) -> None:
+        """Write a file of this job, which is noted before.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        self._claim(path.name)
+        self._write(path, content)
+
+    def _write(self, path: Path, content: bytes) -> None:
+        try:
+            write_state(path, content)
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
 
     def result_path(self, number: int) -> Path:
         """Where the result of segment `number` is kept until it is its turn (`workers.kept`)."""
@@ -280,12 +294,7 @@ class Job:
         JobFolder(self.folder).remove([*self._state.files, STATE_NAME])
 
     def _store(self) -> None:
-        try:
-            write_state(self._path, json.dumps(self._state.model_dump()).encode())
-        except OSError as error:
-            raise OutputError(
-                f"{self._path}: cannot be written: {error.strerror or error}"
-            ) from error
+        self._write(self._path, json.dumps(self._state.model_dump()).encode())
 
 
 def _check_same(folder: Path, stored: Mapping[str, Any], given: Mapping[str, Any]) -> None:

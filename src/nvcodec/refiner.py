@@ -104,7 +104,9 @@ def refine(
     with open_videos(sources, **options.of_source()) as video:
         original.check_source(sources[0], video.info)
         longest = max(segment.num_frames for segment in original.segments)
-        own = replace(options, samples=original.head.samples, segment_frames=longest, verify=True)
+        own = replace(
+            options, samples=original.head.samples, segment_frames=longest, verify=True, workers=1
+        )
         plan = plan_encoding(original.info, preset, own)
         whole = RefinePlan(
             plan.info,

@@ -12,6 +12,7 @@ import time
 import pytest
 
 from codec_helpers import TINY, TINY_LATENTS, TINY_NVRC, environment, nvc_command, write_y4m
+from nvcodec.encode_plan import WorkersWarning
 from nvcodec.encode_types import EncodeOptions, SegmentFitting, SegmentStarted
 from nvcodec.encoder import encode
 from nvcodec.errors import (
@@ -25,7 +26,6 @@ from nvcodec.goals import Goal
 from nvcodec.presets import load_preset
 from nvcodec.workers import memory
 from nvcodec.workers.processes import ProcessCrew
-from nvcodec.workers.results import WorkersWarning
 
 pytestmark = pytest.mark.filterwarnings("ignore::nvcodec.segment_work.FlatWarning")
 SEGMENT_FRAMES = 2  # of 8
@@ -146,12 +146,12 @@ def test_a_killed_command_goes_on(clip, tmp_path):
     assert kills >= 2
     assert (tmp_path / "a.nvc").read_bytes() == (tmp_path / "b.nvc").read_bytes()
     deadline = time.monotonic() + 20
-    while (left := workers_anywhere(tmp_path)) and time.monotonic() < deadline:
+    while (left := workers_left()) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert not left
 
 
-def workers_anywhere(folder) -> list[str]:
+def workers_left() -> list[str]:
     """Worker processes whose parent is gone."""
     lines = subprocess.run(["ps", "-eo", "ppid,args"], capture_output=True, text=True).stdout
     return [x for x in lines.splitlines() if "nvcodec.workers.process" in x and x.split()[0] == "1"]

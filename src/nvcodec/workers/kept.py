@@ -8,12 +8,12 @@ import json
 
 from nvcodec.container.chunk_payloads import parse_segment
 from nvcodec.container.header import DEFAULT_LIMITS, Limits
-from nvcodec.errors import BitstreamError, OutputError
+from nvcodec.errors import BitstreamError
 from nvcodec.job import Job
 from nvcodec.segment_work import SegmentResult
-from nvcodec.state_files import read_state, write_state
+from nvcodec.state_files import read_state
 
-_TIMES = ("fit_s", "decode_s", "before_s", "spent_s")
+_TIMES = ("fit_s", "decode_s", "spent_s")
 
 
 def keep_result(job: Job, number: int, input_digest: str, result: SegmentResult) -> None:
@@ -26,11 +26,7 @@ def keep_result(job: Job, number: int, input_digest: str, result: SegmentResult)
     told |= {name: getattr(result, name) for name in _TIMES}
     path = job.result_path(number)
     content = json.dumps(told).encode() + b"\n" + result.coded.pack()
-    job.claim(path.name)
-    try:
-        write_state(path, content)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+    job.write(path, content)
 
 
 def kept_result(
@@ -44,8 +40,9 @@ def kept_result(
             return None
         coded = parse_segment(payload, "SEGM", limits)
         times = {name: float(told[name]) for name in _TIMES}
-        times["before_s"] = times["spent_s"]
-        return SegmentResult(coded=coded, values={}, quality=told["quality"], **times)
+        return SegmentResult(
+            coded=coded, values={}, quality=told["quality"], before_s=times["spent_s"], **times
+        )
     except (OSError, ValueError, KeyError, TypeError, BitstreamError):
         return None
 

@@ -1,7 +1,6 @@
 """All work of an encoding: by which workers, and its results in order."""
 
 import os
-import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 
 from nvcodec.encode_plan import EncodePlan
@@ -14,11 +13,6 @@ from nvcodec.workers.crew import Crew, Done, Work
 from nvcodec.workers.foreman import Foreman
 from nvcodec.workers.memory import check_memory
 from nvcodec.workers.processes import ProcessCrew
-
-
-class WorkersWarning(UserWarning):
-    """Not so many segments are fitted at once as were asked for."""
-
 
 Do = Callable[[SegmentTask, Sequence[Planes], Values | None], SegmentResult]
 
@@ -64,13 +58,6 @@ def crew_of(plan: EncodePlan) -> Crew | None:
     """
     asked = plan.options.workers
     if asked == 1:
-        return None
-    if plan.preset.fitting.warm_start:
-        warnings.warn(
-            f"preset {plan.preset.name} begins each segment with the one before: one worker alone",
-            WorkersWarning,
-            stacklevel=2,
-        )
         return None
     if plan.options.max_time_s is not None and not isinstance(asked, int):
         raise VideoError(f"workers {asked}: share no time; a number of workers does")
