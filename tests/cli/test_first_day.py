@@ -72,7 +72,7 @@ WISHES = [
     wish("which presets fit", "nvc presets", "hinerv-mini"),
     wish("one thread", "nvc encode in.mp4 -o a.nvc --threads 1"),
     wish("another GPU", "nvc encode in.mp4 -o a.nvc --device cuda:1", CUDA, 3),
-    wish("all cores", "nvc encode in.mp4 -o a.nvc --workers 2", "--threads N sets", 2),
+    wish("all cores", "nvc encode in.mp4 -o a.nvc --workers 2"),
     wish("for a script", "nvc encode in.mp4 -o a.nvc --json", '{"event": "done"'),
     wish("a movie's name", "nvc encode in.mp4 -o out.mp4", "then nvc decode out.nvc -o out.mp4", 4),
     wish("a name with a typo", "nvc encode in.mp5 -o a.nvc", "in.mp5: no such file", 3),
