@@ -1,7 +1,7 @@
 """How exactly goals are reached, what they cost in bits, and how far predictions are off.
 
-    python benchmarks/goals.py CLIPS --out benchmarks/results/goals.jsonl     # what is missing
-    python benchmarks/goals.py --out benchmarks/results/goals.jsonl --report  # what it comes to
+    python benchmarks/goals.py CLIPS                 # what is missing
+    python benchmarks/goals.py --report              # what it comes to
 
 Of each clip's first frames: files of sizes drawn at random, files of qualities drawn at random, and
 for comparison a curve of files at lambdas set by hand, with the same number of passes and with one
@@ -35,36 +35,38 @@ NUM_SIZES, NUM_QUALITIES = 7, 4
 """Of each clip."""
 
 
-def encode(clip: Path, args: argparse.Namespace, goal: list[str], passes: int) -> Line:
-    """One file, and what was predicted of it."""
-    settings = ["-p", args.preset, "--frames", f"0:{args.frames}", "--scale", CLIPS[clip.name][0]]
-    settings += ["--epochs", str(passes), *goal]
+def settings_of(clip: Path, args: argparse.Namespace, goal: list[str], passes: int) -> list[str]:
+    """Options of `nvc encode` for a point."""
+    shared = ["-p", args.preset, "--frames", f"0:{args.frames}", "--scale", CLIPS[clip.name][0]]
+    return [*shared, "--epochs", str(passes), *goal]
+
+
+def encode(clip: Path, settings: list[str]) -> Line:
+    """One file."""
     with tempfile.TemporaryDirectory() as folder:
-        words = [
-            "encode",
-            str(clip),
-            "-o",
-            str(Path(folder, "a.nvc")),
-            "--device",
-            "cpu",
-            *settings,
-        ]
         began = time.monotonic()
-        foreseen = nvc(*words, "--dry-run")[-1] if goal[0] == "--lmbda" else {}
-        middle = time.monotonic()
-        done = nvc(*words)[-1]
-        seconds = time.monotonic() - middle
-    line = {
+        done = nvc(
+            "encode", str(clip), "-o", str(Path(folder, "a.nvc")), "--device", "cpu", *settings
+        )[-1]
+    return {
         "command": f"nvc encode {clip.name} {' '.join(settings)}",
         "size_bytes": done["size_bytes"],
         "psnr_rgb_db": done["psnr_rgb_db"],
-        "seconds": round(seconds, 1),
+        "seconds": round(time.monotonic() - began, 1),
     }
-    if foreseen:
-        names = ("predicted_bytes", "predicted_psnr_rgb_db", "predicted_s")
-        line |= {name: foreseen[name] for name in names}
-        line["predicting_s"] = round(middle - began, 1)
-    return line
+
+
+def foresee(clip: Path, settings: list[str]) -> Line:
+    """What is said beforehand of a file."""
+    began = time.monotonic()
+    said = nvc("encode", str(clip), "-o", "a.nvc", "--device", "cpu", *settings, "--dry-run")[-1]
+    names = ("predicted_bytes", "predicted_psnr_rgb_db", "predicted_s")
+    took = {"predicting_s": round(time.monotonic() - began, 1)}
+    return (
+        {"command": f"nvc encode {clip.name} {' '.join(settings)} --dry-run"}
+        | took
+        | {name: said[name] for name in names}
+    )
 
 
 def goals_of(clip: Path) -> list[tuple[str, float]]:
@@ -88,12 +90,14 @@ def measure(args: argparse.Namespace) -> None:
                 asked = round(asked * args.frames)
             point = {**key, "passes": args.passes, "option": option, "asked": asked}
             goal = [option, f"{asked:g}" if option == "--psnr" else str(asked)]
-            measured(args.out, point, lambda c=clip, g=goal: encode(c, args, g, args.passes))
+            settings = settings_of(clip, args, goal, args.passes)
+            measured(args.out, point, lambda c=clip, s=settings: encode(c, s))
         for passes in (args.passes, args.passes + 1):
             for lmbda in LMBDAS:
-                point = {**key, "passes": passes, "option": "--lmbda", "asked": lmbda}
-                goal = ["--lmbda", f"{lmbda:g}"]
-                measured(args.out, point, lambda c=clip, g=goal, n=passes: encode(c, args, g, n))
+                settings = settings_of(clip, args, ["--lmbda", f"{lmbda:g}"], passes)
+                for option, work in (("--lmbda", encode), ("--dry-run", foresee)):
+                    point = {**key, "passes": passes, "option": option, "asked": lmbda}
+                    measured(args.out, point, lambda c=clip, s=settings, w=work: w(c, s))
 
 
 def extra_percent(line: Line, curve: list[Line]) -> float | None:
@@ -111,7 +115,7 @@ def report(lines: list[Line], passes: int) -> str:
     rows = ["| clip | asked | file | | over the curve of as many, one more pass | seconds |",
             "| --- | --- | --- | --- | --- | --- |"]  # fmt: skip
     for line in lines:
-        if line["option"] == "--lmbda":
+        if line["option"] not in ("--size", "--psnr"):
             continue
         curves = [
             [one for one in lines if one["option"] == "--lmbda" and one["clip"] == line["clip"]
@@ -127,11 +131,17 @@ def report(lines: list[Line], passes: int) -> str:
             how = f"{line['psnr_rgb_db'] - line['asked']:+.2f} dB"
         came = f"{line['size_bytes']:,} bytes, {line['psnr_rgb_db']:.2f} dB"
         rows.append(f"| {line['clip']} | {asked} | {came} | {how} | {costs} | {line['seconds']} |")
-    rows += ["", *_predictions([one for one in lines if one["option"] == "--lmbda"])]
+    rows += ["", *_predictions(lines)]
     return "\n".join(rows)
 
 
-def _predictions(lines: list[Line]) -> list[str]:
+def _predictions(all_lines: list[Line]) -> list[str]:
+    points: dict[tuple[str, int, float], Line] = {}
+    for line in all_lines:
+        if line["option"] in ("--lmbda", "--dry-run"):
+            name = line["clip"], line["passes"], line["asked"]
+            points[name] = points.get(name, {}) | line
+    lines = [line for line in points.values() if {"size_bytes", "predicted_s"} <= line.keys()]
     if not lines:
         return []
     size = [abs(math.log(x["predicted_bytes"] / x["size_bytes"])) for x in lines]

@@ -167,11 +167,18 @@ def do(
     )
     second = _try(again, planes, values, should_stop, tell, show)
     return replace(
-        max(first, second, key=lambda result: _psnr_db(task, result)),
+        max(first, second, key=lambda result: _worth(task, result)),
         fit_s=first.fit_s + second.fit_s,
         before_s=first.before_s + second.before_s,
         spent_s=first.spent_s + second.spent_s,
     )
+
+
+def _worth(task: SegmentTask, result: SegmentResult) -> tuple[bool, float]:
+    """Of two tries the greater one counts: one within the size asked for, then the better one."""
+    limit = None if task.goal is None else task.goal.size_bytes
+    size_bytes = FRAMING_SIZE + len(result.coded.pack())
+    return limit is None or size_bytes <= limit, _psnr_db(task, result)
 
 
 def _psnr_db(task: SegmentTask, result: SegmentResult) -> float:

@@ -23,6 +23,7 @@ class Tally:
         """Hash of every segment's integers."""
         self.num_frames = self.streams_bytes = 0
         self.fit_s = self.decode_s = 0.0
+        self._num_now = 0
         self._meter = QualityMeter(plan.info)
         limit_s, spent_s = plan.options.max_time_s, plan.options.spent_s
         workers = plan.options.workers
@@ -55,6 +56,7 @@ class Tally:
         self._count(result.coded.digest, result.coded.num_frames, result.fit_s, result.quality)
         self.decode_s += result.decode_s
         self._spent_before(result.before_s)
+        self._num_now += 1
 
     def recall(self, stored: Mapping[str, Any], num_frames: int) -> None:
         """Count a segment that an earlier run put into the file; what it measured counts as now."""
@@ -64,6 +66,8 @@ class Tally:
 
     def report(self, file_bytes: int, video: VideoReader) -> EncodeReport:
         """The whole; its quality only if every frame was measured, its rate without streams."""
+        if self._budget is not None and self._num_now:
+            self._budget.say_if_late()
         size_bytes = file_bytes - self.streams_bytes
         info, num_frames = self.plan.info, self.num_frames
         rates = [part.frame_rate for part in video.parts] or [info.frame_rate]

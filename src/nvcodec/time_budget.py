@@ -2,6 +2,7 @@
 
 import math
 import time
+import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,14 @@ START_S = 0.3
 """For reading, writing, and whatever else is quick."""
 
 
+LATE = 1.1
+"""Share of a limit up to which nothing is said of what is over it."""
+
+
+class TimeWarning(UserWarning):
+    """More time was needed than there was."""
+
+
 @dataclass
 class TimeBudget:
     """What there is in all, and what is gone."""
@@ -29,16 +38,30 @@ class TimeBudget:
     """Spent before this process' encoding began, in all runs of the job."""
     started: float = field(default_factory=time.monotonic)
 
+    @property
+    def spent_s(self) -> float:
+        """In all runs of the job."""
+        return time.monotonic() - self.started + self.before_s
+
+    def say_if_late(self) -> None:
+        """Warn if much more was spent than there was."""
+        if self.spent_s > LATE * self.limit_s + START_S:
+            warnings.warn(
+                f"took {self.spent_s:.1f} s instead of {self.limit_s:.1f} s: a whole pass needs "
+                "more, or the machine was slower at the end than when its pace was measured",
+                TimeWarning,
+                stacklevel=2,
+            )
+
     def share_s(self, segment: Segment, num_frames: int, num_workers: int = 1) -> float:
         """Time for one segment: as much of what is left as it has of the frames left.
 
         Of several workers each has its part of these frames, in whole segments like this one.
         """
-        spent_s = time.monotonic() - self.started + self.before_s
         num_left = num_frames - segment.start
         num_rounds = math.ceil(num_left / (num_workers * segment.num_frames))
         num_own = max(num_rounds * segment.num_frames, num_left / num_workers)
-        return (self.limit_s - spent_s) * segment.num_frames / min(num_left, num_own)
+        return (self.limit_s - self.spent_s) * segment.num_frames / min(num_left, num_own)
 
 
 def measure_overhead_s(

@@ -1,8 +1,11 @@
 """Defaults of options from a file: which file counts, that what is typed wins, what is refused."""
 
+from pathlib import Path
+
 import pytest
 
 from codec_helpers import TINY_NERV, nvc
+from nvcodec.cli.config import VARIABLE, config_path
 
 TABLE = f"""
 [encode]
@@ -86,3 +89,14 @@ def test_threads_are_those_of_the_process(encoded, tmp_path):
     done = nvc("verify", encoded, "--threads", 0)
     assert done.code == 2
     assert "--threads" in done.stderr
+
+
+def test_a_user_without_a_home_has_no_defaults(monkeypatch):
+    for name in (VARIABLE, "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def nowhere(_):
+        raise RuntimeError("could not determine home directory")
+
+    monkeypatch.setattr(Path, "expanduser", nowhere)
+    assert config_path() is None

@@ -81,6 +81,7 @@ def test_a_time_instead_of_epochs(clip, tmp_path, call):
     for time in ("0.1s", "0h0m3s"):
         done = call(*words, "--max-time", time, "--json")
         assert done.code == 0, done.stderr
+        assert ("s instead of 0.1 s" in done.stderr) is (time == "0.1s")
         fits = [
             event for event in map(json.loads, done.stdout.splitlines()) if event["event"] == "fit"
         ]

@@ -1,15 +1,19 @@
 """Bright, flat content is fitted; a picture that stays without content is said and tried again."""
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from codec_helpers import TINY
+from nvcodec import segment_work
+from nvcodec.container.chunks import FRAMING_SIZE
 from nvcodec.container.reader import NvcReader
 from nvcodec.encode_types import EncodeOptions
 from nvcodec.encoder import encode
 from nvcodec.errors import InterruptedEncodeError
+from nvcodec.goals import Goal
 from nvcodec.metrics.quality import flat_psnr_db
 from nvcodec.presets import load_preset
 from nvcodec.samples import Chroma
@@ -104,6 +108,17 @@ def test_a_short_fitting_is_only_said(tmp_path):
     with pytest.warns(FlatWarning) as seen:
         encode(clip, tmp_path / "a.nvc", load_preset(TINY, [], 4), EncodeOptions())
     assert "tried again" not in str(seen[0].message)
+
+
+@pytest.mark.parametrize(("limit", "kept"), [(150, 20), (250, 30), (50, 30), (None, 30)])
+def test_of_two_tries_one_within_the_size_counts(limit, kept, monkeypatch):
+    monkeypatch.setattr(segment_work, "_psnr_db", lambda _, result: result.psnr_db)
+    task = SimpleNamespace(goal=limit and Goal(size_bytes=limit + FRAMING_SIZE))
+    tries = [
+        SimpleNamespace(psnr_db=20, coded=SimpleNamespace(pack=lambda: bytes(100))),
+        SimpleNamespace(psnr_db=30, coded=SimpleNamespace(pack=lambda: bytes(200))),
+    ]
+    assert max(tries, key=lambda one: segment_work._worth(task, one)).psnr_db == kept
 
 
 def test_a_constant_source_is_no_fault(tmp_path):

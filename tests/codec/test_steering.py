@@ -114,7 +114,12 @@ class StopAfter:
 
 
 @pytest.mark.parametrize(
-    ("preset", "epochs"), [pytest.param(TINY_LATENTS, 2, marks=SLOW), (TINY_ROUND, 12)]
+    ("preset", "epochs"),
+    [
+        pytest.param(TINY_LATENTS, 2, marks=SLOW),
+        pytest.param(TINY_NVRC, 12, marks=SLOW),
+        (TINY_ROUND, 12),
+    ],
 )
 def test_stopped_anywhere_it_comes_to_the_same_bytes(noisy, tmp_path, preset, epochs):
     options = EncodeOptions(goal=Goal(size_bytes=2500))

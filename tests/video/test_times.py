@@ -11,7 +11,7 @@ from nvcodec.errors import VideoError
 from nvcodec.processes import ffmpeg_path
 from nvcodec.samples import MasteringDisplay
 from nvcodec.times import FrameTimes
-from nvcodec.video import Chroma, ColorTags, VideoWarning, create_video, open_video
+from nvcodec.video import Chroma, ColorTags, VideoWarning, create_video, open_video, timed
 
 MS = Fraction(1, 1000)
 UNEVEN = [0, 40, 80, 120, 160, 200, 700, 1200, 1700, 2200]
@@ -148,3 +148,11 @@ def test_what_cannot_keep_times_says_so(tmp_path, name):
     with video:
         for planes in smooth_frames(info, len(TIMES)):
             video.write(planes)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_times_beyond_64_bits_are_refused(sign):
+    ticks = sorted(sign * n for n in (2**52, 2**52 + 1))
+    far = timed.headers(make_info(64, 64), FrameTimes.of(Fraction(2**31 - 1, 3), ticks))
+    with pytest.raises(VideoError, match=r"times of up to 3.22e\+24 s"):
+        next(far)

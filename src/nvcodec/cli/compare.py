@@ -17,6 +17,7 @@ from nvcodec.cli import config, options
 from nvcodec.cli.compare_page import ComparisonPage
 from nvcodec.cli.console import LiveLine, emit, warn_as
 from nvcodec.cli.verify import quality_rows
+from nvcodec.errors import VideoError
 
 if TYPE_CHECKING:
     from nvcodec.metrics.comparison import Comparison, Side
@@ -134,10 +135,13 @@ def _named(frames: "Iterator[Planes]", source: str) -> "Iterator[Planes]":
 def _is_ours(path: Path) -> bool:
     from nvcodec.container.chunks import SIGNATURE
 
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return file.read(len(SIGNATURE)) == SIGNATURE
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return file.read(len(SIGNATURE)) == SIGNATURE
+    except OSError as error:
+        raise VideoError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def _check(ours: "VideoInfo", theirs: "VideoInfo", reference: str, other: str) -> None:

@@ -28,7 +28,10 @@ def config_path() -> Path | None:
     named = os.environ.get(VARIABLE)
     if named is not None:
         return Path(named) if named else None
-    home = os.environ.get("XDG_CONFIG_HOME") or Path("~", ".config").expanduser()
+    try:
+        home = os.environ.get("XDG_CONFIG_HOME") or Path("~", ".config").expanduser()
+    except RuntimeError:  # a user without a home
+        return None
     usual = Path(home, "nvc", "config.toml")
     return usual if usual.is_file() else None
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from nvcodec.errors import VideoError
 from nvcodec.times import FrameTimes
 from nvcodec.video.info import VideoInfo
 from nvcodec.video.matroska import fourcc
@@ -21,14 +22,22 @@ _HEADER, _FRAME = struct.Struct("<4sHH4sHHIIII"), struct.Struct("<IQ")
 
 
 def headers(info: VideoInfo, times: FrameTimes) -> Iterator[bytes]:
-    """What goes before the samples of each frame."""
+    """What goes before the samples of each frame.
+
+    Raises:
+        VideoError: a time has no place in 64 bits.
+    """
     base, count, tag = times.base, len(times), fourcc(info)
     start = _HEADER.pack(
         b"DKIF", 0, _HEADER.size, tag, info.width, info.height, base.denominator, 1, count, 0
     )
+    if max(abs(times.ticks[0]), abs(times.ticks[-1])) * base.numerator >= 1 << 63:
+        raise VideoError(
+            f"times of up to {float(max(map(abs, times.seconds()))):.3g} s, in {base} s each: "
+            f"ffmpeg takes up to 2^63 / {base.denominator} s"
+        )
     for tick in times.ticks:
-        tick = tick * base.numerator % (1 << 64)
-        yield start + _FRAME.pack(info.frame_bytes, tick)
+        yield start + _FRAME.pack(info.frame_bytes, tick * base.numerator % (1 << 64))
         start = b""
 
 
