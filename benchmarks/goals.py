@@ -140,17 +140,22 @@ def _predictions(all_lines: list[Line]) -> list[str]:
     for line in all_lines:
         if line["option"] in ("--lmbda", "--dry-run"):
             name = line["clip"], line["passes"], line["asked"]
-            points[name] = points.get(name, {}) | line
+            other = points.get(name, {})
+            points[name] = {**other, **line, "is_together": other.get("date") == line["date"]}
     lines = [line for line in points.values() if {"size_bytes", "predicted_s"} <= line.keys()]
     if not lines:
         return []
     size = [abs(math.log(x["predicted_bytes"] / x["size_bytes"])) for x in lines]
     psnr = [abs(x["predicted_psnr_rgb_db"] - x["psnr_rgb_db"]) for x in lines]
-    times = [abs(math.log(x["predicted_s"] / x["seconds"])) for x in lines]
     took = [x["predicting_s"] for x in lines]
+    together = [x for x in lines if x["is_together"]]
+    times = [abs(math.log(x["predicted_s"] / x["seconds"])) for x in together]
+    if not times:
+        return []
     return [
         f"{len(lines)} predictions, median and largest error: size {_percent(size)}, PSNR-RGB "
-        f"{np.median(psnr):.2f} and {max(psnr):.2f} dB, time {_percent(times)}; "
+        f"{np.median(psnr):.2f} and {max(psnr):.2f} dB, time {_percent(times)} "
+        f"(of {len(times)}, measured on the same day); "
         f"they took {np.median(took):.1f} s, {max(took):.1f} s at most, the start included."
     ]
 

@@ -47,6 +47,7 @@ def encode(
     max_time: float | str | None = None,
     samples: "Samples | str | None" = None,
     segment_frames: int = 600,
+    at_cuts: bool = False,
     frames: slice | range | None = None,
     scale: "Scale | str | float | None" = None,
     frame_rate: Fraction | float | str | None = None,
@@ -84,6 +85,8 @@ def encode(
         max_time: seconds for everything, or a text such as "10m", instead of epochs.
         samples: what is fitted: `rgb`, `yuv`, `yuv420`; None: as the preset says, or grey.
         segment_frames: longest segment; segments are coded alone.
+        at_cuts: segments begin at scene cuts that are a quarter of `segment_frames` or more apart,
+            instead of being equally long.
         frames: range of the source's frames.
         scale: to this size first: (width, height), or as the command takes it: `"320x-2"`, `"1/2"`,
             0.5.
@@ -130,7 +133,7 @@ def encode(
         asked = preset
     options = EncodeOptions(
         samples=None if samples is None else Samples(samples),
-        segment_frames=segment_frames, seed=seed, device=device, workers=workers,
+        segment_frames=segment_frames, at_cuts=at_cuts, seed=seed, device=device, workers=workers,
         scale=arguments.scale(scale),
         frames=arguments.frames(frames), frame_rate=arguments.frame_rate(frame_rate), raw=raw,
         depth=depth, max_time_s=arguments.max_time_s(max_time),

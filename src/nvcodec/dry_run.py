@@ -59,8 +59,8 @@ def dry_run(
             preset = preset.chosen_for(video, seen, None, options, device.type != "cpu", on_event)
         plan = plan_encoding(video.info, preset, options, seen)
         work = Work(
-            plan.preset, plan.samples, plan.info, count, plan.options.segment_frames,
-            options.seed, options.device,
+            plan.preset, plan.samples, plan.info, plan.segments(count), options.seed,
+            options.device,
         )  # fmt: skip
         frames = video.first(work.num_sampled)
         pixels = np.stack([from_planes(plan.samples, frame, plan.info) for frame in frames])

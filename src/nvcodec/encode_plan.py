@@ -19,7 +19,7 @@ from nvcodec.goals import Goal
 from nvcodec.presets import Preset
 from nvcodec.remark import remark_of
 from nvcodec.samples import Chroma, Samples
-from nvcodec.segments import plan_segments
+from nvcodec.segments import Segment, plan_segments, segments_at_cuts
 from nvcodec.survey import Survey, beside
 from nvcodec.video import VideoReader
 from nvcodec.video.color import luma_weights
@@ -58,12 +58,18 @@ class EncodePlan:
             remark=remark_of(self.preset.name, self.preset.lmbda, settings),
         ).model_copy(update={"num_frames": num_frames or 0})
 
+    def segments(self, num_frames: int) -> list[Segment]:
+        """Those of so many frames in all: at scene cuts, or equally long."""
+        longest, cuts = self.options.segment_frames, self.survey.cuts
+        if cuts is None:
+            return plan_segments(num_frames, longest)
+        return segments_at_cuts(num_frames, cuts, longest)
+
     def segment_lengths(self) -> Iterable[int]:
-        """Frames of each segment: even lengths where their number is known, else the longest."""
-        longest = self.options.segment_frames
+        """Frames of each segment; the longest allowed where it is not known how many there are."""
         if self.info.num_frames is None:
-            return itertools.repeat(longest)
-        return [segment.num_frames for segment in plan_segments(self.info.num_frames, longest)]
+            return itertools.repeat(self.options.segment_frames)
+        return [segment.num_frames for segment in self.segments(self.info.num_frames)]
 
     def add_ancillary(self, writer: NvcWriter, video: VideoReader) -> int:
         """Write what the source has besides pictures; gives the bytes of copied streams."""
@@ -78,6 +84,7 @@ class EncodePlan:
             **self.preset.tables(),
             "samples": self.samples.value,
             "segment_frames": options.segment_frames,
+            "cuts": self.survey.cuts and list(self.survey.cuts),
             "seed": options.seed,
             "max_time_s": options.max_time_s,
             "goal": options.goal.settings() if options.goal else None,

@@ -34,6 +34,8 @@ class EncodeOptions:
     """What is fitted; None: what the preset says, where the source has it."""
     segment_frames: int = DEFAULT_SEGMENT_FRAMES
     """Longest segment."""
+    at_cuts: bool = False
+    """Segments begin where scenes do, instead of being equally long."""
     seed: int = 0
     """Of initial values, batches and noise; segment n adds n."""
     device: str = "auto"

@@ -8,6 +8,7 @@ knows its quality. `benchmarks/goals.py` measures how far off this is.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,7 @@ from nvcodec.presets import Preset, share_epochs
 from nvcodec.samples import Samples, VideoShape
 from nvcodec.segment_decoder import select_device
 from nvcodec.segment_encoder import start_fitting
-from nvcodec.segments import Segment, plan_segments
+from nvcodec.segments import Segment
 from nvcodec.video.info import Pixels, VideoInfo
 
 SAMPLE_POSITIONS = 4096
@@ -63,10 +64,14 @@ class Work:
     """Resolved for the picture."""
     samples: Samples
     info: VideoInfo
-    num_frames: int
-    segment_frames: int
+    segments: Sequence[Segment]
     seed: int = 0
     device: str = "auto"
+
+    @property
+    def num_frames(self) -> int:
+        """Of all segments."""
+        return self.segments[-1].stop
 
     @property
     def num_sampled(self) -> int:
@@ -77,11 +82,6 @@ class Work:
     def is_of_pictures(self) -> bool:
         """Whether every stage codes one frame after the other."""
         return all(load_stage(stage).is_direct for stage in self.preset.stages)
-
-    @property
-    def segments(self) -> list[Segment]:
-        """Of the video."""
-        return plan_segments(self.num_frames, self.segment_frames)
 
     def shape(self, num_frames: int) -> VideoShape:
         """Of the samples of so many frames."""

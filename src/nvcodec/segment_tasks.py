@@ -10,7 +10,7 @@ from nvcodec.errors import VideoError
 from nvcodec.goals import Goal
 from nvcodec.job import Job
 from nvcodec.segment_work import SegmentTask
-from nvcodec.segments import Segment, plan_segments
+from nvcodec.segments import Segment
 
 
 def segment_task(
@@ -63,7 +63,7 @@ def segment_goal(plan: EncodePlan, segment: Segment, head: Head) -> Goal | None:
     assert count is not None
     assert size is not None
     own = len(SIGNATURE) + FRAMING_SIZE + len(head.to_bytes())
-    own += _tail_bytes(plan_segments(count, longest), size)
+    own += _tail_bytes(plan.segments(count), size)
     left = size - own - plan.survey.beside_bytes
     share = left * segment.stop // count - left * segment.start // count
     if share < FRAMING_SIZE:

@@ -272,7 +272,7 @@ def _steering(task: SegmentTask, pixels: Pixels) -> Steering | None:
 
     def start() -> float:
         samples, info = task.head.samples, task.info
-        work = Work(task.preset, samples, info, count, count, task.seed, task.device)
+        work = Work(task.preset, samples, info, [Segment(0, count)], task.seed, task.device)
         if not work.is_of_pictures:
             return 0.0
         octaves = goal.octaves(predict(work, pixels).measured, RESPONSE)

@@ -1,5 +1,6 @@
 """Segments: half-open ranges of frames, each coded alone; parts: videos in one file."""
 
+import bisect
 import itertools
 from collections.abc import Sequence
 from fractions import Fraction
@@ -45,3 +46,28 @@ def plan_segments(num_frames: int, max_length: int) -> list[Segment]:
     count = -(-num_frames // max_length)
     bounds = [num_frames * i // count for i in range(count + 1)]
     return [Segment(a, b) for a, b in itertools.pairwise(bounds)]
+
+
+SHORTEST = 4
+"""Segments at cuts have at least the longest one's length over this."""
+
+
+def segments_at_cuts(num_frames: int, cuts: Sequence[int], max_length: int) -> list[Segment]:
+    """Segments of at most `max_length` frames that begin at cuts, the most important first.
+
+    A cut nearer than a quarter of `max_length` to one before it in the list, or to an end, is none;
+    what is longer between two is cut evenly.
+    """
+    shortest = max(max_length // SHORTEST, 1)
+    bounds = [0, num_frames]
+    for cut in cuts:
+        place = bisect.bisect(bounds, cut)
+        if 0 < place < len(bounds) and all(
+            abs(bound - cut) >= shortest for bound in bounds[place - 1 : place + 1]
+        ):
+            bounds.insert(place, cut)
+    return [
+        Segment(start + part.start, start + part.stop)
+        for start, stop in itertools.pairwise(bounds)
+        for part in plan_segments(stop - start, max_length)
+    ]

@@ -14,10 +14,12 @@ from typing import Any
 from nvcodec.container.chunks import FRAMING_SIZE
 from nvcodec.container.kinds import KINDS
 from nvcodec.encode_types import EncodeOptions
+from nvcodec.errors import VideoError
 from nvcodec.times import mean_rate
 from nvcodec.video import VideoReader, VideoWarning, open_videos
 from nvcodec.video.copying import gather
 from nvcodec.video.info import VideoInfo
+from nvcodec.video.scenes import SceneDetector
 
 
 def beside(video: VideoReader, options: EncodeOptions) -> list[tuple[str, Any]]:
@@ -43,6 +45,8 @@ class Survey:
     """Mean of the whole where it was read, else as the source states it."""
     beside_bytes: int = 0
     """Of the chunks behind the segments that a size or a bitrate asked for has to hold too."""
+    cuts: tuple[int, ...] | None = None
+    """First frames of scenes, those that change most first; None where nobody asked."""
 
 
 def survey(
@@ -57,24 +61,44 @@ def survey(
         sources: of it.
         options: what is asked for.
         is_counted: whether the number of frames is needed in any case.
+
+    Raises:
+        VideoError: scene cuts are asked for, of what can be read once only.
     """
     goal = options.goal
     is_sized = goal is not None and goal.has_size
     is_counted = is_sized or ((is_counted or options.needs_count) and info.num_frames is None)
     paths = [source for source in sources if isinstance(source, str | Path) and source != "-"]
     is_stream = len(paths) < len(sources) or not all(map(_is_stored, paths))
-    if is_stream or not is_counted:
+    if options.at_cuts and is_stream:
+        raise VideoError(
+            "scene cuts are looked for before anything is coded, and a stream is read once",
+            "without {at_cuts} none is needed",
+        )
+    if is_stream or not (is_counted or options.at_cuts):
         return Survey(info.num_frames, info.frame_rate)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", VideoWarning)  # the other reading says the same
         with open_videos(sources, **options.of_source()) as video:
-            num_frames = sum(1 for _ in video)
+            num_frames, cuts = _cuts(video) if options.at_cuts else (sum(1 for _ in video), None)
             chunks = beside(video, options) if is_sized else []
             rate = mean_rate(video.times, [part.frame_rate for part in video.parts])
     sizes = {kind: FRAMING_SIZE + len(KINDS[kind].pack(value)) for kind, value in chunks}
     if goal is not None and goal.size_bytes is None:
         sizes.pop("mkvs", None)  # in no rate
-    return Survey(num_frames, rate or info.frame_rate, sum(sizes.values()))
+    return Survey(num_frames, rate or info.frame_rate, sum(sizes.values()), cuts)
+
+
+def _cuts(video: VideoReader) -> tuple[int, tuple[int, ...]]:
+    """Number of frames, and the first ones of scenes."""
+    num_frames = 0
+    with SceneDetector(video.info) as detector:
+        for planes in video:
+            detector.add(planes)
+            num_frames += 1
+        changes = detector.changes()
+    changes.sort(key=lambda change: -change.score)
+    return num_frames, tuple(change.frame for change in changes)
 
 
 def _is_stored(path: str | Path) -> bool:

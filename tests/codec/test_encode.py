@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import warnings
 from dataclasses import replace
 
 import pytest
@@ -18,11 +19,13 @@ from codec_helpers import (
     write_y4m,
 )
 from nvcodec import encoder
+from nvcodec.container.reader import NvcReader
 from nvcodec.encode_types import EncodeOptions, SegmentStarted
 from nvcodec.encoder import encode
 from nvcodec.errors import InterruptedEncodeError, OutputError, UnsupportedVideoError, VideoError
 from nvcodec.presets import load_preset
 from nvcodec.samples import Samples
+from nvcodec.time_budget import TimeBudget, TimeWarning
 from nvcodec.video import VideoReader
 
 
@@ -81,7 +84,6 @@ def test_a_time_instead_of_epochs(clip, tmp_path, call):
     for time in ("0.1s", "0h0m3s"):
         done = call(*words, "--max-time", time, "--json")
         assert done.code == 0, done.stderr
-        assert ("s instead of 0.1 s" in done.stderr) is (time == "0.1s")
         fits = [
             event for event in map(json.loads, done.stdout.splitlines()) if event["event"] == "fit"
         ]
@@ -93,6 +95,14 @@ def test_a_time_instead_of_epochs(clip, tmp_path, call):
     both = call(*words, "--max-time", "3s", "--epochs", 3)
     assert both.code == 2
     assert "only one of them" in both.stderr
+
+
+def test_a_time_that_was_not_kept_is_said():
+    with pytest.warns(TimeWarning, match=r"took 12.\d s instead of 10.0 s"):
+        TimeBudget(10, before_s=12).say_if_late()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        TimeBudget(10, before_s=10.5).say_if_late()
 
 
 def test_a_time_needs_to_know_how_much_is_to_come(clip, tmp_path):
@@ -160,3 +170,26 @@ def test_an_output_among_the_pictures_of_its_source(tmp_path, call):
     (folder / "x.nvc").write_bytes(b"old")
     done = call("encode", folder, "-o", folder / "x.nvc", *words)
     assert done.code == 0, done.stderr
+
+
+def test_segments_begin_at_cuts(tmp_path, call):
+    info = video_info()
+    frames = moving_frames(info, 8)
+    frames += [tuple(255 - plane for plane in planes) for planes in moving_frames(info, 13)]
+    clip, target = write_video(tmp_path / "a.y4m", info, frames), tmp_path / "x.nvc"
+    words = ("encode", clip, "-o", target, "-p", TINY_RAW, "--epochs", 1, "--segment-frames", 16)
+    words += ("--json", "--segments")
+    foreseen = call(*words, "auto", "--dry-run")
+    assert foreseen.code == 0, foreseen.stderr
+    assert foreseen.records[-1]["segments"] == 2
+    assert call(*words, "auto").code == 0
+    with NvcReader(target) as reader:
+        assert [s.num_frames for s in reader.segments()] == [8, 13]
+    assert call(*words, "auto").records[-1]["was_there"]
+    assert call(*words, "even").code == 4  # other segments than those that are there
+    assert call(*words, "cuts").code == 2
+    with (
+        clip.open("rb") as stream,
+        pytest.raises(VideoError, match="a stream is read once; without at_cuts none is needed"),
+    ):
+        encode(stream, tmp_path / "y.nvc", load_preset(TINY_RAW), EncodeOptions(at_cuts=True))

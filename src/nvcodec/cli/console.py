@@ -65,6 +65,7 @@ FLAGS = {
     "scale": "--scale SIZE",
     "audio": "--no-audio",
     "segment_frames": "--segment-frames N",
+    "at_cuts": "--segments auto",
     "patch_size": "--set fitting.patch_size=[H,W]",
 }
 """How advice in an error names a setting to who typed a command."""

@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -70,6 +70,14 @@ Lmbda = Annotated[
 SegmentFrames = Annotated[
     int, typer.Option(min=1, help="Longest segment; segments are coded alone.")
 ]
+Segments = Annotated[
+    str,
+    typer.Option(
+        metavar="even|auto",
+        help="Equally long, or beginning at scene cuts a quarter of the longest or more apart.",
+        autocompletion=lambda: list(options.SEGMENTS),
+    ),
+]
 Color = Annotated[
     str,
     typer.Option(
@@ -132,6 +140,7 @@ def encode(
     of: goal_options.Of = "mean",
     dry_run: goal_options.DryRun = False,
     segment_frames: SegmentFrames = 600,
+    segments: Segments = "even",
     frames: options.Frames = None,
     start: options.Start = None,
     end: options.End = None,
@@ -167,8 +176,7 @@ def encode(
     from nvcodec.auto import asked_preset
 
     asked = asked_preset(preset, set_ or [], epochs, lmbda)  # what is wrong is said without torch
-    made_by = () if restart else asked.names
-    outputs = None if dry_run else _outputs(sources, output, made_by, overwrite, skip_existing)
+    outputs = None if dry_run else _outputs(sources, output, ctx.params, asked.names)
     from nvcodec.encode_types import EncodeOptions
 
     chosen = EncodeOptions(**settings, spent_s=process_age_s())
@@ -209,7 +217,7 @@ def _run(
 
 
 def _outputs(
-    sources: list[str], output: str, made_by: Collection[str], overwrite: bool, skip_existing: bool
+    sources: list[str], output: str, typed: Mapping[str, Any], presets: Collection[str]
 ) -> list[batch.Item] | Path | None:
     """What becomes what, in a folder; or the one file; None for a stream.
 
@@ -217,7 +225,8 @@ def _outputs(
         typer.Exit: the file is there, and to be left so.
         NvcError: it cannot be.
     """
-    if skip_existing and overwrite:
+    skip_existing = typed["skip_existing"]
+    if skip_existing and typed["overwrite"]:
         raise typer.BadParameter("--skip-existing and -y: only one of them")
     if batch.is_folder(output):
         return batch.plan(sources, output)
@@ -227,7 +236,8 @@ def _outputs(
     if skip_existing and os.path.exists(output):
         say(f"nvc: {output}: is there, and stays as it is")
         raise typer.Exit
-    return options.check_target(output, overwrite, made_by=made_by)
+    made_by = () if typed["restart"] else presets
+    return options.check_target(output, typed["overwrite"], made_by=made_by)
 
 
 def check_name(output: str, command: str, *sources: str) -> None:

@@ -17,6 +17,7 @@ PARSED: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "raw": ("raw", options.raw_geometry),
     "fps": ("frame_rate", options.frame_rate),
     "depth": ("depth", options.depth),
+    "segments": ("at_cuts", options.at_cuts),
     "workers": ("workers", options.workers),
     "limit": ("limits", options.changed_limits),
     "max_time": ("max_time_s", options.duration_s),

@@ -112,6 +112,7 @@ Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but erro
 
 SAMPLES = ("auto", *(s.value for s in Samples if s is not Samples.GRAY))
 """What may be asked for; grey is chosen for grey sources alone."""
+SEGMENTS = ("even", "auto")
 
 
 def frame_range(text: str | None, option: str = "--frames") -> slice | None:
@@ -168,6 +169,13 @@ def depth(bits: int | None) -> int | None:
     if bits not in (None, 8):
         raise typer.BadParameter(f"--depth {bits}: expected 8, or nothing for the source's own")
     return bits
+
+
+def at_cuts(text: str) -> bool:
+    """Whether segments begin at scene cuts."""
+    if text not in SEGMENTS:
+        raise typer.BadParameter(f"--segments {text!r}: expected one of {', '.join(SEGMENTS)}")
+    return text == "auto"
 
 
 def samples(text: str) -> Samples | None:
