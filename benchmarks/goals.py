@@ -150,12 +150,10 @@ def _predictions(all_lines: list[Line]) -> list[str]:
     took = [x["predicting_s"] for x in lines]
     together = [x for x in lines if x["is_together"]]
     times = [abs(math.log(x["predicted_s"] / x["seconds"])) for x in together]
-    if not times:
-        return []
+    of_time = f", time {_percent(times)} (of {len(times)} on the same day)" if times else ""
     return [
         f"{len(lines)} predictions, median and largest error: size {_percent(size)}, PSNR-RGB "
-        f"{np.median(psnr):.2f} and {max(psnr):.2f} dB, time {_percent(times)} "
-        f"(of {len(times)}, measured on the same day); "
+        f"{np.median(psnr):.2f} and {max(psnr):.2f} dB{of_time}; "
         f"they took {np.median(took):.1f} s, {max(took):.1f} s at most, the start included."
     ]
 
