@@ -48,6 +48,7 @@ def encode(
     samples: "Samples | str | None" = None,
     segment_frames: int = 600,
     at_cuts: bool = False,
+    gop: int = 1,
     frames: slice | range | None = None,
     scale: "Scale | str | float | None" = None,
     frame_rate: Fraction | float | str | None = None,
@@ -87,6 +88,8 @@ def encode(
         segment_frames: longest segment; segments are coded alone.
         at_cuts: segments begin at scene cuts that are a quarter of `segment_frames` or more apart,
             instead of being equally long.
+        gop: segments in a chain, of which all but the first are coded as changes of the one before
+            (`hinerv-*`, `nerv-*`).
         frames: range of the source's frames.
         scale: to this size first: (width, height), or as the command takes it: `"320x-2"`, `"1/2"`,
             0.5.
@@ -133,7 +136,8 @@ def encode(
         asked = preset
     options = EncodeOptions(
         samples=None if samples is None else Samples(samples),
-        segment_frames=segment_frames, at_cuts=at_cuts, seed=seed, device=device, workers=workers,
+        segment_frames=segment_frames, at_cuts=at_cuts, gop=arguments.gop(gop), seed=seed,
+        device=device, workers=workers,
         scale=arguments.scale(scale),
         frames=arguments.frames(frames), frame_rate=arguments.frame_rate(frame_rate), raw=raw,
         depth=depth, max_time_s=arguments.max_time_s(max_time),

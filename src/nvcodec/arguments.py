@@ -65,6 +65,17 @@ def frames(value: Any) -> slice | None:
     return slice(start, stop)
 
 
+def gop(value: Any) -> int:
+    """Number of segments in a chain.
+
+    Raises:
+        TypeError, ValueError: it is none from 1 on.
+    """
+    if operator.index(value) < 1:
+        raise ValueError(f"gop: {value!r}; allowed are integers from 1 on")
+    return operator.index(value)
+
+
 def frame_rate(value: Any) -> Fraction | None:
     """A frame rate.
 

@@ -58,6 +58,11 @@ class EncodePlan:
             remark=remark_of(self.preset.name, self.preset.lmbda, settings),
         ).model_copy(update={"num_frames": num_frames or 0})
 
+    def before(self, number: int) -> int | None:
+        """The segment that another one begins with, if with any."""
+        is_alone = not self.preset.fitting.warm_start and number % self.options.gop == 0
+        return None if number == 0 or is_alone else number - 1
+
     def segments(self, num_frames: int) -> list[Segment]:
         """Those of so many frames in all: at scene cuts, or equally long."""
         longest, cuts = self.options.segment_frames, self.survey.cuts
@@ -84,6 +89,7 @@ class EncodePlan:
             **self.preset.tables(),
             "samples": self.samples.value,
             "segment_frames": options.segment_frames,
+            "gop": options.gop,
             "cuts": self.survey.cuts and list(self.survey.cuts),
             "seed": options.seed,
             "max_time_s": options.max_time_s,
@@ -133,14 +139,31 @@ def plan_encoding(
     longest = config.longest_segment(shape)
     if longest is not None and longest < options.segment_frames:
         options = replace(options, segment_frames=longest)
-    if options.workers != 1 and preset.fitting.warm_start:
-        warnings.warn(
-            f"preset {preset.name} begins each segment with the one before: one worker alone",
-            WorkersWarning,
-            stacklevel=2,
+    if options.gop > 1:
+        _check_changes(preset, options)
+    plan = EncodePlan(info, resolved, samples, options, survey)
+    if options.workers == 1 or plan.before(1) is None:
+        return plan
+    text = f"preset {preset.name}: a segment begins with the one before: one worker alone"
+    warnings.warn(text, WorkersWarning, stacklevel=2)
+    return replace(plan, options=replace(options, workers=1))
+
+
+def _check_changes(preset: Preset, options: EncodeOptions) -> None:
+    """Refuse what cannot code a segment as the change of another.
+
+    Raises:
+        PresetError: the preset cannot.
+        LimitError: more segments in a chain than a reader takes.
+    """
+    if not all(stage.can_change for stage in preset.stages):
+        raise PresetError(
+            f"preset {preset.name}: codes every segment alone; hinerv-* and nerv-* can code the "
+            "change of the one before",
+            "{gop} 1 does without",
         )
-        options = replace(options, workers=1)
-    return EncodePlan(info, resolved, samples, options, survey)
+    options.limits.check("chain", "segments needed for one", options.gop,
+                         options.limits.needed_segments)  # fmt: skip
 
 
 def _check_goal(info: VideoInfo, preset: Preset, goal: Goal | None) -> None:

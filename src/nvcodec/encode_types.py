@@ -36,6 +36,8 @@ class EncodeOptions:
     """Longest segment."""
     at_cuts: bool = False
     """Segments begin where scenes do, instead of being equally long."""
+    gop: int = 1
+    """Segments in a chain: all but its first are coded as changes of the one before."""
     seed: int = 0
     """Of initial values, batches and noise; segment n adds n."""
     device: str = "auto"

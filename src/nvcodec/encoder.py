@@ -186,10 +186,11 @@ class Encoding:
 
     def commit(self, result: SegmentResult, input_digest: str) -> None:
         """Put a result into the file, and into the job around it."""
-        kept = result.values if self.plan.preset.fitting.warm_start else None
+        number = result.coded.number
+        kept = result.values if self.plan.before(number + 1) == number else None
         with contextlib.ExitStack() as around:
             if self.job is not None:
-                what = result.coded.number, input_digest, result.measured, kept
+                what = number, input_digest, result.measured, kept
                 around.enter_context(self.job.commit(*what))
             self.writer.write_segment(result.coded)
 

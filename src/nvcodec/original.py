@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from nvcodec.container.chunk_payloads import CodedSegment
 from nvcodec.container.header import Head, Limits
 from nvcodec.container.reader import NvcReader, SegmentInfo
 from nvcodec.errors import BitstreamError, PresetError, VideoError
@@ -48,11 +49,12 @@ class Original:
         Raises:
             BitstreamError: it is damaged or unfinished.
             VideoError: it cannot be read.
+            PresetError: its segments are not coded alone.
         """
         try:
             with NvcReader(path, limits=limits) as reader:
-                for _ in reader.segments():
-                    pass
+                for coded in reader.segments():
+                    _check_alone(path, coded)
                 found = reader.head, reader.segments_read, list(reader.ancillary_chunks())
             with open(path, "rb") as file:
                 return cls(path, *found, hashlib.file_digest(file, "blake2b").hexdigest())
@@ -113,6 +115,15 @@ class Original:
                     f"{source}: {name.replace('num_', '')} {theirs}; {self.path} has {ours}",
                     hint.get(name, "{scale} scales it"),
                 )
+
+
+def _check_alone(path: Path, coded: CodedSegment) -> None:
+    """Refuse segments that others depend on: these would be other pictures afterwards."""
+    if coded.references:
+        raise PresetError(
+            f"{path}: segment {coded.number} is coded as a change of segment "
+            f"{coded.references[0]}; segments that are coded alone can be fitted further"
+        )
 
 
 def _difference(ours: Any, theirs: Any) -> str:

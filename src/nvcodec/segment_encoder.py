@@ -54,6 +54,7 @@ def start_fitting(
     depth: int = 8,
     device: torch.device | None = None,
     initial_values: Mapping[str, NDArray[Any]] | None = None,
+    reference: Mapping[str, NDArray[np.float16]] | None = None,
     start: ParameterSet | None = None,
     store: CheckpointStore | None = None,
     time_limit_s: float | None = None,
@@ -71,6 +72,8 @@ def start_fitting(
         depth: bits a sample.
         device: where to fit; the CPU by default.
         initial_values: parameters to begin with where their shapes agree, instead of random ones.
+        reference: values of another segment, as decoded, to begin with too: what is coded is the
+            change from them.
         start: the integers of this very segment, coded before, to go on from.
         store: where checkpoints are kept; a stored one is continued.
         time_limit_s: seconds that fitting shall take, all runs together, instead of the preset's
@@ -90,7 +93,7 @@ def start_fitting(
         representation = build(preset.representation, shape)
     with torch.no_grad():
         for name, parameter in representation.named_parameters():
-            values = (initial_values or {}).get(name)
+            values = (reference or initial_values or {}).get(name)
             if values is not None and values.shape == parameter.shape:
                 parameter.copy_(torch.from_numpy(values))
     scheme = load_scheme(preset.scheme)
@@ -105,6 +108,7 @@ def start_fitting(
             seed,
             depth=depth,
             start=() if start is None else scheme.restore(start),
+            reference=reference,
             store=store,
             time_limit_s=time_limit_s,
             evaluation=evaluation,
@@ -133,6 +137,7 @@ def encode_segment(
     depth: int = 8,
     device: torch.device | None = None,
     initial_values: Mapping[str, NDArray[Any]] | None = None,
+    reference: Mapping[str, NDArray[np.float16]] | None = None,
     start: ParameterSet | None = None,
     store: CheckpointStore | None = None,
     time_limit_s: float | None = None,
@@ -159,8 +164,8 @@ def encode_segment(
     keep_freed_memory()
     fitting = start_fitting(
         pixels, preset, seed, samples=samples, depth=depth, device=device,
-        initial_values=initial_values, start=start, store=store, time_limit_s=time_limit_s,
-        steering=steering,
+        initial_values=initial_values, reference=reference, start=start, store=store,
+        time_limit_s=time_limit_s, steering=steering,
         evaluation=EvaluationPolicy(show=on_frame),
     )  # fmt: skip
     for record in fitting.run(should_stop):

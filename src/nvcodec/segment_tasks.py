@@ -40,7 +40,8 @@ def segment_task(
         device=options.devices[0],
         limits=options.limits,
         verify=options.verify,
-        begins_with=number - 1 if number and plan.preset.fitting.warm_start else None,
+        begins_with=plan.before(number),
+        is_change=number % plan.options.gop > 0,
         store=None if job is None else job.checkpoints(number, input_digest),
         goal=segment_goal(plan, segment, head),
     )

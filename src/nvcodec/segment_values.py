@@ -232,6 +232,10 @@ class SegmentValues:
         self._head, self._limits, self._read = head, limits, read
         self._kept: dict[int, DecodedSegment] = {}
 
+    def keep(self, number: int, values: Values) -> None:
+        """Take values of a segment as they are known, for those that refer to it."""
+        self._kept[number] = DecodedSegment(values, frozenset({number}))
+
     def of(self, segment: CodedSegment) -> Values:
         """Half floats of a segment, by name of tensor: the only way from sections to values.
 

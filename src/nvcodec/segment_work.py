@@ -36,6 +36,7 @@ from nvcodec.representations import build
 from nvcodec.samples import VideoShape
 from nvcodec.segment_decoder import SegmentDecoder, select_device
 from nvcodec.segment_encoder import encode_segment
+from nvcodec.segment_values import SegmentValues
 from nvcodec.segments import Segment
 from nvcodec.time_budget import measure_overhead_s
 from nvcodec.video.conversion import from_planes, to_planes
@@ -82,12 +83,22 @@ class SegmentTask:
     """Its own integers, coded before, to go on from."""
     begins_with: int | None = None
     """Segment whose decoded values it begins with; None: random ones."""
+    is_change: bool = False
+    """Whether it is coded as the change of these."""
     time_limit_s: float | None = None
     """Seconds for all of it, instead of the preset's epochs."""
     store: CheckpointStore | None = None
     """Where the state of its fitting is kept."""
     goal: Goal | None = None
     """What its chunk in the file is to come to."""
+
+    @property
+    def references(self) -> tuple[int, ...]:
+        """Numbers of the segments that it is decoded with."""
+        if not self.is_change:
+            return ()
+        assert self.begins_with is not None
+        return (self.begins_with,)
 
     @property
     def is_resumed(self) -> bool:
@@ -222,6 +233,7 @@ def _try(
         device=select_device(task.device),
         store=task.store,
         initial_values=values,
+        reference=values if task.is_change else None,
         start=task.start,
         time_limit_s=_fitting_s(task, planes[0]),
         steering=_steering(task, pixels),
@@ -235,12 +247,17 @@ def _try(
         _say_missed(task, task.goal, encoded.reached)
     segment = task.segment
     coded = CodedSegment(
-        task.number, segment.start, segment.num_frames, encoded.sections, encoded.digest
-    )
+        task.number, segment.start, segment.num_frames, encoded.sections, encoded.digest,
+        task.references,
+    )  # fmt: skip
     meter, decode_s = QualityMeter(task.info), 0.0
     if task.verify:
         opened = time.monotonic()
-        decoder = SegmentDecoder(task.head, coded, select_device(task.device), limits=task.limits)
+        known = SegmentValues(task.head, task.limits)
+        if task.begins_with is not None and values is not None:
+            known.keep(task.begins_with, values)
+        device = select_device(task.device)
+        decoder = SegmentDecoder(task.head, coded, device, limits=task.limits, values=known)
         decode_s = time.monotonic() - opened + measure(decoder, planes, meter, should_stop, show)
     return SegmentResult(
         coded=coded,
@@ -280,8 +297,9 @@ def _steering(task: SegmentTask, pixels: Pixels) -> Steering | None:
 
     def size_of(sections: Mapping[str, bytes]) -> int:
         coded = CodedSegment(
-            task.number, segment.start, segment.num_frames, {**sections}, NO_DIGEST
-        )
+            task.number, segment.start, segment.num_frames, {**sections}, NO_DIGEST,
+            task.references,
+        )  # fmt: skip
         return FRAMING_SIZE + len(coded.pack())
 
     return Steering(goal, task.info, size_of, task.time_limit_s is not None, start)

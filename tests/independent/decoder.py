@@ -11,7 +11,7 @@ from independent.container import Segment, read_file
 from independent.hierarchical import hierarchical
 from independent.latents_scheme import latents as latents_scheme
 from independent.schemes import arithmetic, huffman, raw_fp16
-from independent.tensors import Tensor, digest
+from independent.tensors import Tensor, digest, half
 
 FAMILIES = {
     "coin_mlp": coin_mlp,
@@ -53,14 +53,27 @@ def read_tensors(head: dict[str, Any], segment: Segment) -> tuple[bytes, dict[st
     return digest(specs, found), {s.name: f for s, f in zip(specs, found, strict=True)}
 
 
+def added(tensor: Tensor, before: np.ndarray | None = None) -> np.ndarray:
+    """A tensor's values, as the change of another segment's where they can be one."""
+    if before is None or tensor.product is None or before.shape != tensor.values.shape:
+        return tensor.values
+    return half(before + tensor.product)
+
+
 def decode(data: bytes) -> Iterator[Frame]:
     """The frames of a file in order."""
     file = read_file(data)
-    for segment in file.segments:
+    decoded: list[dict[str, np.ndarray]] = []
+    for number, segment in enumerate(file.segments):
         found, tensors = read_tensors(file.head, segment)
         if found != segment.digest:
             raise ValueError("the integers do not have the digest that the file states")
-        values = {name: tensor.values.astype(np.float32) for name, tensor in tensors.items()}
+        before = [decoded[number - distance] for distance in segment.references]
+        values = {
+            name: added(tensor, *(one.get(name) for one in before)).astype(np.float32)
+            for name, tensor in tensors.items()
+        }
+        decoded.append(values)
         shape = sample_shape(file.head, segment.num_frames)
         representation = file.head["representation"]
         for t in range(segment.num_frames):

@@ -80,8 +80,9 @@ class Arithmetic:
             table = read_table(self.entp, self.bits)
             symbols[kept] = signed_symbols(self.symb, table, int(kept.sum()))
         symbols = symbols.reshape(spec.shape)
-        values = half(symbols.astype(np.float32) * widths.astype(np.float32).reshape(side))
-        return Tensor([symbols, widths, *([] if mask is None else [packed(mask)])], values)
+        product = symbols.astype(np.float32) * widths.astype(np.float32).reshape(side)
+        arrays = [symbols, widths, *([] if mask is None else [packed(mask)])]
+        return Tensor(arrays, half(product), product)
 
     def weight_steps(self, spec: Spec) -> Tensor:
         rows = np.zeros((spec.shape[0], spec.size // max(spec.shape[0], 1)), np.int32)
@@ -92,7 +93,8 @@ class Arithmetic:
             symbols = self.differences(self.symb, int(changed.sum()))
             rows[changed] = symbols + (symbols >= 0)
         symbols = rows.reshape(spec.shape)
-        return Tensor([symbols, width], half(symbols.astype(np.float32) * width.astype(np.float32)))
+        product = symbols.astype(np.float32) * width.astype(np.float32)
+        return Tensor([symbols, width], half(product), product)
 
     def changes(self, shape: tuple[int, int], first_share: int) -> np.ndarray:
         """Which entries of which rows are not zero."""

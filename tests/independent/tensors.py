@@ -26,6 +26,8 @@ class Tensor:
 
     arrays: list[np.ndarray]
     values: np.ndarray
+    product: np.ndarray | None = None
+    """Float32, to be added to another segment's values where there is a reference."""
 
 
 def layer(name: str, *shape: int, outputs: int | None = None) -> list[Spec]:

@@ -1,5 +1,7 @@
 """The second decoder finds what the package finds: integers the same, frames within one step.
 
+More than 400 lines: every family and scheme, against one helper.
+
 Golden files, files from the encoder, and files of random numbers, which reach settings that no
 preset has: a network that is not fitted is coded like any other.
 """
@@ -90,6 +92,16 @@ ENCODED = [
     pytest.param("tiny-latents", "422", (18, 17), "yuv", marks=pytest.mark.slow),
     pytest.param("tiny-latents", "gray", (27, 21), "gray", marks=pytest.mark.slow),
 ]
+
+
+def test_changes_of_the_segment_before(tmp_path):
+    info = video_info(33, 19)
+    source, stream = tmp_path / "clip.y4m", io.BytesIO()
+    write_video(source, info, moving_frames(info, 8))
+    preset = str(TESTS / "presets" / "tiny-round.toml")
+    nvcodec.encode(source, stream, preset, epochs=4, segment_frames=3, gop=4)
+    check_same(stream.getvalue())
+    assert [s.references for s in read_file(stream.getvalue()).segments] == [[], [1], [1]]
 
 
 @pytest.mark.parametrize(("name", "chroma", "size", "samples"), ENCODED)

@@ -66,6 +66,7 @@ FLAGS = {
     "audio": "--no-audio",
     "segment_frames": "--segment-frames N",
     "at_cuts": "--segments auto",
+    "gop": "--gop",
     "patch_size": "--set fitting.patch_size=[H,W]",
 }
 """How advice in an error names a setting to who typed a command."""

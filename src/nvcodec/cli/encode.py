@@ -3,6 +3,7 @@
 import os
 import shlex
 from collections.abc import Collection, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -78,6 +79,15 @@ Segments = Annotated[
         autocompletion=lambda: list(options.SEGMENTS),
     ),
 ]
+Gop = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Segments in a chain: all but its first are coded as changes of the one before "
+        "(hinerv-*, nerv-*); a frame needs those before it in its chain.",
+    ),
+]
 Color = Annotated[
     str,
     typer.Option(
@@ -141,6 +151,7 @@ def encode(
     dry_run: goal_options.DryRun = False,
     segment_frames: SegmentFrames = 600,
     segments: Segments = "even",
+    gop: Gop = 1,
     frames: options.Frames = None,
     start: options.Start = None,
     end: options.End = None,
@@ -183,18 +194,23 @@ def encode(
     if dry_run:
         goal_options.foresee(sources, asked, chosen, json)
     elif isinstance(outputs, list):
-        how = batch.How(json, quiet, skip_existing, keep_going, preview)
-        _run_all(batch.Batch(outputs, asked, chosen, how), report)
+        _run_all(outputs, asked, chosen, ctx.params)
     else:
         progress = Progress.of(chosen, json, quiet, to_stdout=output == "-")
         _run(sources, output, outputs, asked, chosen, Watching(progress, preview, report))
 
 
-def _run_all(videos: batch.Batch, report: Path | None) -> None:
+def _run_all(
+    items: list[batch.Item],
+    preset: "Preset | AutoPreset",
+    chosen: "EncodeOptions",
+    typed: Mapping[str, Any],
+) -> None:
     """Encode each into a file of its own."""
-    if report is not None:
+    if typed["report"] is not None:
         raise typer.BadParameter("--report: a page is about one video, and OUT is a folder")
-    videos.run()
+    how = batch.How(**{field.name: typed[field.name] for field in fields(batch.How)})
+    batch.Batch(items, preset, chosen, how).run()
 
 
 def _run(

@@ -7,7 +7,7 @@ import typer
 
 from nvcodec.cli import goal_options, options
 
-SAME = ("segment_frames", "seed", "device", "workdir", "restart", "overwrite")
+SAME = ("segment_frames", "gop", "seed", "device", "workdir", "restart", "overwrite")
 """Options that are fields as they are."""
 GOALS = ("size", "bitrate", "psnr", "vmaf", "of")
 PARSED: dict[str, tuple[str, Callable[[Any], Any]]] = {

@@ -52,6 +52,8 @@ class Parameter:
     side: Mapping[str, NDArray[np.float32]] | None = None
     """Side information that a stage learned with the tensor, real-valued; names and units are the
     scheme's (`schemes.hierarchical`). None where nothing was learned."""
+    reference: NDArray[np.float16] | None = None
+    """Values of another segment; what is coded is the change from them."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +81,17 @@ class QuantizedTensor(CodedTensor):
     symbols: NDArray[np.int32]
     quant_scale: NDArray[np.float16]
     mask: NDArray[np.bool_] | None = None
+    reference: NDArray[np.float16] | None = None
+    """What is added, of another segment."""
 
     def dequantize(self) -> NDArray[np.float16]:
-        """FP16 values: symbol * quant_scale in float32 (exact to 24 bits), rounded once, finite."""
+        """FP16 values: symbol * quant_scale in float32 (exact to 24 bits), rounded once, finite.
+
+        With a reference: its sum with the exact product, rounded to float32 and then once more.
+        """
         values = self.symbols.astype(np.float32) * self.quant_scale.astype(np.float32)
+        if self.reference is not None:
+            values += self.reference.astype(np.float32)
         return np.clip(values, -65504, 65504).astype(np.float16)
 
     def digest_parts(self) -> Iterator[bytes]:

@@ -42,6 +42,8 @@ class Scheme(abc.ABC, Generic[ConfigT]):
     Config: ClassVar[type[SchemeConfig]]
     tags: ClassVar[Mapping[str, str]]
     """Sections that it owns, and what is in them."""
+    max_references: ClassVar[int] = 0
+    """Earlier segments that one may be coded with."""
 
     def __init__(self, config: ConfigT) -> None:
         self.config = config
@@ -115,14 +117,18 @@ class Scheme(abc.ABC, Generic[ConfigT]):
         """Half floats of a segment from its integers, and from values of the segments it names.
 
         Raises:
-            MalformedError: it names any, and the scheme codes every segment alone.
+            MalformedError: it names more than the scheme takes.
         """
-        if references:
+        if len(references) > self.max_references:
             raise MalformedError(
                 f"{len(references)} references to earlier segments, allowed by the scheme "
-                f"{self.config.kind}: 0"
+                f"{self.config.kind}: {self.max_references}"
             )
         return parameters.dequantize()
+
+    def codes_change(self, spec: ParameterSpec, before: NDArray[np.float16] | None) -> bool:
+        """Whether a tensor is coded as a change of what a segment referred to has by its name."""
+        return False
 
     def group_bits(self, parameters: ParameterSet) -> dict[str, float]:
         """Ideal code length in bits of groups of tensors, where the scheme can tell."""

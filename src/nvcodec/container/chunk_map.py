@@ -38,6 +38,8 @@ def segment_entry(chunk: Chunk, segment: CodedSegment) -> MapEntry:
         position += len(data)
     start, stop = segment.segment
     text = f"segment {segment.number}, frames {start}:{stop}"
+    if segment.references:
+        text += f", needs segment {', '.join(map(str, segment.references))}"
     return MapEntry("SEGM", chunk.offset, chunk.size, text, tuple(parts))
 
 

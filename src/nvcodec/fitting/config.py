@@ -87,6 +87,8 @@ class StageConfig(Config):
 
     can_steer: ClassVar[bool] = False
     """Whether it can be steered towards a size or a quality."""
+    can_change: ClassVar[bool] = False
+    """Whether it can fit what is coded as the change from another segment's values."""
 
     kind: str
     epochs: int = Field(ge=0, le=1_000_000, description="passes over the frames")
@@ -121,5 +123,5 @@ class StageConfig(Config):
 
     @property
     def steps_between_rates(self) -> int:
-        """1: the rate is in every step's loss; n: a step for it alone after each n-th; 0: none."""
-        return 0
+        """1: a rate, if any, is in every step's loss; n: a step for it alone after each n-th."""
+        return 1

@@ -9,7 +9,9 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from nvcodec.coding.parameters import Parameter, Role
@@ -57,6 +59,7 @@ class Fitting:
         *,
         depth: int = 8,
         start: Sequence[Parameter] = (),
+        reference: Mapping[str, NDArray[np.float16]] | None = None,
         store: CheckpointStore | None = None,
         time_limit_s: float | None = None,
         evaluation: EvaluationPolicy | None = None,
@@ -76,6 +79,7 @@ class Fitting:
             depth: bits a sample.
             start: all tensors of a segment that is coded already, to go on from; see
                 `FitState.begin_with`.
+            reference: values of another segment; what is coded is the change from them.
             store: where the state is kept; one that is there is continued.
             time_limit_s: seconds that stages share in proportion to their steps; schedules then
                 follow the clock.
@@ -90,6 +94,7 @@ class Fitting:
             representation.check_patch_size(config.patch_size)
         self.state = FitState(representation, scheme, frames, samples, depth, steering=steering)
         self.state.begin_with(start)
+        self.state.refer_to(reference or {})
         self.stages, self.config = stages, config
         self.store, self.policy = store, evaluation or EvaluationPolicy()
         self.batches = Batches(

@@ -5,7 +5,8 @@ slope of its samples by that weight (Gauss-Newton). Stages weigh weights by it: 
 dropped, and how coarsely they may be rounded.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -42,12 +43,14 @@ def tensor_sensitivities(
     network: Representation,  # type: ignore[type-arg]
     values: Mapping[str, Tensor],
     samples: Samples,
+    num_draws: int = NUM_DRAWS,
 ) -> dict[str, float]:
     """Squared error that a change of an entry of a tensor makes, by its square: mean over entries.
 
-    From small changes of all its entries at once, up or down at random, in frames from all over.
+    From small changes of all its entries at once, up or down at random, in frames from all over, of
+    which there are `num_draws`.
     """
-    drawn = _bands_from_all_over(network)
+    drawn = _bands_from_all_over(network, num_draws)
     network.eval()  # batch norms keep their statistics
     before = [functional_call(network, dict(values), (patches,)) for patches in drawn]
     sensitivities = {}
@@ -59,9 +62,29 @@ def tensor_sensitivities(
             changed = {**values, name: tensor + size * _signs(tensor, generator)}
             after = functional_call(network, changed, (patches,))
             total += float(mean_error((after - samples_before).square(), samples))
-        sensitivities[name] = total / (NUM_DRAWS * size**2 * tensor.numel())
+        sensitivities[name] = total / (num_draws * size**2 * tensor.numel())
     network.train()
     return sensitivities
+
+
+def unit_widths(
+    state: FitState, names: Iterable[str], num_draws: int = NUM_DRAWS
+) -> dict[str, float]:
+    """Bin widths with which every weight of these tensors adds an error of 1; see `error_share`."""
+    found = tensor_sensitivities(state.representation, state.masked(), state.samples, num_draws)
+    return {name: math.sqrt(12 / max(found[name], 1e-30)) for name in names}
+
+
+def error_share(state: FitState, names: Container[str], error_ratio: float) -> float:
+    """Error that rounding may add for every weight of some tensors; widths go with its root.
+
+    Args:
+        state: with a network whose weights will be rounded.
+        names: of tensors that are rounded.
+        error_ratio: what all add together, over the error that the network has.
+    """
+    counts = [s.num_values for s in state.representation.specs if s.name in names]
+    return error_ratio * fitted_error(state) / sum(counts)
 
 
 @torch.no_grad()
@@ -69,7 +92,7 @@ def fitted_error(state: FitState) -> float:
     """Mean squared error of the network as it stands, in bands of some frames."""
     network, errors = state.representation, []
     network.eval()
-    for patches in _bands_from_all_over(network):
+    for patches in _bands_from_all_over(network, NUM_DRAWS):
         batches = Batches(state.frames, network.canvas, patches.size, 1, 0, state.depth)
         target = batches.pixels(patches)
         output = functional_call(network, state.masked(), (patches,))
@@ -103,10 +126,13 @@ def entry_sensitivities(
     return sums
 
 
-def _bands_from_all_over(network: Representation) -> list[Patches]:  # type: ignore[type-arg]
+def _bands_from_all_over(
+    network: Representation,  # type: ignore[type-arg]
+    num_draws: int,
+) -> list[Patches]:
     """A draw each, of frames from the first on."""
     num_frames = network.shape.num_frames
-    return [spread_bands(network, i * num_frames // NUM_DRAWS) for i in range(NUM_DRAWS)]
+    return [spread_bands(network, i * num_frames // num_draws) for i in range(num_draws)]
 
 
 def _signs(like: Tensor, generator: torch.Generator) -> Tensor:

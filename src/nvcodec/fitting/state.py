@@ -40,6 +40,8 @@ class FitState:
     """A goal to end at."""
     given: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
     """Side information to begin with, by parameter name: of a segment that is coded already."""
+    reference: Mapping[str, Tensor] = field(default_factory=dict)
+    """Values of another segment, as decoded, by parameter name: what is coded is the change."""
 
     def begin_with(self, fitted: Sequence[Parameter]) -> None:
         """Begin where another fitting ended: with its values, masks and side information."""
@@ -57,6 +59,14 @@ class FitState:
         with torch.no_grad():
             for p in fitted:
                 self.representation.get_parameter(p.spec.name).copy_(tensor(p.values))
+
+    def refer_to(self, values: Mapping[str, NDArray[np.float16]]) -> None:
+        """Code changes from these values, of tensors of symbols that have the same shape there."""
+        self.reference = {
+            spec.name: torch.from_numpy(values[spec.name].astype(np.float32)).to(self.frames.device)
+            for spec in self.representation.specs
+            if self.scheme.codes_change(spec, values.get(spec.name))
+        }
 
     @property
     def num_pixels(self) -> int:
@@ -93,7 +103,9 @@ class FitState:
             own = {name: _array(tensor) for name, tensor in side.get(spec.name, {}).items()}
             unknown = own.keys() - self.scheme.side_shapes(spec).keys()
             assert not unknown, f"{spec.name}: the scheme takes no {', '.join(sorted(unknown))}"
-            fitted.append(Parameter(spec, _array(values[spec.name]), mask, own or None))
+            before = self.reference.get(spec.name)
+            reference = None if before is None else _array(before).astype(np.float16)
+            fitted.append(Parameter(spec, _array(values[spec.name]), mask, own or None, reference))
         return fitted
 
     def snapshot(self) -> dict[str, Any]:

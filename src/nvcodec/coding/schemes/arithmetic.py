@@ -32,9 +32,14 @@ and, after those, for all half floats together, if there are any:
     ENTP  5 bits: commonest exponent field; a table of 6 bits for the signed difference from it
     RAWF  the differences of all values; then of all values sign and mantissa, one of 2^11 equally
           probable symbols
+
+A segment may have one reference. Its tensors of symbols and of weight steps then are changes: value
+= that of the segment referred to + symbol x bin width, where that has a tensor of the same name and
+shape.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -86,6 +91,7 @@ class Arithmetic(Scheme[ArithmeticConfig]):
 
     Config = ArithmeticConfig
     tags = TAGS
+    max_references = 1
 
     def side_shapes(self, spec: ParameterSpec) -> dict[str, tuple[int, ...]]:
         """Bin widths, where a stage has chosen them."""
@@ -110,8 +116,10 @@ class Arithmetic(Scheme[ArithmeticConfig]):
         if not _has_symbols(parameter.spec):
             return half_tensor(parameter)
         bits, mantissa_bits = self.config.bits, self.config.quant_scale_mantissa_bits
-        values = kept_values(parameter)
-        mask = parameter.mask
+        values, mask, reference = kept_values(parameter), parameter.mask, parameter.reference
+        if reference is not None:
+            assert mask is None, f"{parameter.spec.name}: pruned, and a change"
+            values = values - reference.astype(np.float32)
         if parameter.side is not None:
             quant_scale = parameter.side["quant_scale"].astype(np.float16)
         elif _is_steps(parameter.spec):
@@ -127,7 +135,25 @@ class Arithmetic(Scheme[ArithmeticConfig]):
                 quant_scale = np.ones_like(quant_scale)  # which is then not stored
         if mask is not None and mask.all():
             mask = None
-        return QuantizedTensor(parameter.spec, symbols, quant_scale, mask)
+        return QuantizedTensor(parameter.spec, symbols, quant_scale, mask, reference)
+
+    def values(
+        self, parameters: ParameterSet, references: Sequence[Mapping[str, NDArray[np.float16]]]
+    ) -> Mapping[str, NDArray[np.float16]]:
+        """See the base class; with a reference, tensors of symbols are changes of its values."""
+        before = references[0] if references else {}
+        tensors = [
+            replace(tensor, reference=before[tensor.spec.name])
+            if isinstance(tensor, QuantizedTensor)
+            and self.codes_change(tensor.spec, before.get(tensor.spec.name))
+            else tensor
+            for tensor in parameters.tensors
+        ]
+        return super().values(ParameterSet(tensors), references)
+
+    def codes_change(self, spec: ParameterSpec, before: NDArray[np.float16] | None) -> bool:
+        """Of symbols, and in the same shape."""
+        return _has_symbols(spec) and before is not None and before.shape == spec.shape
 
     def restored_side(self, tensor: CodedTensor) -> Mapping[str, NDArray[np.float32]]:
         """Bin widths."""

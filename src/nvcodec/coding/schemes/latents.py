@@ -98,7 +98,7 @@ class LatentsScheme(Scheme[LatentsSchemeConfig]):
             scale = width_values(widths[name])
             ratio = np.rint(values[name] / scale.astype(np.float32))
             symbols = np.clip(ratio, -LIMIT, LIMIT).astype(np.int32)
-            tensors.append(LatentTensor(parameter.spec, symbols, scale, None, coding))
+            tensors.append(LatentTensor(parameter.spec, symbols, scale, coding=coding))
         self._clear_unused({tensor.spec.name: tensor.symbols for tensor in tensors}, layout)
         return ParameterSet(tensors)
 
@@ -211,7 +211,7 @@ class LatentsScheme(Scheme[LatentsSchemeConfig]):
         return ParameterSet(
             [
                 LatentTensor(
-                    spec, symbols[spec.name], width_values(widths[spec.name]), None, coding
+                    spec, symbols[spec.name], width_values(widths[spec.name]), coding=coding
                 )
                 for spec in specs
             ]

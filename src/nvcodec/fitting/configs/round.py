@@ -16,6 +16,7 @@ class RoundConfig(StageConfig):
     """hinerv-tiny and nerv-tiny at their own lmbda: 3.6 to 5.2."""
 
     can_steer: ClassVar[bool] = True
+    can_change: ClassVar[bool] = True
 
     def refined(self) -> StageConfig:
         """As it is: its rates are low, and widths are chosen anew for a smaller error."""

@@ -7,6 +7,8 @@ Rounding to bins of a width adds S width^2 / 12 to the squared error for every w
 sensitivity of its tensor, and a bit a weight halves the width: so the fewest bits for an error are
 those that let every weight add the same. How much all add together, measured by the error that the
 network has anyway, is one number from coarse to fine, and means the same for every video and size.
+
+Where what is coded is the change from another segment, that is rounded, and its rate minimised too.
 """
 
 import math
@@ -18,16 +20,17 @@ from torch import Tensor
 
 from nvcodec.coding.quantizer import rounded_up, symbol_range
 from nvcodec.coding.schemes.arithmetic import Arithmetic
+from nvcodec.fitting.changes import rate, weight_of
 from nvcodec.fitting.configs.round import RoundConfig
 from nvcodec.fitting.landing import Landing, octaves_of_lmbda, shrunk_bins, turn
 from nvcodec.fitting.relaxations import straight_through
-from nvcodec.fitting.sensitivity import fitted_error, tensor_sensitivities
+from nvcodec.fitting.sensitivity import error_share, unit_widths
 from nvcodec.fitting.stage import Turn, View
 from nvcodec.fitting.state import FitState
 
 MARKS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8)
 """Progress at which widths are turned towards a goal; the first before anything is fitted."""
-_IDEAL = "ideal."
+_IDEAL, _SHARE = "ideal.", "share"
 
 
 class Round(Landing[RoundConfig]):
@@ -36,16 +39,11 @@ class Round(Landing[RoundConfig]):
     @torch.no_grad()
     def prepare(self, state: FitState) -> None:
         """Choose the widths, no finer than symbols reach and no coarser than what is all zero."""
-        scheme, values = _scheme(state), state.masked()
-        sensitivities = tensor_sensitivities(state.representation, values, state.samples)
-        specs = [spec for spec in state.representation.specs if scheme.side_shapes(spec)]
-        num_values = sum(spec.num_values for spec in specs)
-        share = self.config.error_ratio * fitted_error(state) / num_values
-        ideal = {
-            spec.name: math.sqrt(12 * share / max(sensitivities[spec.name], 1e-30))
-            for spec in specs
-        }
-        state.kept = _stored(state, ideal)
+        scheme = _scheme(state)
+        names = [spec.name for spec in state.representation.specs if scheme.side_shapes(spec)]
+        share = error_share(state, names, self.config.error_ratio)
+        ideal = {n: math.sqrt(share) * width for n, width in unit_widths(state, names).items()}
+        state.kept = _stored(state, ideal) | {_SHARE: torch.tensor(share).double()}
         if state.steering is not None:
             state.kept |= {_IDEAL + n: torch.tensor(w).double() for n, w in ideal.items()}
 
@@ -68,7 +66,9 @@ class Round(Landing[RoundConfig]):
         values = state.masked()
         if zone:
             for name, width in _widths(state).items():
-                values[name] = shrunk_bins(values[name] / width, zone) * width
+                before = _before(state, values[name], name)
+                bins = shrunk_bins((values[name] - before) / width, zone)
+                values[name] = before + bins * width
         return values
 
     def finish(self, state: FitState) -> None:
@@ -79,13 +79,19 @@ class Round(Landing[RoundConfig]):
             self.land(state)
 
     def view(self, state: FitState, progress: float, generator: torch.Generator) -> View:
-        """Symbols times their widths."""
+        """Symbols times their widths; of changes, added to what they change, and their rate."""
         low, high = symbol_range(_scheme(state).config.bits)
-        values = state.masked()
-        for name, width in _widths(state).items():
-            symbols = (values[name].detach() / width).round().clamp(low, high)
-            values[name] = straight_through(values[name], symbols * width)
-        return View(values)
+        fitted, widths = state.masked(), _widths(state)
+        values = dict(fitted)
+        for name, width in widths.items():
+            before = _before(state, fitted[name], name)
+            symbols = ((fitted[name].detach() - before) / width).round().clamp(low, high)
+            values[name] = straight_through(fitted[name], before + symbols * width)
+        changes = {name: float(w) for name, w in widths.items() if name in state.reference}
+        if not changes:
+            return View(values)
+        weight = weight_of(float(state.kept[_SHARE]) * math.exp2(-octaves_of_lmbda(state)))
+        return View(values, lambda: rate(state, fitted, changes, weight))
 
     def side_information(self, state: FitState) -> Mapping[str, Mapping[str, Tensor]]:
         """A tensor's width, for each of its slices."""
@@ -102,12 +108,19 @@ def _stored(state: FitState, ideal: Mapping[str, float]) -> dict[str, Tensor | i
     scheme, values = _scheme(state), state.masked()
     widths: dict[str, Tensor | int] = {}
     for name, width in ideal.items():
-        peak = float(values[name].detach().abs().max()) or 1.0
+        own = values[name].detach()
+        peak = float((own - _before(state, own, name)).abs().max()) or 1.0
         finest, coarsest = 2 * peak / (2**scheme.config.bits - 1), 2 * peak
         chosen = np.array([min(max(width, finest), coarsest)], np.float32)
         stored = rounded_up(chosen, scheme.config.quant_scale_mantissa_bits)
         widths[name] = torch.from_numpy(stored).to(values[name])
     return widths
+
+
+def _before(state: FitState, values: Tensor, name: str) -> Tensor:
+    """What a tensor is coded as the change of; zeros where it is coded alone."""
+    before = state.reference.get(name)
+    return torch.zeros_like(values) if before is None else before
 
 
 def _widths(state: FitState) -> dict[str, Tensor]:

@@ -1,0 +1,165 @@
+"""Segments that are coded as changes of the one before: chains of them, and what they need."""
+
+import io
+
+import numpy as np
+import pytest
+
+from codec_helpers import (
+    TINY,
+    TINY_LATENTS,
+    TINY_ROUND,
+    moving_frames,
+    video_info,
+    write_video,
+)
+from nvcodec.container.extract import Choice, extract
+from nvcodec.container.header import Limits
+from nvcodec.container.reader import NvcReader
+from nvcodec.decoder import Decoder
+from nvcodec.encode_plan import WorkersWarning
+from nvcodec.encode_types import EncodeOptions
+from nvcodec.encoder import encode
+from nvcodec.errors import InterruptedEncodeError, LimitError, PresetError
+from nvcodec.goals import Goal
+from nvcodec.presets import load_preset
+from nvcodec.refiner import refine
+
+TINY_HINERV = "hinerv-tiny"
+SMALLER = ["representation.channels=8", "representation.depths=[1,1]",
+           "representation.grid_channels=1", "representation.local_channels=1"]  # fmt: skip
+CHAINS = [(), (0,), (1,), (), (3,)]
+"""What segments refer to in chains of three."""
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    info = video_info()
+    return write_video(tmp_path_factory.mktemp("gop") / "a.y4m", info, moving_frames(info, 9))
+
+
+@pytest.fixture(scope="module")
+def chained(clip, tmp_path_factory):
+    """Nine frames in segments of two, the third and fourth a frame shorter, in chains of three."""
+    path = tmp_path_factory.mktemp("chained") / "a.nvc"
+    encode(clip, path, load_preset(TINY_ROUND, epochs=20), options())
+    return path
+
+
+def options(**settings):
+    return EncodeOptions(segment_frames=2, gop=3, **settings)
+
+
+def frames_of(path, **settings):
+    with Decoder(path, device="cpu", **settings) as decoder:
+        return list(decoder)
+
+
+def test_chains_are_in_the_file_and_bounded(chained, call):
+    with NvcReader(chained) as reader:
+        assert [segment.references for segment in reader.segments()] == CHAINS
+    done = call("verify", chained)
+    assert done.code == 0, done.stderr
+    assert "segment 2, frames 3:5, needs segment 1" in call("info", chained).stdout.decode()
+
+
+@pytest.mark.parametrize(
+    ("preset", "overrides"), [(TINY_ROUND, []), pytest.param(TINY_HINERV, SMALLER)]
+)
+def test_it_is_measured_as_it_is_decoded(clip, tmp_path, preset, overrides):
+    loaded = load_preset(preset, overrides, epochs=4)
+    report = encode(clip, tmp_path / "a.nvc", loaded, options())
+    from nvcodec.metrics.quality import QualityMeter
+    from nvcodec.video import open_video
+
+    with Decoder(tmp_path / "a.nvc", device="cpu") as decoder, open_video(clip) as video:
+        meter = QualityMeter(decoder.info)
+        for ours, theirs in zip(decoder.planes(), video, strict=True):
+            meter.add(theirs, ours)
+    assert meter.quality().psnr_rgb_db == pytest.approx(report.quality.psnr_rgb_db, abs=1e-9)
+
+
+def test_any_frame_alone_is_the_one_in_order(chained):
+    whole = frames_of(chained)
+    with Decoder(chained, device="cpu") as decoder:
+        for t in (8, 3, 0, 5, 4, 8):
+            assert np.array_equal(decoder[t], whole[t])
+    piped = frames_of(io.BytesIO(chained.read_bytes()))
+    assert all(map(np.array_equal, piped, whole))
+    assert all(map(np.array_equal, frames_of(chained, frames=slice(4, 9)), whole[4:]))
+
+
+@pytest.mark.slow
+def test_changes_take_fewer_bits_than_values(clip, tmp_path):
+    sizes, psnr_db = [], []
+    for gop in (1, 3):
+        path, how = tmp_path / f"{gop}.nvc", EncodeOptions(segment_frames=2, gop=gop)
+        report = encode(clip, path, load_preset(TINY_ROUND, epochs=100), how)
+        psnr_db.append(report.quality.psnr_rgb_db)
+        with NvcReader(path) as reader:
+            sizes.append([len(coded.sections["SYMB"]) for coded in reader.segments()])
+    assert psnr_db[1] > psnr_db[0] - 0.2
+    assert sizes[1][0] == sizes[0][0]
+    assert sum(sizes[1]) < 0.9 * sum(sizes[0])
+
+
+@pytest.mark.parametrize("goal", [None, Goal(size_bytes=9000)])
+def test_stopped_again_and_again_it_comes_to_the_same_bytes(clip, tmp_path, goal):
+    loaded, target, stops = load_preset(TINY_ROUND, epochs=6), tmp_path / "a.nvc", 0
+    encode(clip, tmp_path / "whole.nvc", loaded, options(goal=goal))
+    while not target.exists():
+        left = [9 + 5 * stops]
+
+        def should_stop(left=left):
+            left[0] -= 1
+            return left[0] < 0
+
+        try:
+            encode(clip, target, loaded, options(goal=goal), should_stop=should_stop)
+        except InterruptedEncodeError:
+            stops += 1
+    assert stops > 3
+    assert target.read_bytes() == (tmp_path / "whole.nvc").read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {"a.nvc", "whole.nvc"}
+
+
+def test_a_chain_is_copied_from_its_head_on(chained, tmp_path, call):
+    done = call("extract", chained, "-o", tmp_path / "x.nvc", "--frames", "3:5")
+    assert done.code != 0
+    assert "is decoded with segment" in done.stderr
+    with NvcReader(chained) as reader:
+        start = reader.index[3].first_frame
+    extract(chained, tmp_path / "y.nvc", Choice(frames=slice(start, 9)))
+    assert all(map(np.array_equal, frames_of(tmp_path / "y.nvc"), frames_of(chained)[start:]))
+
+
+def test_one_worker_does_a_chain(clip, tmp_path, chained):
+    loaded = load_preset(TINY_ROUND, epochs=20)
+    with pytest.warns(WorkersWarning, match="begins with the one before: one worker alone"):
+        encode(clip, tmp_path / "a.nvc", loaded, options(workers=2))
+    assert (tmp_path / "a.nvc").read_bytes() == chained.read_bytes()
+
+
+@pytest.mark.parametrize("preset", [TINY, TINY_LATENTS])
+def test_what_codes_no_changes_says_so(clip, tmp_path, preset):
+    with pytest.raises(PresetError, match=r"codes every segment alone; hinerv-\* and nerv-\*"):
+        encode(clip, tmp_path / "a.nvc", load_preset(preset), options())
+
+
+def test_a_chain_is_no_longer_than_readers_take(clip, tmp_path):
+    with pytest.raises(LimitError, match="segments needed for one"):
+        encode(clip, tmp_path / "a.nvc", load_preset(TINY_ROUND),
+               options(limits=Limits(needed_segments=2)))  # fmt: skip
+
+
+def test_a_chain_is_not_refined(clip, tmp_path, chained):
+    with pytest.raises(PresetError, match="segment 1 is coded as a change of segment 0"):
+        refine(chained, clip, tmp_path / "b.nvc")
+
+
+@pytest.mark.parametrize("gop", [0, -1, 2.5, "3"])
+def test_a_length_that_is_none(clip, tmp_path, gop):
+    import nvcodec
+
+    with pytest.raises((TypeError, ValueError)):
+        nvcodec.encode(clip, tmp_path / "a.nvc", TINY_ROUND, gop=gop)
