@@ -131,11 +131,11 @@ def main() -> None:
     args: argparse.Namespace = parser.parse_args()
     for count in (10, 1000, 10000):
         key = {"what": "seek", "segments": count}
-        print(measured(args.out, key, partial(seek, count, args.repeats)))
+        measured(args.out, key, partial(seek, count, args.repeats))
     for preset, epochs in (("hinerv-tiny", 2), ("latents", 1)):
         for count in (2, 20):
             key = {"what": "memory", "preset": preset, "segments": count}
-            print(measured(args.out, key, partial(memory, preset, epochs, count)))
+            measured(args.out, key, partial(memory, preset, epochs, count))
 
 
 if __name__ == "__main__":

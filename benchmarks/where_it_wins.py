@@ -87,7 +87,8 @@ def measure(
     clips: Iterable[VideoSequence], lengths: Sequence[int], points: Sequence[Coder], num_jobs: int
 ) -> None:
     """Measure what is missing, case by case, and say each point."""
-    from nvcodec.bench.runner import Run, RunOptions, plan
+    from nvcodec.bench.point_record import RunOptions
+    from nvcodec.bench.runner import Run, plan
 
     results, settings = Results(OUT), RunOptions(num_jobs, num_threads=1, has_pictures=False)
     try:

@@ -1,4 +1,4 @@
-"""Workers on a Ray cluster: the only place that knows of Ray.
+"""Workers on a Ray cluster, and calls by its machines: the only place that knows of Ray.
 
     Work --object store--> actor on some node: `do_work`
     messages <--asked for-- the same actor, from a second thread
@@ -13,7 +13,8 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +25,10 @@ LOCAL = "ray"
 """Name of a cluster of this machine alone, begun and ended with the encoding."""
 LOOK_S = 2.0
 """From one look for nodes that are gone to the next."""
+RETRIES = 3
+"""Of a call whose machine was lost."""
+ENDING_S = 30.0
+"""How long calls that were cancelled may take to end."""
 CALLS_AT_ONCE = 2
 """One that works, and one that asks."""
 
@@ -172,6 +177,49 @@ class RayCrew(Crew):
                 self._ray.kill(actor)
         self._free, self._at_work = [], {}
         if self._is_ours:
+            self._ray.shutdown()
+
+
+class RayPool(Executor):
+    """Calls of functions by a cluster's machines; a call that is lost with one is made again.
+
+    Args:
+        address: `ray`, or `ray://HOST:PORT`.
+        num_threads: cores of each call.
+
+    Raises:
+        ToolMissingError, VideoError: as `RayCrew`.
+    """
+
+    def __init__(self, address: str, num_threads: int) -> None:
+        self._ray = ray = _ray()
+        self._is_ours = not ray.is_initialized()
+        if self._is_ours:
+            _connect(ray, address)
+        self.size = int(ray.cluster_resources().get("CPU", 0) // num_threads)
+        if self.size < 1:
+            raise VideoError(f"{address}: no room for a call of {num_threads} threads there")
+        self._num_threads = num_threads
+        self._calls: list[Any] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        """See `Executor`; the call and what it gives are pickled."""
+        remote = self._ray.remote(num_cpus=self._num_threads, max_retries=RETRIES)(fn)
+        call = remote.remote(*args, **kwargs)
+        self._calls.append(call)
+        future: Future[Any] = call.future()
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """See `Executor`; what runs is interrupted where it is cancelled."""
+        for call in self._calls if cancel_futures else ():
+            with contextlib.suppress(self._ray.exceptions.RayError):
+                self._ray.cancel(call)
+        if calls := self._calls:
+            limit_s = None if wait else ENDING_S
+            self._ray.wait(calls, num_returns=len(calls), timeout=limit_s)
+        self._calls = []
+        if self._is_ours and self._ray.is_initialized():
             self._ray.shutdown()
 
 

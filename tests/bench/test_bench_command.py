@@ -283,3 +283,22 @@ def test_planning_loads_no_torch(clip, tmp_path):
         check=False, cwd=os.fspath(tmp_path),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_a_cluster_measures_the_same(bench, clip, tmp_path):
+    pytest.importorskip("ray")
+    out, _ = bench
+    words = ["bench", clip, "-p", f"tiny={TINY}", *X264, "--out", tmp_path / "out", "--no-report"]
+    done = subprocess.run(
+        nvc_command(*words, "--jobs", "ray", "--no-pictures"),
+        env=environment(), capture_output=True, text=True, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+    def digests(folder):
+        return {r["key"]: (r["coded_digest"], r["output_digest"]) for r in lines(folder)}
+
+    assert digests(tmp_path / "out") == digests(out)
+    assert {r["jobs"] for r in lines(tmp_path / "out")} == {"ray"}
+    assert not (tmp_path / "out" / "work").exists()

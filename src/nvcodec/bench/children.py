@@ -69,6 +69,9 @@ class Children:
                     with contextlib.suppress(subprocess.TimeoutExpired):
                         process.wait(pause_s)
                     pause_s = min(1.2 * pause_s, POLL_S)
+            except BaseException:
+                process.send_signal(signal.SIGTERM)  # a task that is cancelled takes it along
+                raise
             finally:
                 self._running.discard(process)
             elapsed_s = time.monotonic() - started

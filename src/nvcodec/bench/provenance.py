@@ -40,13 +40,13 @@ def versions(coder: Coder) -> dict[str, Any]:
     return {"versions": found, "commit": _commit()}
 
 
-def machine(num_jobs: int, num_threads: int | None) -> dict[str, Any]:
+def machine(jobs: int | str, num_threads: int | None) -> dict[str, Any]:
     """Where and when a point was made, and how many were made at once."""
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "machine": f"{_cpu()}, {os.cpu_count()} cores, {platform.system()}",
         "threads": num_threads or os.environ.get("OMP_NUM_THREADS") or "default",
-        "jobs": num_jobs,
+        "jobs": jobs,
     }
 
 

@@ -15,34 +15,21 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from nvcodec.bench import provenance
 from nvcodec.bench.children import Children
 from nvcodec.bench.datasets import Survey, VideoSequence
-from nvcodec.bench.measuring import save_source_picture, write_y4m
-from nvcodec.bench.point_work import PointWork, make_point
+from nvcodec.bench.point_record import RunOptions, Todo, make_record
 from nvcodec.bench.points import BaselineCoder, Coder, Source
 from nvcodec.bench.results import Record, Results
-from nvcodec.errors import InterruptedEncodeError, NvcError, OutputError, ToolMissingError
+from nvcodec.errors import InterruptedEncodeError, ToolMissingError
 from nvcodec.video import VideoWarning
 
 TICK_S = 0.5
-
-
-@dataclass(frozen=True)
-class Todo:
-    """One point to be measured."""
-
-    source: Source
-    coder: Coder
-    key: str
-    guess_s: float
-    is_measured: bool
-    """Whether the guess comes from points of the same curve that were timed here."""
 
 
 @dataclass
@@ -53,18 +40,6 @@ class Plan:
     num_done: int
     missing: dict[str, str]
     """Baselines that cannot run here, and why."""
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """How a run works, besides what it measures."""
-
-    num_jobs: int = 1
-    """Points at once."""
-    num_threads: int | None = None
-    """Threads of each nvcodec process; None leaves it to torch."""
-    has_pictures: bool = True
-    """Whether the middle frame of every point is kept for the report's page."""
 
 
 @dataclass
@@ -137,14 +112,14 @@ class Run:
     """
 
     def __init__(self, plan: Plan, results: Results, out: Path, settings: RunOptions) -> None:
-        self.plan, self.results, self.out, self.settings = plan, results, out, settings
+        self.plan, self.results, self.out, self.settings = plan, results, out.absolute(), settings
         self._children = Children()
         self._lock = threading.Lock()
         self._shares: dict[str, float] = {}
         self._started: dict[str, float] = {}
         self._done: set[str] = set()
-        self._clips = {todo.source.y4m: threading.Lock() for todo in plan.todos}
         self._num_left = Counter(todo.source.y4m for todo in plan.todos)
+        self._at_once = 1
 
     def __call__(
         self, on_status: Callable[[Status], None], should_stop: Callable[[], bool]
@@ -154,25 +129,20 @@ class Run:
         Raises:
             InterruptedEncodeError: it was stopped.
             OutputError: nothing can be written any more.
+            ToolMissingError, VideoError: there are no such workers.
         """
         for folder in ("work", "coded", "frames"):
             (self.out / folder).mkdir(parents=True, exist_ok=True)
         with (
             warnings.catch_warnings(action="ignore", category=VideoWarning),
-            ThreadPoolExecutor(self.settings.num_jobs) as pool,
+            self._pool() as pool,
         ):
-            pending: set[Future[Record]] = {
-                pool.submit(self._point, todo) for todo in self.plan.todos
-            }
+            pending = {self._submit(pool, todo) for todo in self.plan.todos}
             try:
                 while pending:
                     done, pending = wait(pending, TICK_S, FIRST_COMPLETED)
                     for future in done:
-                        record = future.result()
-                        self.results.append(record)
-                        if record["status"] == "done":
-                            shutil.rmtree(self.out / "work" / record["key"], ignore_errors=True)
-                        yield record
+                        yield self._finish(future.result())
                     on_status(self.status())
                     if should_stop():
                         raise InterruptedEncodeError("stopped")
@@ -182,6 +152,45 @@ class Run:
                 raise
         with contextlib.suppress(OSError):  # others' unfinished points stay
             (self.out / "work").rmdir()
+
+    def _pool(self) -> Executor:
+        """Who does points: threads here, each with commands of its own, or a cluster's machines."""
+        jobs = self.settings.jobs
+        if isinstance(jobs, int):
+            self._at_once = jobs
+            return ThreadPoolExecutor(jobs)
+        from nvcodec.distributed import RayPool
+
+        pool = RayPool(jobs, self.settings.num_threads or 1)
+        self._at_once = pool.size
+        return pool
+
+    def _submit(self, pool: Executor, todo: Todo) -> "Future[Record]":
+        if isinstance(pool, ThreadPoolExecutor):
+            return pool.submit(self._here, todo)
+        self._started[todo.key] = time.monotonic()
+        source = replace(todo.source, y4m=todo.source.y4m.absolute())
+        source = replace(source, clip=replace(source.clip, path=source.clip.path.absolute()))
+        return pool.submit(make_record, replace(todo, source=source), self.out, self.settings)
+
+    def _here(self, todo: Todo) -> Record:
+        with self._lock:
+            self._started[todo.key] = time.monotonic()
+        on_share = partial(self._shares.__setitem__, todo.key)
+        return make_record(todo, self.out, self.settings, self._children, on_share)
+
+    def _finish(self, record: Record) -> Record:
+        """Store a record; what was made for its point goes."""
+        (todo,) = (one for one in self.plan.todos if one.key == record["key"])
+        with self._lock:
+            self._done.add(todo.key)
+        self._num_left[todo.source.y4m] -= 1
+        if not self._num_left[todo.source.y4m]:
+            todo.source.y4m.unlink(missing_ok=True)
+        self.results.append(record)
+        if record["status"] == "done":
+            shutil.rmtree(self.out / "work" / record["key"], ignore_errors=True)
+        return record
 
     def status(self) -> Status:
         """Where the run stands."""
@@ -200,66 +209,4 @@ class Run:
                 if todo.key in self._started and todo.key not in self._done
             ]
             num_done = len(self._done)
-        return Status(num_done, len(self.plan.todos), left / self.settings.num_jobs, running)
-
-    def _point(self, todo: Todo) -> Record:
-        """Measure a point, whatever happens."""
-        with self._lock:
-            self._started[todo.key] = time.monotonic()
-        record = self._begin(todo)
-        threads, picture = self.settings.num_threads, self.out / "frames" / f"{todo.key}.png"
-        work, kept = (self.out / folder / todo.key for folder in ("work", "coded"))
-        point = PointWork(todo.source, todo.coder, work, self._children, threads)
-        try:
-            record["device"] = provenance.device_name(todo.coder)
-            self._prepare(todo.source)
-            shown = picture if self.settings.has_pictures else None
-            measured = make_point(point, kept, shown, partial(self._shares.__setitem__, todo.key))
-            record |= {"status": "done", **measured}
-        except (InterruptedEncodeError, OutputError):
-            raise
-        except (NvcError, OSError, ValueError, RuntimeError, MemoryError) as error:
-            text = str(error) or type(error).__name__
-            record |= {"status": "failed", "error": text}
-        with self._lock:
-            self._done.add(todo.key)
-            self._num_left[todo.source.y4m] -= 1
-            if not self._num_left[todo.source.y4m]:
-                todo.source.y4m.unlink(missing_ok=True)
-        return record
-
-    def _begin(self, todo: Todo) -> Record:
-        source, coder = todo.source, todo.coder
-        seen, settings = source.seen, source.clip.settings
-        rate = seen.info.frame_rate
-        return {
-            "key": todo.key,
-            "status": "failed",
-            "sequence": source.clip.label,
-            "codec": coder.codec,
-            "kind": "baseline" if isinstance(coder, BaselineCoder) else "nvc",
-            "point": coder.point,
-            "command": coder.shown(source),
-            "decode_command": coder.decode_shown(seen),
-            "width": seen.info.width,
-            "height": seen.info.height,
-            "num_frames": seen.num_frames,
-            "frame_rate": f"{rate.numerator}/{rate.denominator}",
-            "chroma": seen.info.chroma.value,
-            "clip_settings": settings.words(),
-            "rgb_matrix": provenance.matrix_name(seen.info),
-            "input_digest": seen.digest,
-            "motion": round(seen.motion, 4),
-            "guess_s": coder.guess_s(seen),
-            **provenance.machine(self.settings.num_jobs, self.settings.num_threads),
-            **provenance.versions(coder),
-        }
-
-    def _prepare(self, source: Source) -> None:
-        """Write the clip as Y4M, once, and its picture for the page."""
-        with self._clips[source.y4m]:
-            if not source.y4m.exists():
-                write_y4m(source)
-            picture = self.out / "frames" / f"{source.seen.digest}.png"
-            if self.settings.has_pictures and not picture.exists():
-                save_source_picture(source, picture)
+        return Status(num_done, len(self.plan.todos), left / self._at_once, running)

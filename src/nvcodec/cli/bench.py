@@ -14,8 +14,9 @@ from nvcodec.cli.console import LiveLine, command_line, emit, format_time, warn_
 from nvcodec.cli.process import Stopper, say
 
 if TYPE_CHECKING:
+    from nvcodec.bench.point_record import RunOptions
     from nvcodec.bench.points import Coder
-    from nvcodec.bench.runner import Plan, Run, RunOptions, Status
+    from nvcodec.bench.runner import Plan, Run, Status
 
 
 Paths = Annotated[
@@ -85,7 +86,14 @@ DatasetName = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Only its sequences, and what is known of them."),
 ]
-Jobs = Annotated[int, typer.Option(min=1, help="Points at once.")]
+Jobs = Annotated[
+    str,
+    typer.Option(
+        metavar="N|ray|ray://HOST:PORT",
+        help="Points at once; or the machines of a Ray cluster, which have to see OUT and the "
+        "clips under the same paths.",
+    ),
+]
 PublishedFiles = Annotated[
     list[Path] | None,
     typer.Option(metavar="FILE", help="Published curves to draw too (JSON). Repeatable."),
@@ -138,7 +146,7 @@ def run(
     dataset: DatasetName = None,
     frames: options.Frames = None,
     scale: options.Scale = None,
-    jobs: Jobs = 1,
+    jobs: Jobs = "1",
     points: PublishedFiles = None,
     no_report: NoReport = False,
     no_pictures: NoPictures = False,
@@ -154,8 +162,8 @@ def run(
     """
     warn_as(json=json, quiet=quiet)
     from nvcodec.bench.experiments import Experiment, read_experiment
+    from nvcodec.bench.point_record import RunOptions
     from nvcodec.bench.points import baseline_coders, nvc_coders
-    from nvcodec.bench.runner import RunOptions
 
     asked = read_experiment(experiment) if experiment else Experiment(baselines=DEFAULT_BASELINES)
     coders = [
@@ -174,10 +182,13 @@ def run(
         ),
     ]
     todo = _planned(paths, out, coders, options.frame_range(frames), scale, dataset)
+    asked_jobs = options.workers(jobs, "--jobs")
+    num_jobs = asked_jobs if isinstance(asked_jobs, int) else 1
     if dry_run:
-        return _list(todo, jobs, json)
+        return _list(todo, num_jobs, json)
     _check_tools(no_report)
-    how = RunOptions(jobs, threads or _share_of_cores(jobs), not no_pictures)
+    num_threads = threads or _share_of_cores(num_jobs)
+    how = RunOptions(asked_jobs, num_threads, not no_pictures)
     num_failed = _measure(todo, out, how, json, quiet)
     if not no_report and num_failed < len(todo.todos) + todo.num_done:
         _report(out, points or [], asked.anchor, asked.axis, json, quiet)

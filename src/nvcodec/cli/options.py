@@ -222,7 +222,7 @@ def raw_geometry(text: str | None) -> "RawGeometry | None":
         raise typer.BadParameter(f"--raw: {error}") from error
 
 
-def workers(text: str) -> int | str:
+def workers(text: str, option: str = "--workers") -> int | str:
     """How many workers, or which cluster of them.
 
     Raises:
@@ -232,7 +232,7 @@ def workers(text: str) -> int | str:
         return text
     if not (text.isascii() and text.isdecimal() and int(text) > 0):
         raise typer.BadParameter(
-            f"--workers {text}: expected a number above 0, ray, or ray://HOST:PORT"
+            f"{option} {text}: expected a number above 0, ray, or ray://HOST:PORT"
         )
     return int(text)
 
