@@ -4,6 +4,7 @@ import itertools
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 from nvcodec.container.header import Head
@@ -58,10 +59,26 @@ class EncodePlan:
             remark=remark_of(self.preset.name, self.preset.lmbda, settings),
         ).model_copy(update={"num_frames": num_frames or 0})
 
+    def is_change(self, number: int) -> bool:
+        """Whether a segment is coded as the change of the one before: all but heads of chains.
+
+        A chain is `gop` segments long, and ends before a scene cut.
+        """
+        head = max((n for n in self._scene_heads if n <= number), default=0)
+        return (number - head) % self.options.gop > 0
+
+    @cached_property
+    def _scene_heads(self) -> list[int]:
+        """Segments that begin at scene cuts."""
+        if not self.survey.cuts or self.info.num_frames is None:
+            return []
+        segments = self.segments(self.info.num_frames)
+        return [n for n, segment in enumerate(segments) if segment.start in self.survey.cuts]
+
     def before(self, number: int) -> int | None:
         """The segment that another one begins with, if with any."""
-        is_alone = not self.preset.fitting.warm_start and number % self.options.gop == 0
-        return None if number == 0 or is_alone else number - 1
+        begins = self.is_change(number) or (self.preset.fitting.warm_start and number > 0)
+        return number - 1 if begins else None
 
     def segments(self, num_frames: int) -> list[Segment]:
         """Those of so many frames in all: at scene cuts, or equally long."""
@@ -142,7 +159,7 @@ def plan_encoding(
     if options.gop > 1:
         _check_changes(preset, options)
     plan = EncodePlan(info, resolved, samples, options, survey)
-    if options.workers == 1 or plan.before(1) is None:
+    if options.workers == 1 or (options.gop == 1 and not preset.fitting.warm_start):
         return plan
     text = f"preset {preset.name}: a segment begins with the one before: one worker alone"
     warnings.warn(text, WorkersWarning, stacklevel=2)

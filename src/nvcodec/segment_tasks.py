@@ -41,7 +41,7 @@ def segment_task(
         limits=options.limits,
         verify=options.verify,
         begins_with=plan.before(number),
-        is_change=number % plan.options.gop > 0,
+        is_change=plan.is_change(number),
         store=None if job is None else job.checkpoints(number, input_digest),
         goal=segment_goal(plan, segment, head),
     )

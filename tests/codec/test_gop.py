@@ -163,3 +163,16 @@ def test_a_length_that_is_none(clip, tmp_path, gop):
 
     with pytest.raises((TypeError, ValueError)):
         nvcodec.encode(clip, tmp_path / "a.nvc", TINY_ROUND, gop=gop)
+
+
+def test_a_chain_ends_at_a_cut(tmp_path):
+    info = video_info()
+    dark, light = moving_frames(info, 12), moving_frames(info, 14)
+    frames = [*dark, *(tuple(plane // 4 for plane in planes) for planes in light)]
+    clip = write_video(tmp_path / "a.y4m", info, frames)
+    how = EncodeOptions(segment_frames=8, gop=3, at_cuts=True)
+    encode(clip, tmp_path / "a.nvc", load_preset(TINY_ROUND, epochs=2), how)
+    with NvcReader(tmp_path / "a.nvc") as reader:
+        coded = list(reader.segments())
+    assert [s.references for s in coded] == [(), (0,), (), (2,)]
+    assert coded[2].first_frame == 12
