@@ -17,8 +17,9 @@ import numpy as np
 
 from common import Line, measured, nvc, parser_of
 from nvcodec.samples import Chroma
-from nvcodec.video import open_video, scenes
+from nvcodec.video import open_video
 from nvcodec.video.info import Planes, VideoInfo
+from nvcodec.video.scenes import THRESHOLD, SceneDetector
 
 SIZE = (320, 180)
 BIKES = (30, 76, 137, 187, 242)
@@ -59,15 +60,11 @@ def spliced(folder: Path, fade: int) -> tuple[list[Planes], list[int]]:
 
 def scored(frames: Iterator[Planes] | list[Planes], info: VideoInfo, cuts: list[int]) -> Line:
     """Lowest score of a cut, highest of everything else, and what is found wrongly."""
-    threshold, scenes.THRESHOLD = scenes.THRESHOLD, 0
-    try:
-        with scenes.SceneDetector(info) as detector:
-            for planes in frames:
-                detector.add(planes)
-            score = {change.frame: change.score for change in detector.changes()}
-    finally:
-        scenes.THRESHOLD = threshold
-    found = [frame for frame, value in score.items() if value >= threshold]
+    with SceneDetector(info, threshold=0) as detector:
+        for planes in frames:
+            detector.add(planes)
+        score = {change.frame: change.score for change in detector.changes()}
+    found = [frame for frame, value in score.items() if value >= THRESHOLD]
     return {
         "num_frames": len(score),
         "num_cuts": len(cuts),

@@ -112,6 +112,7 @@ ALLOWED["refiner"] = FORMAT | {
 }  # fmt: skip
 ALLOWED["bench"] = FORMAT | {
     "metrics", "representations", "presets", "encoder", "decoder", "segment_decoder", "pages",
+    "distributed",
 }  # fmt: skip
 ALLOWED["cli"] = set(ALLOWED) | {"cli"}
 

@@ -42,10 +42,9 @@ def test_motion_is_no_cut():
         assert detector.changes() == []
 
 
-def test_an_ffmpeg_that_fails_is_said(monkeypatch):
+def test_an_ffmpeg_that_fails_is_said():
     info = make_info(66, 34)
-    monkeypatch.setattr("nvcodec.video.scenes.THRESHOLD", "many")
-    with SceneDetector(info) as detector, pytest.raises(FfmpegError):
+    with SceneDetector(info, threshold=1000) as detector, pytest.raises(FfmpegError):
         fill(detector, info)
 
 

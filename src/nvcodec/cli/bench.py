@@ -162,9 +162,9 @@ def run(
     """
     warn_as(json=json, quiet=quiet)
     from nvcodec.bench.experiments import Experiment, read_experiment
-    from nvcodec.bench.point_record import RunOptions
     from nvcodec.bench.points import baseline_coders, nvc_coders
 
+    how = _how(jobs, threads, not no_pictures)
     asked = read_experiment(experiment) if experiment else Experiment(baselines=DEFAULT_BASELINES)
     coders = [
         *baseline_coders(
@@ -182,13 +182,9 @@ def run(
         ),
     ]
     todo = _planned(paths, out, coders, options.frame_range(frames), scale, dataset)
-    asked_jobs = options.workers(jobs, "--jobs")
-    num_jobs = asked_jobs if isinstance(asked_jobs, int) else 1
     if dry_run:
-        return _list(todo, num_jobs, json)
+        return _list(todo, how, json)
     _check_tools(no_report)
-    num_threads = threads or _share_of_cores(num_jobs)
-    how = RunOptions(asked_jobs, num_threads, not no_pictures)
     num_failed = _measure(todo, out, how, json, quiet)
     if not no_report and num_failed < len(todo.todos) + todo.num_done:
         _report(out, points or [], asked.anchor, asked.axis, json, quiet)
@@ -312,7 +308,16 @@ def _outcome(record: dict[str, Any]) -> str:
     )
 
 
-def _list(todo: "Plan", jobs: int, json: bool) -> None:
+def _how(jobs: str, threads: int | None, has_pictures: bool) -> "RunOptions":
+    """How points are measured."""
+    from nvcodec.bench.point_record import RunOptions
+
+    asked = options.workers(jobs, "--jobs")
+    share = _share_of_cores(asked if isinstance(asked, int) else 1)
+    return RunOptions(asked, threads or share, has_pictures)
+
+
+def _list(todo: "Plan", how: "RunOptions", json: bool) -> None:
     """What would be measured."""
     for one in todo.todos:
         command = one.coder.shown(one.source)
@@ -323,7 +328,8 @@ def _list(todo: "Plan", jobs: int, json: bool) -> None:
         else:
             basis = "" if one.is_measured else " (a guess)"
             print(f"{one.source.clip.label}: about {format_time(one.guess_s)}{basis}: {command}")
-    total = sum(one.guess_s for one in todo.todos) / jobs
+    total = sum(one.guess_s for one in todo.todos)
+    total /= how.jobs if isinstance(how.jobs, int) else 1
     say(
         f"nvc: {len(todo.todos)} points to measure, about {format_time(total)} of encoding; "
         f"{todo.num_done} are there already"

@@ -30,16 +30,21 @@ class SceneChange(NamedTuple):
 
 
 class SceneDetector:
-    """Told of all frames of a video in order; a context manager that ends its ffmpeg."""
+    """Told of all frames of a video in order; a context manager that ends its ffmpeg.
 
-    def __init__(self, info: VideoInfo) -> None:
+    Args:
+        info: of the video.
+        threshold: score from which a frame counts.
+    """
+
+    def __init__(self, info: VideoInfo, threshold: float = THRESHOLD) -> None:
         self._plane = 1 if info.chroma is Chroma.RGB else 0  # green is most of luma
         self._shift = info.depth - 8
         self._folder = tempfile.TemporaryDirectory(prefix="nvc-scenes-")
         self._path = Path(self._folder.name, "changes")
         escaped = str(self._path).replace("\\", "/").replace(":", r"\\:")
         words = f"-v error -f rawvideo -pixel_format gray -s {info.width}x{info.height} -r 25"
-        chain = f"scdet=t={THRESHOLD}:sc_pass=1,metadata=print:file={escaped}"
+        chain = f"scdet=t={threshold}:sc_pass=1,metadata=print:file={escaped}"
         command = [ffmpeg_path(), *words.split(), "-i", "pipe:0", "-vf", chain]
         self._child = Child([*command, "-f", "null", "-"], stdin=True)
 
