@@ -128,13 +128,13 @@ class Decoder(PixelSequence):
     def select(self, frames: slice) -> None:
         """Iterate over these frames from now on, counted in the clip chosen."""
         last = self._clip.stop if self._clip else None
-        self.start = self._first + (frames.start or 0)
-        self.stop = last if frames.stop is None else self._first + frames.stop
+        self.start = self.first + (frames.start or 0)
+        self.stop = last if frames.stop is None else self.first + frames.stop
         if self.stop is not None and last is not None:
             self.stop = min(self.stop, last)
 
     @property
-    def _first(self) -> int:
+    def first(self) -> int:
         """Where the clip chosen begins in the file."""
         return self._clip.start if self._clip else 0
 
@@ -146,7 +146,7 @@ class Decoder(PixelSequence):
     @property
     def num_selected(self) -> int | None:
         """Frames that iterating gives, as far as it is known."""
-        known = None if self.num_frames is None else self.num_frames + self._first
+        known = None if self.num_frames is None else self.num_frames + self.first
         stops = [stop for stop in (self.stop, known) if stop is not None]
         return max(min(stops) - self.start, 0) if stops else None
 
@@ -180,8 +180,8 @@ class Decoder(PixelSequence):
 
     def _asked_for(self) -> Segment:
         """The frames asked for, counted in the file or in the clip chosen."""
-        stop = len(self) if self.stop is None else min(self.stop - self._first, len(self))
-        return Segment(self.start - self._first, stop)
+        stop = len(self) if self.stop is None else min(self.stop - self.first, len(self))
+        return Segment(self.start - self.first, stop)
 
     def _all_times(self) -> FrameTimes | None:
         """Times of all frames of the file, or of the clip chosen, as far as they are stored."""
@@ -203,7 +203,7 @@ class Decoder(PixelSequence):
 
     def frame(self, t: int) -> Pixels:
         """Frame `t` of the file, or of the clip chosen, as pixels; the file must be seekable."""
-        place = t + self._first
+        place = t + self.first
         for position, info in enumerate(self.reader.index):
             if info.first_frame <= place < info.first_frame + info.num_frames:
                 if self._opened is None or self._opened[0] != position:
@@ -221,10 +221,10 @@ class Decoder(PixelSequence):
             coded = (
                 self.reader.read_segment(i)
                 for i, info in enumerate(self.reader.index)
-                if self._wanted(info.first_frame, info.num_frames).num_frames > 0
+                if self.wanted(info.segment).num_frames > 0
             )
         for segment in coded:
-            wanted = self._wanted(segment.first_frame, segment.num_frames)
+            wanted = self.wanted(segment.segment)
             if wanted.num_frames > 0:
                 yield wanted, segment
 
@@ -274,8 +274,7 @@ class Decoder(PixelSequence):
             self.head, segment, self.device, self.precision, self.limits, self._values
         )
 
-    def _wanted(self, first_frame: int, num_frames: int) -> Segment:
-        stop = first_frame + num_frames
-        return Segment(
-            max(self.start, first_frame), stop if self.stop is None else min(self.stop, stop)
-        )
+    def wanted(self, segment: Segment) -> Segment:
+        """The frames asked for of some frames of the file; none may be left."""
+        stop = segment.stop if self.stop is None else min(self.stop, segment.stop)
+        return Segment(max(self.start, segment.start), stop)

@@ -1,6 +1,5 @@
 """`nvc bench`. Loads no torch until something is measured."""
 
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -313,7 +312,8 @@ def _how(jobs: str, threads: int | None, has_pictures: bool) -> "RunOptions":
     from nvcodec.bench.point_record import RunOptions
 
     asked = options.workers(jobs, "--jobs")
-    share = _share_of_cores(asked if isinstance(asked, int) else 1)
+    num = asked if isinstance(asked, int) else 1
+    share = options.share_of_threads(num) if num > 1 else None
     return RunOptions(asked, threads or share, has_pictures)
 
 
@@ -346,12 +346,6 @@ def _report(
         emit({"event": "report", "files": [str(path) for path in written]})
     elif not quiet:
         say(f"nvc: report: {written[0]}")
-
-
-def _share_of_cores(jobs: int) -> int | None:
-    """Threads of each of several jobs; as usual for one."""
-    num = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, num // jobs) if jobs > 1 else None
 
 
 def _names(text: str) -> list[str]:

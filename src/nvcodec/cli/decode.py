@@ -14,7 +14,7 @@ from nvcodec.cli.process import say
 
 if TYPE_CHECKING:
     from nvcodec.decoder import Decoder
-    from nvcodec.video import VideoWriter
+    from nvcodec.video import Planes, VideoWriter
 
 Precision = Literal["fp16", "bf16", "fp32"]
 
@@ -63,6 +63,14 @@ Speed = Annotated[
         "slower with vvenc, 0 to 13 with svt-av1, 0 to 5 with vp9.",
     ),
 ]
+Workers = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Processes that decode at once, with a share of the threads each.",
+    ),
+]
 KeepGoing = Annotated[
     bool,
     typer.Option("--keep-going", help="Give what is intact of a damaged or unfinished file."),
@@ -70,6 +78,7 @@ KeepGoing = Annotated[
 
 
 def decode(
+    ctx: typer.Context,
     source: Source,
     output: Output,
     frames: options.Frames = None,
@@ -79,6 +88,7 @@ def decode(
     no_audio: options.NoAudio = False,
     clip: options.ClipName = None,
     device: options.Device = "auto",
+    workers: Workers = 1,
     precision: PrecisionName = "fp16",
     codec: Codec = None,
     crf: Crf = None,
@@ -121,15 +131,30 @@ def decode(
             ) as target,
             LiveLine(quiet or json) as line,
         ):  # fmt: skip
-            count = _write_frames(decoder, target, line)
+            frames_of = decoder.planes() if workers == 1 else _by_workers(decoder, source, ctx)
+            count = _write_frames(decoder, frames_of, target, line)
     damage = [*decoder.damage, *(f"{source}: {text}" for text in _told_late(decoder, no_audio))]
     _tell(count, time.monotonic() - started, damage, json, quiet, output == "-")
 
 
-def _write_frames(decoder: "Decoder", target: "VideoWriter", line: LiveLine) -> int:
+def _by_workers(decoder: "Decoder", source: str, ctx: typer.Context) -> "Iterator[Planes]":
+    """The frames asked for, by several processes."""
+    from nvcodec.cli import decode_workers
+
+    typed = ctx.params
+    decode_workers.check(decoder)
+    words = ["--device", typed["device"], "--precision", typed["precision"], "--threads"]
+    words.append(str(options.share_of_threads(typed["workers"])))
+    words += [word for change in typed["limit"] or () for word in ("--limit", change)]
+    return decode_workers.planes_of(decoder, source, typed["workers"], words)
+
+
+def _write_frames(
+    decoder: "Decoder", frames: "Iterator[Planes]", target: "VideoWriter", line: LiveLine
+) -> int:
     """Decode every frame asked for into a video, and tell how many there were."""
     started, count, total = time.monotonic(), 0, decoder.num_selected
-    for planes in decoder.planes():
+    for planes in frames:
         target.write(planes)
         count += 1
         rate = count / max(time.monotonic() - started, 1e-9)

@@ -237,6 +237,14 @@ def workers(text: str, option: str = "--workers") -> int | str:
     return int(text)
 
 
+def share_of_threads(num_processes: int) -> int:
+    """Threads of each of several processes: of those named, or else of the cores there are."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    named = int(told) if told.isascii() and told.isdecimal() else 0
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, (named or cores or 1) // num_processes)
+
+
 def frame_rate(text: str | None) -> Fraction | None:
     """A rate as `--raw` takes it: 25, 30000/1001, or 29.97 for the NTSC rate it means."""
     if text is None:
