@@ -10,11 +10,13 @@ possible (efficiency).
 """
 
 import argparse
+import contextlib
 import hashlib
 import importlib.util
 import statistics
 import tempfile
 import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +25,10 @@ from common import Line, measured, nvc, parser_of, stored
 ROOT = Path(__file__).resolve().parent
 EMBEDDED = ROOT / "clips" / "bbb_320x180_48f.mp4"
 NUM_FRAMES = 48
+TWO_NODES = "ray, two nodes"
+PORT = 9721
+START_S = 10.0
+"""Until a cluster is up, which is not measured; joining it is."""
 
 
 def encode(args: argparse.Namespace, workers: str) -> Line:
@@ -43,11 +49,30 @@ def encode(args: argparse.Namespace, workers: str) -> Line:
 def measure(args: argparse.Namespace) -> None:
     """All that is not in the file yet."""
     key = {"preset": args.preset, "epochs": args.epochs, "segments": args.segments}
-    ways = ["1", "2"] + ["ray"] * (importlib.util.find_spec("ray") is not None)
+    has_ray = importlib.util.find_spec("ray") is not None
+    ways = ["1", "2", *(["ray", TWO_NODES] if has_ray else [])]
     for turn in range(args.repeat):
         for workers in ways:
             point = {**key, "workers": workers, "turn": turn}
-            measured(args.out, point, partial(encode, args, workers))
+            if any(point.items() <= line.items() for line in stored(args.out)):
+                continue
+            with two_nodes() if workers == TWO_NODES else contextlib.nullcontext(workers) as name:
+                measured(args.out, point, partial(encode, args, name))
+
+
+@contextlib.contextmanager
+def two_nodes() -> Iterator[str]:
+    """A cluster of two nodes of a core each; gives its address."""
+    from ray.cluster_utils import Cluster
+
+    head = {"num_cpus": 1, "ray_client_server_port": PORT}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
+    try:
+        cluster.add_node(num_cpus=1)
+        time.sleep(START_S)
+        yield f"ray://127.0.0.1:{PORT}"
+    finally:
+        cluster.shutdown()
 
 
 def report(lines: list[Line]) -> str:

@@ -1,11 +1,13 @@
 """A Ray cluster in place of processes: the same bytes, also when a node disappears."""
 
+import contextlib
+import socket
 import threading
 import time
 
 import pytest
 
-from codec_helpers import TINY
+from codec_helpers import TINY, nvc
 from nvcodec.encode_types import EncodeOptions, SegmentFitting
 from nvcodec.encoder import encode
 from nvcodec.errors import ToolMissingError, VideoError
@@ -40,6 +42,35 @@ def test_a_cluster_that_is_not_there(clip, tmp_path):
     pytest.importorskip("ray")
     with pytest.raises(VideoError, match="cannot be joined"):
         run(clip, tmp_path / "a.nvc", "ray://127.0.0.1:9")
+
+
+@SLOW
+def test_two_nodes_joined_from_outside(clip, tmp_path):
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    port = free_port()
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 1, "ray_client_server_port": port}
+    )
+    try:
+        cluster.add_node(num_cpus=1)
+        words = ["encode", clip, "-p", TINY, "--epochs", 4, "--segment-frames", 2, "-q"]
+        for name, workers in (("1.nvc", 1), ("2.nvc", f"ray://127.0.0.1:{port}")):
+            done = nvc(*words, "-o", tmp_path / name, "--device", "cpu", "--workers", workers)
+            assert done.code == 0, done.stderr
+    finally:
+        cluster.shutdown()
+    assert (tmp_path / "2.nvc").read_bytes() == (tmp_path / "1.nvc").read_bytes()
+
+
+def free_port():
+    """One that Ray gives to no worker, and nobody has now."""
+    for port in range(9700, 9800):
+        with contextlib.closing(socket.socket()) as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return port
+    raise OSError("no port is free")
 
 
 @SLOW
