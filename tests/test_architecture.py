@@ -78,6 +78,7 @@ ALLOWED["tally"] = FORMAT | {
     "metrics", "encode_plan", "encode_types", "segment_work", "time_budget",
 }  # fmt: skip
 ALLOWED["finished"] = FORMAT | {
+    "segment_values",
     "metrics", "encode_plan", "job", "job_folder", "job_state", "segment_decoder", "segment_work",
     "tally",
 }  # fmt: skip

@@ -85,7 +85,7 @@ def encode(
             lambda, or bin widths, are turned for it.
         max_time: seconds for everything, or a text such as "10m", instead of epochs.
         samples: what is fitted: `rgb`, `yuv`, `yuv420`; None: as the preset says, or grey.
-        segment_frames: longest segment; segments are coded alone.
+        segment_frames: longest segment; segments are coded alone, unless `gop` says otherwise.
         at_cuts: segments begin at scene cuts that are a quarter of `segment_frames` or more apart,
             instead of being equally long.
         gop: segments in a chain, of which all but the first are coded as changes of the one before

@@ -227,6 +227,8 @@ class Decoder(PixelSequence):
             wanted = self.wanted(segment.segment)
             if wanted.num_frames > 0:
                 yield wanted, segment
+            elif not self.reader.is_seekable:
+                self._values.pass_by(segment)
 
     def __iter__(self) -> Iterator[Pixels]:
         """The frames asked for, in order, as pixels; see `frame` and `planes`."""

@@ -16,9 +16,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from nvcodec.errors import ToolMissingError, VideoError
+from nvcodec.errors import NvcError, ToolMissingError, VideoError
 from nvcodec.workers.crew import Crew, Failed, Finished, Lost, Message, Work, do_work, warnings_to
 
 LOCAL = "ray"
@@ -31,6 +32,10 @@ ENDING_S = 30.0
 """How long calls that were cancelled may take to end."""
 CALLS_AT_ONCE = 2
 """One that works, and one that asks."""
+
+
+class LostCallError(NvcError):
+    """A call that no machine of the cluster has ended, time and again."""
 
 
 class _Actor:
@@ -96,7 +101,7 @@ class RayCrew(Crew):
     def _room(self) -> int:
         """How many actors the nodes have room for that are there now."""
         name = "GPU" if self._device == "cuda" else "CPU"
-        return int(self._ray.cluster_resources().get(name, 0) // next(iter(self._needs.values())))
+        return _room(self._ray, name, next(iter(self._needs.values())))
 
     def start(self, work: Work) -> None:
         """See `Crew`."""
@@ -196,7 +201,7 @@ class RayPool(Executor):
         self._is_ours = not ray.is_initialized()
         if self._is_ours:
             _connect(ray, address)
-        self.size = int(ray.cluster_resources().get("CPU", 0) // num_threads)
+        self.size = _room(ray, "CPU", num_threads)
         if self.size < 1:
             raise VideoError(f"{address}: no room for a call of {num_threads} threads there")
         self._num_threads = num_threads
@@ -207,7 +212,8 @@ class RayPool(Executor):
         remote = self._ray.remote(num_cpus=self._num_threads, max_retries=RETRIES)(fn)
         call = remote.remote(*args, **kwargs)
         self._calls.append(call)
-        future: Future[Any] = call.future()
+        future: Future[Any] = Future()
+        call.future().add_done_callback(partial(_answer, future))
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -221,6 +227,26 @@ class RayPool(Executor):
         self._calls = []
         if self._is_ours and self._ray.is_initialized():
             self._ray.shutdown()
+
+
+def _answer(future: "Future[Any]", theirs: "Future[Any]") -> None:
+    """Hand a call's outcome on; errors are those of the call, or say that its machine is lost."""
+    if future.cancelled():
+        return
+    error = theirs.exception()
+    if error is None:
+        future.set_result(theirs.result())
+        return
+    cause = getattr(error, "cause", None)
+    if not isinstance(cause, NvcError):
+        cause = LostCallError((str(error).strip().splitlines() or [type(error).__name__])[0])
+    future.set_exception(cause)
+
+
+def _room(ray: Any, resource: str, each: int) -> int:
+    """How many of a size the nodes have room for that are there now."""
+    nodes = [node for node in ray.nodes() if node["Alive"]]
+    return sum(int(node["Resources"].get(resource, 0) // each) for node in nodes)
 
 
 def _ray() -> Any:

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
+from nvcodec.coding.schemes import load_scheme
 from nvcodec.container.header import Head
 from nvcodec.container.writer import NvcWriter
 from nvcodec.encode_types import EncodeOptions
 from nvcodec.errors import (
     InterruptedEncodeError,
+    LimitError,
     PresetError,
     UnsupportedVideoError,
     VideoError,
@@ -173,14 +175,19 @@ def _check_changes(preset: Preset, options: EncodeOptions) -> None:
         PresetError: the preset cannot.
         LimitError: more segments in a chain than a reader takes.
     """
-    if not all(stage.can_change for stage in preset.stages):
+    has_scheme = load_scheme(preset.scheme).max_references > 0
+    if not (has_scheme and all(stage.can_change for stage in preset.stages)):
         raise PresetError(
             f"preset {preset.name}: codes every segment alone; hinerv-* and nerv-* can code the "
             "change of the one before",
             "{gop} 1 does without",
         )
-    options.limits.check("chain", "segments needed for one", options.gop,
-                         options.limits.needed_segments)  # fmt: skip
+    allowed = options.limits.needed_segments
+    if options.gop > allowed:
+        raise LimitError(
+            f"chains of {options.gop:,} segments, allowed up to {allowed:,}",
+            "{gop} makes them shorter",
+        )
 
 
 def _check_goal(info: VideoInfo, preset: Preset, goal: Goal | None) -> None:

@@ -61,7 +61,7 @@ def encode(
     path = free_output(sources, target, preset.names, options)
     device, *_ = map(select_device, options.devices)
     with open_videos(sources, **options.of_source()) as video:
-        seen = survey(video.info, sources, options)
+        seen = survey(video.info, sources, options, should_stop=should_stop)
         if isinstance(preset, AutoPreset):
             preset = preset.chosen_for(video, seen, path, options, device.type != "cpu", on_event)
         plan = plan_encoding(video.info, preset, options, seen)

@@ -16,6 +16,7 @@ from nvcodec.job_folder import JobFolder
 from nvcodec.job_state import STATE_NAME
 from nvcodec.metrics.quality import NEAR_DB, QualityMeter, flat_psnr_db
 from nvcodec.segment_decoder import SegmentDecoder, select_device
+from nvcodec.segment_values import SegmentValues
 from nvcodec.segment_work import Show, measure
 from nvcodec.tally import Tally
 from nvcodec.video.info import Planes
@@ -63,11 +64,14 @@ def recall(
     device = select_device(plan.options.device)
     with NvcReader(path, limits=plan.options.limits) as reader:
         stored = reader.segments()
+        values = SegmentValues(reader.head, plan.options.limits, reader.find_segment)
         for planes in segments:
             coded = next(stored, None)
             if coded is None or coded.num_frames != len(planes):
                 raise other
-            decoder = SegmentDecoder(reader.head, coded, device, limits=plan.options.limits)
+            decoder = SegmentDecoder(
+                reader.head, coded, device, limits=plan.options.limits, values=values
+            )
             meter = QualityMeter(plan.info)
             measure(decoder, planes, meter, should_stop, show)
             psnr_db = meter.quality().psnr_rgb_db

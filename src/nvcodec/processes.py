@@ -103,6 +103,7 @@ class Child:
         command: Program and arguments.
         stdin: Whether we write to it; otherwise it reads nothing.
         stdout: Whether we read from it; otherwise its output is thrown away.
+        folder: Where it runs; ours by default.
         on_stderr: Called with every line of standard error, on a thread of its own; says whether to
             keep the line for error messages.
 
@@ -116,6 +117,7 @@ class Child:
         *,
         stdin: bool = False,
         stdout: bool = False,
+        folder: str | None = None,
         on_stderr: Callable[[str], bool] | None = None,
     ) -> None:
         self.command = list(command)
@@ -130,6 +132,7 @@ class Child:
                 stdout=subprocess.PIPE if stdout else subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 start_new_session=True,
+                cwd=folder,
             )
         except (FileNotFoundError, PermissionError) as error:
             raise ToolMissingError(

@@ -6,6 +6,7 @@
 Rendering goes on in `segment_decoder`.
 """
 
+import contextlib
 import math
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple, TypeVar
@@ -20,6 +21,7 @@ from nvcodec.coding.schemes import load_scheme
 from nvcodec.container.chunk_payloads import CodedSegment
 from nvcodec.container.header import DEFAULT_LIMITS, Head, Limits
 from nvcodec.errors import (
+    BitstreamError,
     ChecksumError,
     MalformedError,
     UnsupportedVersionError,
@@ -35,7 +37,7 @@ T = TypeVar("T")
 Values = Mapping[str, NDArray[np.float16]]
 """Half floats by name of tensor."""
 KEPT_SEGMENTS = 2
-"""Whose values are held: the last, and the one before."""
+"""Whose values are held: the last one asked for, and the one before it."""
 
 BAND_BYTES = 1 << 30
 """Memory for the activations of what is rendered at a time."""
@@ -236,6 +238,15 @@ class SegmentValues:
         """Take values of a segment as they are known, for those that refer to it."""
         self._kept[number] = DecodedSegment(values, frozenset({number}))
 
+    def pass_by(self, segment: CodedSegment) -> None:
+        """Keep values of a segment that cannot be read again, if later ones may need them.
+
+        What is wrong with it is said where it is needed.
+        """
+        if scheme_of(self._head).max_references:
+            with contextlib.suppress(BitstreamError):
+                self.of(segment)
+
     def of(self, segment: CodedSegment) -> Values:
         """Half floats of a segment, by name of tensor: the only way from sections to values.
 
@@ -255,7 +266,8 @@ class SegmentValues:
             parameters = unpack_segment(self._head, coded, self._limits)
             values = scheme_of(self._head).values(parameters, [one.values for one in before])
             found[coded.number] = DecodedSegment(values, needed)
-        self._kept = dict(sorted(found.items())[-KEPT_SEGMENTS:])
+        last = sorted(number for number in found if number <= segment.number)[-KEPT_SEGMENTS:]
+        self._kept = {number: found[number] for number in last}
         return found[segment.number].values
 
     def _needed(self, segment: CodedSegment) -> list[CodedSegment]:

@@ -175,8 +175,10 @@ def do(
         task,
         seed=(task.seed + SECOND_SEED) % (1 << 63),
         store=None if task.store is None else task.store.of_second_try(),
+        begins_with=None,  # that may be where it is stuck
+        is_change=False,
     )
-    second = _try(again, planes, values, should_stop, tell, show)
+    second = _try(again, planes, None, should_stop, tell, show)
     return replace(
         max(first, second, key=lambda result: _worth(task, result)),
         fit_s=first.fit_s + second.fit_s,
@@ -185,11 +187,11 @@ def do(
     )
 
 
-def _worth(task: SegmentTask, result: SegmentResult) -> tuple[bool, float]:
-    """Of two tries the greater one counts: one within the size asked for, then the better one."""
+def _worth(task: SegmentTask, result: SegmentResult) -> tuple[int, float]:
+    """Of two tries the greater one counts: bytes over the size asked for, then the better one."""
     limit = None if task.goal is None else task.goal.size_bytes
-    size_bytes = FRAMING_SIZE + len(result.coded.pack())
-    return limit is None or size_bytes <= limit, _psnr_db(task, result)
+    over = 0 if limit is None else FRAMING_SIZE + len(result.coded.pack()) - limit
+    return min(-over, 0), _psnr_db(task, result)
 
 
 def _psnr_db(task: SegmentTask, result: SegmentResult) -> float:

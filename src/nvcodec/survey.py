@@ -5,7 +5,7 @@ sources --survey--> Survey, before anything is encoded
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,11 +14,11 @@ from typing import Any
 from nvcodec.container.chunks import FRAMING_SIZE
 from nvcodec.container.kinds import KINDS
 from nvcodec.encode_types import EncodeOptions
-from nvcodec.errors import VideoError
+from nvcodec.errors import InterruptedEncodeError, VideoError
 from nvcodec.times import mean_rate
 from nvcodec.video import VideoReader, VideoWarning, open_videos
 from nvcodec.video.copying import gather
-from nvcodec.video.info import VideoInfo
+from nvcodec.video.info import Planes, VideoInfo
 from nvcodec.video.scenes import SceneDetector
 
 
@@ -50,7 +50,11 @@ class Survey:
 
 
 def survey(
-    info: VideoInfo, sources: Sequence[Any], options: EncodeOptions, is_counted: bool = False
+    info: VideoInfo,
+    sources: Sequence[Any],
+    options: EncodeOptions,
+    is_counted: bool = False,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> Survey:
     """What has to be known before segments share something; reads files where that tells it.
 
@@ -61,9 +65,11 @@ def survey(
         sources: of it.
         options: what is asked for.
         is_counted: whether the number of frames is needed in any case.
+        should_stop: asked before each frame.
 
     Raises:
         VideoError: scene cuts are asked for, of what can be read once only.
+        InterruptedEncodeError: asked to stop.
     """
     goal = options.goal
     is_sized = goal is not None and goal.has_size
@@ -72,15 +78,19 @@ def survey(
     is_stream = len(paths) < len(sources) or not all(map(_is_stored, paths))
     if options.at_cuts and is_stream:
         raise VideoError(
-            "scene cuts are looked for before anything is coded, and a stream is read once",
-            "without {at_cuts} none is needed",
+            "scene cuts are looked for beforehand, which takes a file: neither a stream nor arrays",
+            "leave {at_cuts} out",
         )
     if is_stream or not (is_counted or options.at_cuts):
         return Survey(info.num_frames, info.frame_rate)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", VideoWarning)  # the other reading says the same
         with open_videos(sources, **options.of_source()) as video:
-            num_frames, cuts = _cuts(video) if options.at_cuts else (sum(1 for _ in video), None)
+            frames = _until(should_stop, video)
+            if options.at_cuts:
+                num_frames, cuts = _cuts(video.info, frames)
+            else:
+                num_frames, cuts = sum(1 for _ in frames), None
             chunks = beside(video, options) if is_sized else []
             rate = mean_rate(video.times, [part.frame_rate for part in video.parts])
     sizes = {kind: FRAMING_SIZE + len(KINDS[kind].pack(value)) for kind, value in chunks}
@@ -89,11 +99,19 @@ def survey(
     return Survey(num_frames, rate or info.frame_rate, sum(sizes.values()), cuts)
 
 
-def _cuts(video: VideoReader) -> tuple[int, tuple[int, ...]]:
+def _until(should_stop: Callable[[], bool], frames: Iterable[Planes]) -> Iterator[Planes]:
+    """The same frames, unless somebody wants to stop."""
+    for planes in frames:
+        if should_stop():
+            raise InterruptedEncodeError("stopped on request; nothing was begun")
+        yield planes
+
+
+def _cuts(info: VideoInfo, frames: Iterable[Planes]) -> tuple[int, tuple[int, ...]]:
     """Number of frames, and the first ones of scenes."""
     num_frames = 0
-    with SceneDetector(video.info) as detector:
-        for planes in video:
+    with SceneDetector(info) as detector:
+        for planes in frames:
             detector.add(planes)
             num_frames += 1
         changes = detector.changes()

@@ -190,6 +190,6 @@ def test_segments_begin_at_cuts(tmp_path, call):
     assert call(*words, "cuts").code == 2
     with (
         clip.open("rb") as stream,
-        pytest.raises(VideoError, match="a stream is read once; without at_cuts none is needed"),
+        pytest.raises(VideoError, match="neither a stream nor arrays; leave at_cuts out"),
     ):
         encode(stream, tmp_path / "y.nvc", load_preset(TINY_RAW), EncodeOptions(at_cuts=True))

@@ -79,13 +79,62 @@ def test_it_is_measured_as_it_is_decoded(clip, tmp_path, preset, overrides):
     assert meter.quality().psnr_rgb_db == pytest.approx(report.quality.psnr_rgb_db, abs=1e-9)
 
 
+class Pipe(io.BytesIO):
+    """Read forward only."""
+
+    def seekable(self):
+        return False
+
+    def seek(self, *_):
+        raise io.UnsupportedOperation
+
+
+def test_the_same_command_twice_ends_well(tmp_path):
+    info = video_info()
+    clip = write_video(tmp_path / "a.y4m", info, moving_frames(info, 4))
+    command = clip, tmp_path / "a.nvc", load_preset(TINY_ROUND, epochs=100), options()
+    assert not encode(*command).was_there
+    before = (tmp_path / "a.nvc").read_bytes()
+    assert encode(*command).was_there
+    assert (tmp_path / "a.nvc").read_bytes() == before
+
+
+def test_back_at_the_start_nothing_is_decoded_twice(chained, monkeypatch):
+    from nvcodec import segment_values
+
+    seen, unpack = [], segment_values.unpack_segment
+
+    def note(head, segment, limits):
+        seen.append(segment.number)
+        return unpack(head, segment, limits)
+
+    monkeypatch.setattr(segment_values, "unpack_segment", note)
+    with Decoder(chained, device="cpu") as decoder:
+        for t in [*range(9), *range(9)]:
+            decoder[t]
+    assert seen == [0, 1, 2, 3, 4, 0, 1, 2, 3, 4]
+
+
+@pytest.mark.slow
+def test_what_fits_without_an_error_is_no_fault(tmp_path):
+    info = video_info()
+    white = tuple(np.full_like(plane, 128) for plane in moving_frames(info, 1)[0])
+    clip = write_video(tmp_path / "a.y4m", info, [white] * 3)
+    preset = load_preset(TINY_ROUND, ["fitting.optimizer.learning_rate=0.1"], epochs=600)
+    how = EncodeOptions(segment_frames=1, gop=3)
+    report = encode(clip, tmp_path / "a.nvc", preset, how)
+    assert report.quality.psnr_rgb_db > 40
+
+
 def test_any_frame_alone_is_the_one_in_order(chained):
     whole = frames_of(chained)
     with Decoder(chained, device="cpu") as decoder:
         for t in (8, 3, 0, 5, 4, 8):
             assert np.array_equal(decoder[t], whole[t])
-    piped = frames_of(io.BytesIO(chained.read_bytes()))
-    assert all(map(np.array_equal, piped, whole))
+    for start in (0, 4, 7):
+        piped = frames_of(Pipe(chained.read_bytes()), frames=slice(start, 9))
+        assert len(piped) == 9 - start
+        assert all(map(np.array_equal, piped, whole[start:]))
     assert all(map(np.array_equal, frames_of(chained, frames=slice(4, 9)), whole[4:]))
 
 
@@ -140,14 +189,14 @@ def test_one_worker_does_a_chain(clip, tmp_path, chained):
     assert (tmp_path / "a.nvc").read_bytes() == chained.read_bytes()
 
 
-@pytest.mark.parametrize("preset", [TINY, TINY_LATENTS])
+@pytest.mark.parametrize("preset", [TINY, TINY_LATENTS, "coin-mlp-siren"])
 def test_what_codes_no_changes_says_so(clip, tmp_path, preset):
     with pytest.raises(PresetError, match=r"codes every segment alone; hinerv-\* and nerv-\*"):
         encode(clip, tmp_path / "a.nvc", load_preset(preset), options())
 
 
 def test_a_chain_is_no_longer_than_readers_take(clip, tmp_path):
-    with pytest.raises(LimitError, match="segments needed for one"):
+    with pytest.raises(LimitError, match="chains of 3 segments, allowed up to 2; gop makes"):
         encode(clip, tmp_path / "a.nvc", load_preset(TINY_ROUND),
                options(limits=Limits(needed_segments=2)))  # fmt: skip
 

@@ -1,6 +1,7 @@
 """Where scenes change, and segments that begin there."""
 
 import itertools
+import tempfile
 
 import pytest
 from video_helpers import make_info, smooth_frames
@@ -34,7 +35,10 @@ def test_cuts_are_found_where_they_are(chroma, depth):
     assert all(change.score >= 8 for change in found)
 
 
-def test_motion_is_no_cut():
+def test_motion_is_no_cut(tmp_path, monkeypatch):
+    odd = tmp_path / "a,b;c[d]'e:f"
+    odd.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(odd))
     info = make_info(66, 34)
     with SceneDetector(info) as detector:
         for planes in scenes(info, 20):

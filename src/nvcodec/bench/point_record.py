@@ -3,8 +3,8 @@
 Todo --write the clip as Y4M, encode, decode, measure--> Record, also of what failed
 """
 
-import os
 import threading
+import uuid
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -79,7 +79,17 @@ def make_record(
     except (InterruptedEncodeError, OutputError):
         raise
     except (NvcError, OSError, ValueError, RuntimeError, MemoryError) as error:
-        return record | {"status": "failed", "error": str(error) or type(error).__name__}
+        return record | failure(error)
+
+
+def failed_record(todo: Todo, settings: RunOptions, error: Exception) -> Record:
+    """The record of a point that nobody has come back with."""
+    return _begin(todo, settings) | failure(error)
+
+
+def failure(error: Exception) -> Record:
+    """What a record says of a point that failed."""
+    return {"status": "failed", "error": str(error) or type(error).__name__}
 
 
 def _begin(todo: Todo, settings: RunOptions) -> Record:
@@ -114,9 +124,13 @@ def _prepare(source: Source, out: Path, settings: RunOptions) -> None:
     """Write the clip as Y4M, once, and its picture for the page."""
     with _PREPARING:
         if not source.y4m.exists():
-            whole = source.y4m.with_name(f".{os.getpid()}-{source.y4m.name}")
-            write_y4m(replace(source, y4m=whole))
-            whole.replace(source.y4m)  # another machine may do the same just now
+            # Another machine may do the same just now.
+            whole = source.y4m.with_name(f".{uuid.uuid4().hex}-{source.y4m.name}")
+            try:
+                write_y4m(replace(source, y4m=whole))
+                whole.replace(source.y4m)
+            finally:
+                whole.unlink(missing_ok=True)
         picture = out / "frames" / f"{source.seen.digest}.png"
         if settings.has_pictures and not picture.exists():
             save_source_picture(source, picture)

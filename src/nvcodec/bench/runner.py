@@ -23,10 +23,10 @@ from pathlib import Path
 from nvcodec.bench import provenance
 from nvcodec.bench.children import Children
 from nvcodec.bench.datasets import Survey, VideoSequence
-from nvcodec.bench.point_record import RunOptions, Todo, make_record
+from nvcodec.bench.point_record import RunOptions, Todo, failed_record, make_record
 from nvcodec.bench.points import BaselineCoder, Coder, Source
 from nvcodec.bench.results import Record, Results
-from nvcodec.errors import InterruptedEncodeError, ToolMissingError
+from nvcodec.errors import InterruptedEncodeError, NvcError, OutputError, ToolMissingError
 from nvcodec.video import VideoWarning
 
 TICK_S = 0.5
@@ -137,12 +137,13 @@ class Run:
             warnings.catch_warnings(action="ignore", category=VideoWarning),
             self._pool() as pool,
         ):
-            pending = {self._submit(pool, todo) for todo in self.plan.todos}
+            todos = {self._submit(pool, todo): todo for todo in self.plan.todos}
+            pending = set(todos)
             try:
                 while pending:
                     done, pending = wait(pending, TICK_S, FIRST_COMPLETED)
                     for future in done:
-                        yield self._finish(future.result())
+                        yield self._finish(self._record(future, todos[future]))
                     on_status(self.status())
                     if should_stop():
                         raise InterruptedEncodeError("stopped")
@@ -168,10 +169,18 @@ class Run:
     def _submit(self, pool: Executor, todo: Todo) -> "Future[Record]":
         if isinstance(pool, ThreadPoolExecutor):
             return pool.submit(self._here, todo)
-        self._started[todo.key] = time.monotonic()
         source = replace(todo.source, y4m=todo.source.y4m.absolute())
         source = replace(source, clip=replace(source.clip, path=source.clip.path.absolute()))
         return pool.submit(make_record, replace(todo, source=source), self.out, self.settings)
+
+    def _record(self, future: "Future[Record]", todo: Todo) -> Record:
+        """What became of a point, also where nobody came back with it."""
+        try:
+            return future.result()
+        except (InterruptedEncodeError, OutputError):
+            raise
+        except NvcError as error:
+            return failed_record(todo, self.settings, error)
 
     def _here(self, todo: Todo) -> Record:
         with self._lock:
@@ -203,10 +212,11 @@ class Run:
                 share = self._shares.get(todo.key, 0.0)
                 whole = elapsed / share if share > 0.02 else todo.guess_s
                 left += max(whole - elapsed, 0.0)
+            unfinished = [todo for todo in self.plan.todos if todo.key not in self._done]
+            at_work = [todo for todo in unfinished if todo.key in self._started]
             running = [
                 f"{todo.source.clip.label} {todo.coder.codec} {todo.coder.point}"
-                for todo in self.plan.todos
-                if todo.key in self._started and todo.key not in self._done
+                for todo in at_work or unfinished[: self._at_once]  # nobody tells of a cluster
             ]
             num_done = len(self._done)
         return Status(num_done, len(self.plan.todos), left / self._at_once, running)

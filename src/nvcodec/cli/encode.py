@@ -69,7 +69,10 @@ Lmbda = Annotated[
     typer.Option(min=0, help="Weight of the distortion: higher is better and larger."),
 ]
 SegmentFrames = Annotated[
-    int, typer.Option(min=1, help="Longest segment; segments are coded alone.")
+    int,
+    typer.Option(
+        min=1, help="Longest segment; segments are coded alone, unless --gop says otherwise."
+    ),
 ]
 Segments = Annotated[
     str,

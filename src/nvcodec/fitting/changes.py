@@ -31,9 +31,11 @@ def value_bits(state: FitState, progress: float) -> None:
         return
     if _PASSED not in state.kept:
         widths = unit_widths(state, state.reference, NUM_DRAWS)
-        state.kept |= {_WIDTH + name: torch.tensor(width) for name, width in widths.items()}
+        state.kept |= {
+            _WIDTH + name: torch.tensor(width).double() for name, width in widths.items()
+        }
     share = error_share(state, state.reference, ERROR_RATIO)
-    state.kept |= {_SHARE: torch.tensor(share), _PASSED: passed}
+    state.kept |= {_SHARE: torch.tensor(share).double(), _PASSED: passed}
 
 
 def kept_rate(state: FitState, values: Mapping[str, Tensor]) -> Tensor:

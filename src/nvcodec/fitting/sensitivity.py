@@ -21,6 +21,8 @@ from nvcodec.samples import Samples
 NUM_ROWS = 64
 NUM_FRAMES = 8
 NUM_DRAWS = 4
+LEAST_ERROR = 1e-12
+"""Mean squared error that a network is taken to have, however well it fits: far below a sample."""
 SMALL_CHANGE = 1e-3
 """Of an entry, over its tensor's RMS."""
 
@@ -84,7 +86,7 @@ def error_share(state: FitState, names: Container[str], error_ratio: float) -> f
         error_ratio: what all add together, over the error that the network has.
     """
     counts = [s.num_values for s in state.representation.specs if s.name in names]
-    return error_ratio * fitted_error(state) / sum(counts)
+    return error_ratio * max(fitted_error(state), LEAST_ERROR) / sum(counts)
 
 
 @torch.no_grad()

@@ -42,11 +42,11 @@ class SceneDetector:
         self._shift = info.depth - 8
         self._folder = tempfile.TemporaryDirectory(prefix="nvc-scenes-")
         self._path = Path(self._folder.name, "changes")
-        escaped = str(self._path).replace("\\", "/").replace(":", r"\\:")
         words = f"-v error -f rawvideo -pixel_format gray -s {info.width}x{info.height} -r 25"
-        chain = f"scdet=t={threshold}:sc_pass=1,metadata=print:file={escaped}"
+        chain = f"scdet=t={threshold}:sc_pass=1,metadata=print:file={self._path.name}"
         command = [ffmpeg_path(), *words.split(), "-i", "pipe:0", "-vf", chain]
-        self._child = Child([*command, "-f", "null", "-"], stdin=True)
+        # There, as no name of a folder is safe among filters.
+        self._child = Child([*command, "-f", "null", "-"], stdin=True, folder=self._folder.name)
 
     def __enter__(self) -> Self:
         return self
