@@ -70,14 +70,8 @@ class SegmentDecoder:
         with float32(), torch.device("meta"):
             representation = build(config, shape)
             representation.requires_grad_(False)
-        try:
-            with float32(), torch.inference_mode():
-                representation.check_rendering()
-        except ValueError as error:
-            raise MalformedError(f"HEAD, representation: cannot be rendered: {error}") from error
-        representation = representation.to_empty(device=device).eval()
-        representation.load_values(own)
-        self.representation = representation
+        representation.take_values(own, device)
+        self.representation = representation.eval()
         self.device = device
         self.dtype = _arithmetic(precision, device)
         self.band_height = band_height(config, shape)
@@ -99,12 +93,29 @@ class SegmentDecoder:
         indices = torch.tensor([t], device=self.device)
         shape, top = self.representation.shape, 0
         frame = np.empty(shape[1:], sample_type(self.head.bit_depth))
-        with self.inference():
-            for band in self.representation.render_bands(indices, self.band_height):
-                samples = to_samples(band[0], self.head.bit_depth)  # fewer bytes leave the device
-                frame[top : top + len(samples)] = samples.cpu().numpy()
-                top += len(samples)
+        try:
+            with self.inference():
+                for band in self.representation.render_bands(indices, self.band_height):
+                    samples = to_samples(band[0], self.head.bit_depth)  # fewer bytes leave
+                    frame[top : top + len(samples)] = samples.cpu().numpy()
+                    top += len(samples)
+        except (RuntimeError, ValueError, IndexError):
+            self._check_settings()
+            raise
         return frame
+
+    def _check_settings(self) -> None:
+        """Refuse settings of HEAD that nothing can be rendered with.
+
+        Asked when rendering has failed, as loading what it takes is half of a command's start.
+        """
+        with float32(), torch.device("meta"):
+            twin = build(self.representation.config, self.representation.shape)
+        try:
+            with float32(), torch.inference_mode():
+                twin.check_rendering()
+        except ValueError as error:
+            raise MalformedError(f"HEAD, representation: cannot be rendered: {error}") from error
 
     def planes(self, t: int, info: VideoInfo) -> Planes:
         """Frame `t` of the segment in the samples of the source."""

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import nvcodec
+from codec_helpers import python
 from nvcodec.decoder import Decoder
 from nvcodec.segment_values import unpack_segment
 
@@ -76,3 +77,15 @@ def test_golden_files_decode_as_ever(name, hashes, means):
     frames = np.stack(list(nvcodec.decode(path, device="cpu")))
     assert frames.shape == (4, 32, 48, 3)
     np.testing.assert_allclose(frames.mean(axis=(1, 2, 3)), means, atol=0.1)
+
+
+def test_decoding_loads_no_compiler():
+    """Half of a command's start, if something of torch asks for it."""
+    script = """
+import sys, nvcodec
+for path in sys.argv[1:]:
+    with nvcodec.open(path, device="cpu") as video:
+        video[0]
+print(sorted({"sympy", "torch._dynamo", "torch._inductor"} & set(sys.modules)))
+"""
+    assert python(script, *sorted(FOLDER.glob("*.nvc"))) == "[]\n"

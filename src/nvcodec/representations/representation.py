@@ -120,6 +120,11 @@ class Representation(nn.Module, abc.ABC, Generic[ConfigT]):
         except RuntimeError as error:
             raise ValueError(str(error).splitlines()[0]) from error
 
+    def take_values(self, values: Mapping[str, NDArray[np.float16]], device: torch.device) -> None:
+        """Put every parameter, from decoded half floats, on a device, wherever it was before."""
+        own = {name: torch.from_numpy(values[name]).float() for name, _ in self.named_parameters()}
+        self.load_state_dict({name: t.to(device) for name, t in own.items()}, assign=True)
+
     def load_values(self, values: Mapping[str, NDArray[np.float16]]) -> None:
         """Set every parameter from decoded half floats."""
         with torch.no_grad():

@@ -64,7 +64,8 @@ class ImageCnn(Representation[ImageCnnConfig]):
             if tensor.ndim == 1:
                 nn.init.zeros_(tensor)
             else:
-                nn.init.kaiming_normal_(tensor)
+                if not tensor.is_meta:  # there it would load torch's compiler
+                    nn.init.kaiming_normal_(tensor)
         assert self.head.bias is not None
         nn.init.zeros_(self.head.bias)
 

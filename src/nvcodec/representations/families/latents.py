@@ -65,7 +65,8 @@ class Latents(Representation[LatentsConfig]):
 
         self.detail = tensors("detail", config.num_scales(shape))
         self.base = nn.Parameter(torch.zeros(*sizes["base"]))
-        nn.init.normal_(self.base, std=FIRST_SPREAD)
+        if not self.base.is_meta:  # there it would load torch's compiler
+            nn.init.normal_(self.base, std=FIRST_SPREAD)
         self.cells = config.cells(shape)
         self.motion = tensors("motion", len(self.cells) if shape.num_frames > 1 else 0)
         self.num_cells = config.motion_shapes(shape)[0]
