@@ -70,7 +70,7 @@ class SegmentDecoder:
         with float32(), torch.device("meta"):
             representation = build(config, shape)
             representation.requires_grad_(False)
-        representation.take_values(own, device)
+        representation.load_values(own, device)
         self.representation = representation.eval()
         self.device = device
         self.dtype = _arithmetic(precision, device)

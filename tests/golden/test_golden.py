@@ -12,6 +12,7 @@ import pytest
 import nvcodec
 from codec_helpers import python
 from nvcodec.decoder import Decoder
+from nvcodec.segment_decoder import SegmentDecoder
 from nvcodec.segment_values import unpack_segment
 
 FOLDER = Path(__file__).parent
@@ -89,3 +90,11 @@ for path in sys.argv[1:]:
 print(sorted({"sympy", "torch._dynamo", "torch._inductor"} & set(sys.modules)))
 """
     assert python(script, *sorted(FOLDER.glob("*.nvc"))) == "[]\n"
+
+
+def test_predicted_frames_are_kept_for_the_next():
+    """Else each would decode those that it is predicted from again."""
+    with Decoder(FOLDER / "tiny-latents.nvc", device="cpu") as decoder:
+        _, coded = next(decoder.segments())
+        opened = SegmentDecoder(decoder.head, coded, decoder.device)
+    assert opened.representation.remembers

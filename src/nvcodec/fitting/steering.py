@@ -92,8 +92,8 @@ def rendered(
     device = next(network.parameters()).device
     with torch.device("meta"):
         decoder = build(network.config, network.shape)
-    decoder = decoder.to_empty(device=device).eval()
-    decoder.load_values(values)
+    decoder.load_values(values, device)
+    decoder.eval()
     for t in range(network.shape.num_frames):
         frame = decoder.render(torch.tensor([t], device=device))[0]
         yield to_samples(frame, depth).cpu().numpy()

@@ -120,13 +120,18 @@ class Representation(nn.Module, abc.ABC, Generic[ConfigT]):
         except RuntimeError as error:
             raise ValueError(str(error).splitlines()[0]) from error
 
-    def take_values(self, values: Mapping[str, NDArray[np.float16]], device: torch.device) -> None:
-        """Put every parameter, from decoded half floats, on a device, wherever it was before."""
-        own = {name: torch.from_numpy(values[name]).float() for name, _ in self.named_parameters()}
-        self.load_state_dict({name: t.to(device) for name, t in own.items()}, assign=True)
+    def load_values(
+        self, values: Mapping[str, NDArray[np.float16]], device: torch.device | None = None
+    ) -> None:
+        """Set every parameter from decoded half floats; put them on a device, if one is named.
 
-    def load_values(self, values: Mapping[str, NDArray[np.float16]]) -> None:
-        """Set every parameter from decoded half floats."""
+        Where they are on "meta" that is the way to have them at all, and loads no compiler.
+        """
+        if device is not None:
+            names = [name for name, _ in self.named_parameters()]
+            own = {name: torch.from_numpy(values[name]).float().to(device) for name in names}
+            self.load_state_dict(own, assign=True)
+            return
         with torch.no_grad():
             for name, tensor in self.named_parameters():
                 tensor.copy_(torch.from_numpy(values[name]))

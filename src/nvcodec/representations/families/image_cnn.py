@@ -63,9 +63,8 @@ class ImageCnn(Representation[ImageCnnConfig]):
         for tensor in self.scale.parameters():
             if tensor.ndim == 1:
                 nn.init.zeros_(tensor)
-            else:
-                if not tensor.is_meta:  # there it would load torch's compiler
-                    nn.init.kaiming_normal_(tensor)
+            elif not tensor.is_meta:  # there it would load torch's compiler
+                nn.init.kaiming_normal_(tensor)
         assert self.head.bias is not None
         nn.init.zeros_(self.head.bias)
 

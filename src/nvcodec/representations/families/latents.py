@@ -91,9 +91,11 @@ class Latents(Representation[LatentsConfig]):
         """Whether they are from one call to the next: values will not change any more."""
         self._kept: OrderedDict[int, Rendered] = OrderedDict()
 
-    def load_values(self, values: Mapping[str, NDArray[np.float16]]) -> None:
+    def load_values(
+        self, values: Mapping[str, NDArray[np.float16]], device: torch.device | None = None
+    ) -> None:
         """As the base class; from then on rendered frames are kept for the next."""
-        super().load_values(values)
+        super().load_values(values, device)
         self.forget()
         self.remembers = True
 

@@ -62,10 +62,12 @@ class Weightstep(Representation[WeightstepConfig]):
             self._known = t, sums
         return sums
 
-    def load_values(self, values: Mapping[str, NDArray[np.float16]]) -> None:
+    def load_values(
+        self, values: Mapping[str, NDArray[np.float16]], device: torch.device | None = None
+    ) -> None:
         """Set every parameter; sums of others are forgotten."""
         self._known = 0, []
-        super().load_values(values)
+        super().load_values(values, device)
 
     def weights(self, t: int) -> dict[str, Tensor]:
         """theta_t, float32, by the base's names."""
