@@ -71,9 +71,10 @@ def gop(value: Any) -> int:
     Raises:
         TypeError, ValueError: it is none from 1 on.
     """
-    if operator.index(value) < 1:
+    length = operator.index(value)
+    if length < 1:
         raise ValueError(f"gop: {value!r}; allowed are integers from 1 on")
-    return operator.index(value)
+    return length
 
 
 def frame_rate(value: Any) -> Fraction | None:

@@ -96,6 +96,12 @@ def described_ffmpeg() -> str:
     return f"ffmpeg {ffmpeg_version(path)}, {path}"
 
 
+def threads_told() -> int | None:
+    """Threads that the user named, in the environment if nowhere else."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return int(told) if told.isascii() and told.isdecimal() and int(told) > 0 else None
+
+
 class Child:
     """A running program whose pipes are looked after; a context manager that always ends it.
 

@@ -79,15 +79,15 @@ def make_record(
     except (InterruptedEncodeError, OutputError):
         raise
     except (NvcError, OSError, ValueError, RuntimeError, MemoryError) as error:
-        return record | failure(error)
+        return record | _failure(error)
 
 
 def failed_record(todo: Todo, settings: RunOptions, error: Exception) -> Record:
     """The record of a point that nobody has come back with."""
-    return _begin(todo, settings) | failure(error)
+    return _begin(todo, settings) | _failure(error)
 
 
-def failure(error: Exception) -> Record:
+def _failure(error: Exception) -> Record:
     """What a record says of a point that failed."""
     return {"status": "failed", "error": str(error) or type(error).__name__}
 

@@ -143,7 +143,7 @@ class Run:
                 while pending:
                     done, pending = wait(pending, TICK_S, FIRST_COMPLETED)
                     for future in done:
-                        yield self._finish(self._record(future, todos[future]))
+                        yield self._finish(todos[future], future)
                     on_status(self.status())
                     if should_stop():
                         raise InterruptedEncodeError("stopped")
@@ -173,24 +173,20 @@ class Run:
         source = replace(source, clip=replace(source.clip, path=source.clip.path.absolute()))
         return pool.submit(make_record, replace(todo, source=source), self.out, self.settings)
 
-    def _record(self, future: "Future[Record]", todo: Todo) -> Record:
-        """What became of a point, also where nobody came back with it."""
-        try:
-            return future.result()
-        except (InterruptedEncodeError, OutputError):
-            raise
-        except NvcError as error:
-            return failed_record(todo, self.settings, error)
-
     def _here(self, todo: Todo) -> Record:
         with self._lock:
             self._started[todo.key] = time.monotonic()
         on_share = partial(self._shares.__setitem__, todo.key)
         return make_record(todo, self.out, self.settings, self._children, on_share)
 
-    def _finish(self, record: Record) -> Record:
-        """Store a record; what was made for its point goes."""
-        (todo,) = (one for one in self.plan.todos if one.key == record["key"])
+    def _finish(self, todo: Todo, future: "Future[Record]") -> Record:
+        """Store what became of a point, if nobody came back too; what was made for it goes."""
+        try:
+            record = future.result()
+        except (InterruptedEncodeError, OutputError):
+            raise
+        except NvcError as error:
+            record = failed_record(todo, self.settings, error)
         with self._lock:
             self._done.add(todo.key)
         self._num_left[todo.source.y4m] -= 1
@@ -198,7 +194,7 @@ class Run:
             todo.source.y4m.unlink(missing_ok=True)
         self.results.append(record)
         if record["status"] == "done":
-            shutil.rmtree(self.out / "work" / record["key"], ignore_errors=True)
+            shutil.rmtree(self.out / "work" / todo.key, ignore_errors=True)
         return record
 
     def status(self) -> Status:

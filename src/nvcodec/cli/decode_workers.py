@@ -7,7 +7,6 @@ than there are workers, and one: their planes lie in the folder for temporary fi
 """
 
 import contextlib
-import itertools
 import os
 import sys
 import tempfile
@@ -66,10 +65,10 @@ def planes_of(
         contextlib.ExitStack() as children,
     ):
         begun: deque[tuple[Segment, Path, Future[None]]] = deque()
-        todo = iter(_runs(decoder))
+        todo = _runs(decoder)
 
         def begin() -> None:
-            for run in itertools.islice(todo, 1):
+            if (run := next(todo, None)) is not None:
                 path = Path(folder, f"{run.start}.yuv")
                 command = [sys.executable, "-m", "nvcodec", "decode", os.path.abspath(source)]
                 command += ["-o", str(path), "--frames", f"{run.start}:{run.stop}", "-q", *words]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nvcodec.processes import threads_told
 from nvcodec.samples import Samples
 
 if TYPE_CHECKING:
@@ -239,10 +240,8 @@ def workers(text: str, option: str = "--workers") -> int | str:
 
 def share_of_threads(num_processes: int) -> int:
     """Threads of each of several processes: of those named, or else of the cores there are."""
-    told = os.environ.get("OMP_NUM_THREADS", "")
-    named = int(told) if told.isascii() and told.isdecimal() else 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, (named or cores or 1) // num_processes)
+    return max(1, (threads_told() or cores or 1) // num_processes)
 
 
 def frame_rate(text: str | None) -> Fraction | None:

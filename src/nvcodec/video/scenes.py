@@ -8,7 +8,6 @@ changed as much: motion and fades stay low. `benchmarks/cuts.py` measures how fa
 
 import tempfile
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -51,12 +50,7 @@ class SceneDetector:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._child.close()
         self._folder.cleanup()
 

@@ -7,6 +7,7 @@ from nvcodec.encode_plan import EncodePlan
 from nvcodec.encode_types import Event
 from nvcodec.errors import VideoError
 from nvcodec.job import Job
+from nvcodec.processes import threads_told
 from nvcodec.segment_work import SegmentResult, SegmentTask, Values
 from nvcodec.video.info import Planes
 from nvcodec.workers.crew import Crew, Done, Work
@@ -75,9 +76,3 @@ def crew_of(plan: EncodePlan) -> Crew | None:
 def threads_each(num_workers: int) -> int:
     """Threads of each of several workers: an even share of this process' or of the cores."""
     return max(1, (threads_told() or os.cpu_count() or 1) // num_workers)
-
-
-def threads_told() -> int | None:
-    """Threads that the user named, in the environment if nowhere else."""
-    told = os.environ.get("OMP_NUM_THREADS", "")
-    return int(told) if told.isascii() and told.isdecimal() and int(told) > 0 else None

@@ -30,6 +30,8 @@ from nvcodec.fitting.state import FitState
 
 MARKS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8)
 """Progress at which widths are turned towards a goal; the first before anything is fitted."""
+ALONE = 0.0
+"""What a tensor is coded as the change of where it is coded alone."""
 _IDEAL, _SHARE = "ideal.", "share"
 
 
@@ -66,7 +68,7 @@ class Round(Landing[RoundConfig]):
         values = state.masked()
         if zone:
             for name, width in _widths(state).items():
-                before = _before(state, values[name], name)
+                before = state.reference.get(name, ALONE)
                 bins = shrunk_bins((values[name] - before) / width, zone)
                 values[name] = before + bins * width
         return values
@@ -84,7 +86,7 @@ class Round(Landing[RoundConfig]):
         fitted, widths = state.masked(), _widths(state)
         values = dict(fitted)
         for name, width in widths.items():
-            before = _before(state, fitted[name], name)
+            before = state.reference.get(name, ALONE)
             symbols = ((fitted[name].detach() - before) / width).round().clamp(low, high)
             values[name] = straight_through(fitted[name], before + symbols * width)
         changes = {name: float(w) for name, w in widths.items() if name in state.reference}
@@ -109,18 +111,12 @@ def _stored(state: FitState, ideal: Mapping[str, float]) -> dict[str, Tensor | i
     widths: dict[str, Tensor | int] = {}
     for name, width in ideal.items():
         own = values[name].detach()
-        peak = float((own - _before(state, own, name)).abs().max()) or 1.0
+        peak = float((own - state.reference.get(name, ALONE)).abs().max()) or 1.0
         finest, coarsest = 2 * peak / (2**scheme.config.bits - 1), 2 * peak
         chosen = np.array([min(max(width, finest), coarsest)], np.float32)
         stored = rounded_up(chosen, scheme.config.quant_scale_mantissa_bits)
         widths[name] = torch.from_numpy(stored).to(values[name])
     return widths
-
-
-def _before(state: FitState, values: Tensor, name: str) -> Tensor:
-    """What a tensor is coded as the change of; zeros where it is coded alone."""
-    before = state.reference.get(name)
-    return torch.zeros_like(values) if before is None else before
 
 
 def _widths(state: FitState) -> dict[str, Tensor]:
