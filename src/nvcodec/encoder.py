@@ -24,14 +24,13 @@ from nvcodec.outputs import check_written, free_output, open_writer
 from nvcodec.presets import Preset
 from nvcodec.segment_decoder import select_device
 from nvcodec.segment_tasks import segment_task
-from nvcodec.segment_values import check_limits
 from nvcodec.segment_work import SegmentResult, SegmentTask, Values, do
 from nvcodec.segments import Segment
 from nvcodec.survey import survey
 from nvcodec.tally import Tally
 from nvcodec.video import VideoReader, open_videos, sources_of
 from nvcodec.video.info import Planes
-from nvcodec.workers import Work, results_in_order
+from nvcodec.workers import Work, crew_of, results_in_order
 
 
 def encode(
@@ -109,7 +108,9 @@ class Encoding:
     def _write_file(self) -> int:
         """Do all tasks, each result into the file in order; gives its size in bytes."""
         try:
-            how = self.plan, self.job, self.do, self.should_stop, self.on_event
+            crew = crew_of(self.plan)
+            self.tally.num_workers = 1 if crew is None else crew.size
+            how = crew, self.job, self.do, self.should_stop, self.on_event
             with contextlib.closing(results_in_order(self._works(), *how)) as results:
                 for done in results:
                     self.tally.add(done.result)
@@ -163,11 +164,10 @@ class Encoding:
         return open_writer(self.path or self.target, self.plan.head(count), self.options, self.job)
 
     def _task(self, number: int, segment: Segment, input_digest: str) -> SegmentTask:
-        """What is to be done for one segment; refuses what no decoder would take."""
+        """What is to be done for one segment."""
         head = self.writer.head
         task = segment_task(self.plan, head, self.job, segment, number, input_digest)
         expected = expect(task.preset, task.shape, task.info)
-        check_limits(head, segment.num_frames, task.limits)
         self.on_event(SegmentStarted(number, segment, task.info, expected, task.is_resumed))
         return replace(task, time_limit_s=self.tally.time_limit_s(segment))
 

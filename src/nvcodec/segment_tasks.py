@@ -9,6 +9,7 @@ from nvcodec.encode_plan import EncodePlan
 from nvcodec.errors import VideoError
 from nvcodec.goals import Goal
 from nvcodec.job import Job
+from nvcodec.segment_values import check_limits
 from nvcodec.segment_work import SegmentTask
 from nvcodec.segments import Segment
 
@@ -28,8 +29,10 @@ def segment_task(
 
     Raises:
         VideoError: see `segment_goal`.
+        BitstreamError: see `check_limits`: no decoder would take it.
     """
     options = plan.options
+    check_limits(head, segment.num_frames, options.limits)
     return SegmentTask(
         number=number,
         segment=segment,

@@ -23,11 +23,11 @@ class Tally:
         """Hash of every segment's integers."""
         self.num_frames = self.streams_bytes = 0
         self.fit_s = self.decode_s = 0.0
+        self.num_workers = 1
+        """Who share the time that is left."""
         self._num_now = 0
         self._meter = QualityMeter(plan.info)
         limit_s, spent_s = plan.options.max_time_s, plan.options.spent_s
-        workers = plan.options.workers
-        self._num_workers = workers if isinstance(workers, int) else 1
         self._budget = None if limit_s is None else TimeBudget(limit_s, spent_s)
 
     def time_limit_s(self, segment: Segment, is_last: bool = False) -> float | None:
@@ -49,7 +49,7 @@ class Tally:
                 f"{{frames}} names them, or {{segment_frames}} above {longest} takes all at once",
             )
         stop = segment.stop if is_last else count or segment.stop
-        return self._budget.share_s(segment, stop, self._num_workers)
+        return self._budget.share_s(segment, stop, self.num_workers)
 
     def add(self, result: SegmentResult) -> None:
         """Count a segment that was done now."""

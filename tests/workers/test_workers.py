@@ -225,6 +225,36 @@ def test_results_before_their_turn_are_kept(clip, whole, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["a.nvc"]
 
 
+def test_a_cluster_shares_the_time_too(clip, tmp_path, monkeypatch):
+    from nvcodec.workers.crew import Failed
+
+    limits_s = []
+
+    class Cluster(ProcessCrew):
+        """Room for two at once, who fail."""
+
+        def __init__(self, *_):
+            self.size = 2
+
+        def start(self, work):
+            limits_s.append(work.task.time_limit_s)
+
+        def messages(self, timeout_s):
+            return [Failed(number, VideoError("it fails")) for number in range(2)]
+
+        def stop(self):
+            pass
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr("nvcodec.distributed.RayCrew", Cluster)
+    with pytest.raises(VideoError, match="it fails"):
+        run(clip, tmp_path / "a.nvc", "ray", max_time_s=100.0)
+    # Four segments, two rounds: half of the time is there for each of the first two.
+    assert limits_s == pytest.approx([50, 50], abs=5)
+
+
 def test_who_is_lost_is_replaced(clip, whole, tmp_path, monkeypatch):
     from nvcodec.workers.crew import Lost, do_work
 

@@ -6,6 +6,6 @@ results in order <-- Foreman
 """
 
 from nvcodec.workers.crew import Work
-from nvcodec.workers.results import results_in_order
+from nvcodec.workers.results import crew_of, results_in_order
 
-__all__ = ["Work", "results_in_order"]
+__all__ = ["Work", "crew_of", "results_in_order"]

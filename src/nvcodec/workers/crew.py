@@ -132,7 +132,8 @@ def do_work(
     """What a worker does; its result is without values, as no other begins with them here."""
     number, task = work.number, work.task
     if task.time_limit_s is not None:
-        task = replace(task, time_limit_s=task.time_limit_s - (time.time() - work.given))
+        waited_s = max(time.time() - work.given, 0.0)  # clocks of machines may differ a little
+        task = replace(task, time_limit_s=task.time_limit_s - waited_s)
     try:
         result = do(
             task, work.planes, None, should_stop,

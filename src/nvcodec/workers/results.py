@@ -20,7 +20,7 @@ Do = Callable[[SegmentTask, Sequence[Planes], Values | None], SegmentResult]
 
 def results_in_order(
     works: Iterator[Work],
-    plan: EncodePlan,
+    crew: Crew | None,
     job: Job | None,
     do: Do,
     should_stop: Callable[[], bool],
@@ -30,16 +30,15 @@ def results_in_order(
 
     Args:
         works: read one by one, when somebody is free.
-        plan: says by how many workers.
+        crew: who does them; None: one after the other, here.
         job: where results are kept that come before their turn.
         do: does one task here, where nobody else does; gets the values of the one before it.
         should_stop: asked often.
         on_event: told of progress.
 
     Raises:
-        NvcError: as `segment_work.do`, or there are no such workers.
+        NvcError: as `segment_work.do`.
     """
-    crew = crew_of(plan)
     if crew is not None:
         yield from Foreman(crew, job, should_stop, on_event).results(works)
         return
@@ -60,8 +59,6 @@ def crew_of(plan: EncodePlan) -> Crew | None:
     asked = plan.options.workers
     if asked == 1:
         return None
-    if plan.options.max_time_s is not None and not isinstance(asked, int):
-        raise VideoError(f"workers {asked}: share no time; a number of workers does")
     if isinstance(asked, int):
         if all(device in ("cpu", "auto") for device in plan.options.devices):
             check_memory(plan, asked)
