@@ -256,7 +256,8 @@ class Decoder(PixelSequence):
             except (MalformedError, ChecksumError) as error:
                 if not self.reader.keep_going:
                     raise
-                self._damage.append(str(error))
+                start, stop = segment.segment
+                self._damage.append(f"frames {start}:{stop} are lost: {error}")
                 continue
             for t in range(wanted.start, wanted.stop):
                 yield t - segment.first_frame, decoder

@@ -60,7 +60,22 @@ def test_chains_are_in_the_file_and_bounded(chained, call):
         assert [segment.references for segment in reader.segments()] == CHAINS
     done = call("verify", chained)
     assert done.code == 0, done.stderr
-    assert "segment 2, frames 3:5, needs segment 1" in call("info", chained).stdout.decode()
+    said = call("info", chained).stdout.decode()
+    assert "segment 2, frames 3:5, needs segment 1" in said
+    assert "any frame of a segment alone; a segment needs up to 2 before it" in said
+
+
+def test_what_a_damaged_segment_takes_along_is_named(chained, tmp_path):
+    with NvcReader(chained) as reader:
+        second = reader.index[1]
+    content = bytearray(chained.read_bytes())
+    content[second.offset + second.length - 10] ^= 1
+    damaged = tmp_path / "damaged.nvc"
+    damaged.write_bytes(content)
+    with Decoder(damaged, device="cpu", keep_going=True) as decoder:
+        assert len(list(decoder)) == 9 - second.num_frames - 2
+        assert sum("CRC" in text for text in decoder.damage) == 2
+        assert any(text.startswith("frames 3:5 are lost: byte") for text in decoder.damage)
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def _event(source: str, seen: "Inspection") -> dict[str, Any]:
         "size_bytes": seen.size_bytes,
         "num_frames": seen.num_frames,
         "head": head,
-        "random_access": _random_access(head),
+        "random_access": _random_access(seen),
         "clips": [
             {"name": c.name, "frames": list(c.segment), "frame_rate": str(c.frame_rate)}
             for c in seen.parts
@@ -99,7 +99,7 @@ def _lines(source: str, seen: "Inspection") -> Iterator[str]:
     )
     yield f"representation  {_fields(head['representation'])}"
     yield f"scheme          {_fields(head['scheme'])}"
-    yield f"random access   {_random_access(head)}"
+    yield f"random access   {_random_access(seen)}"
     yield f"remark          {head['remark']}"
     for number, part in enumerate(seen.parts):
         yield (
@@ -144,14 +144,16 @@ def tags_of(head: dict[str, Any]) -> Mapping[str, str]:
         return {}
 
 
-def _random_access(head: dict[str, Any]) -> str:
+def _random_access(seen: "Inspection") -> str:
     """What decoding one frame touches."""
     from nvcodec.representations import load_config
 
     try:
-        return load_config(head["representation"]).random_access
+        inside = load_config(seen.head.representation).random_access
     except (KeyError, ValueError):
         return "unknown: the representation is"
+    count = seen.most_needed
+    return f"{inside}; a segment needs up to {count} before it" if count else inside
 
 
 def _record(entry: "MapEntry", tags: Mapping[str, str]) -> dict[str, Any]:

@@ -20,6 +20,8 @@ class MapEntry(NamedTuple):
     description: str
     parts: tuple["MapEntry", ...] = ()
     """For a SEGM chunk: its framing (in two places, counted at its start) and each section."""
+    needs: tuple[int, ...] = ()
+    """For a SEGM chunk: the segments that it refers to."""
 
 
 def chunk_entry(chunk: Chunk, description: str) -> MapEntry:
@@ -40,7 +42,8 @@ def segment_entry(chunk: Chunk, segment: CodedSegment) -> MapEntry:
     text = f"segment {segment.number}, frames {start}:{stop}"
     if segment.references:
         text += f", needs segment {', '.join(map(str, segment.references))}"
-    return MapEntry("SEGM", chunk.offset, chunk.size, text, tuple(parts))
+    needs = tuple(segment.references)
+    return MapEntry("SEGM", chunk.offset, chunk.size, text, tuple(parts), needs)
 
 
 def fill(entries: Iterable[MapEntry], damages: Iterable[Damage], size: int) -> list[MapEntry]:

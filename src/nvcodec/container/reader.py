@@ -313,6 +313,15 @@ class Inspection(NamedTuple):
         return sum(entry.size for entry in self.entries if entry.kind == "mkvs")
 
     @property
+    def most_needed(self) -> int:
+        """Segments that one needs before it, directly or not, at most."""
+        found: dict[int, int] = {}
+        whole = [entry for entry in self.entries if entry.kind == "SEGM" and entry.parts]
+        for segment, entry in zip(self.segments, whole, strict=True):
+            found[segment.number] = max((1 + found.get(n, 0) for n in entry.needs), default=0)
+        return max(found.values(), default=0)
+
+    @property
     def parts(self) -> list[Part]:
         """The videos that it holds, if they are several."""
         found: list[Part] = self.ancillary.get("clip", [])
