@@ -82,7 +82,7 @@ ALLOWED["finished"] = FORMAT | {
     "metrics", "encode_plan", "job", "job_folder", "job_state", "segment_decoder", "segment_work",
     "tally",
 }  # fmt: skip
-ALLOWED["segment_tasks"] = FORMAT | {"encode_plan", "job", "segment_work"}
+ALLOWED["segment_tasks"] = FORMAT | {"encode_plan", "job", "segment_values", "segment_work"}
 ALLOWED["workers"] = FITTING | {
     "expectation",
     "encode_plan",

@@ -90,7 +90,7 @@ class SegmentDecoder:
 
     def pixels(self, t: int) -> Pixels:
         """Frame `t` of the segment as the representation gives it, (H, W, C) in `head.samples`."""
-        indices = torch.tensor([t], device=self.device)
+        indices = torch.tensor([t])
         shape, top = self.representation.shape, 0
         frame = np.empty(shape[1:], sample_type(self.head.bit_depth))
         try:

@@ -84,7 +84,7 @@ def measure_overhead_s(
     ]
     scheme.pack(scheme.quantize(values))
     coding_s = time.monotonic() - started
-    first = torch.zeros(1, dtype=torch.int64, device=next(representation.parameters()).device)
+    first = torch.zeros(1, dtype=torch.int64)
     band = band_height(representation.config, representation.shape)
     for _ in range(2):  # the first time takes longer
         started = time.monotonic()

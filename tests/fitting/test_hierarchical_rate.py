@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from codec_helpers import TINY_NVRC
+from nvcodec.coding.hierarchical.context import weight_exponent
 from nvcodec.coding.parameters import Parameter, ParameterSet, ParameterSpec, Role
 from nvcodec.coding.schemes import load_scheme
-from nvcodec.fitting.hierarchical_rate import Twin, gaussian_bits
+from nvcodec.fitting.hierarchical_rate import Twin, gaussian_bits, weight_per_unit
 from nvcodec.fitting.record import FitRecord
 from nvcodec.fitting.relaxations import bounded, noisy_soft_round, soft_round, soft_round_inverse
 from nvcodec.presets import load_preset
@@ -163,3 +164,16 @@ def test_estimate_of_a_fitting_is_what_the_coder_takes(relaxation):
         # A stream ends on a word of 32 bits; phi has two, and psi's length and padding.
         end = 2 * 32 + 8 + 7 if group == "phi" else 32
         assert 0 <= size - coded[group] <= 0.001 * size + end, group
+
+
+@pytest.mark.parametrize("bits", [2, 6, 8])
+def test_weights_have_the_unit_that_the_coder_gives_them(bits):
+    limit = (1 << (bits - 1)) - 1
+    exact = [limit * 2.0**e for e in range(-14, 12)]
+    near = [
+        float(np.nextafter(np.float32(x), np.float32(s * np.inf))) for x in exact for s in (-1, 1)
+    ]
+    for peak in [0.0, 1e-30, 1e30, *exact, *near]:
+        weights = torch.tensor([0.0, -peak, peak / 3])
+        expected = 2.0 ** weight_exponent(weights.numpy(), bits)
+        assert float(weight_per_unit(weights, bits)) == expected, peak

@@ -80,7 +80,8 @@ class Batches:
                 t = t + frame
             y = self.rows[place // len(self.columns)]
             x = self.columns[place % len(self.columns)]
-            patches = Patches(t.to(device), y.to(device), x.to(device), self.patch_size)
+            numbers = tuple(t.tolist())
+            patches = Patches(t.to(device), y.to(device), x.to(device), self.patch_size, numbers)
             yield len(part) / size, patches, self.pixels(patches)
 
     def pixels(self, patches: Patches) -> Tensor:

@@ -31,11 +31,9 @@ def value_bits(state: FitState, progress: float) -> None:
         return
     if _PASSED not in state.kept:
         widths = unit_widths(state, state.reference, NUM_DRAWS)
-        state.kept |= {
-            _WIDTH + name: torch.tensor(width).double() for name, width in widths.items()
-        }
+        state.kept |= {_WIDTH + name: width for name, width in widths.items()}
     share = error_share(state, state.reference, ERROR_RATIO)
-    state.kept |= {_SHARE: torch.tensor(share).double(), _PASSED: passed}
+    state.kept |= {_SHARE: share, _PASSED: passed}
 
 
 def kept_rate(state: FitState, values: Mapping[str, Tensor]) -> Tensor:
@@ -54,7 +52,10 @@ def weight_of(share: float) -> float:
 
 
 def rate(
-    state: FitState, values: Mapping[str, Tensor], widths: Mapping[str, float], weight: float
+    state: FitState,
+    values: Mapping[str, Tensor],
+    widths: Mapping[str, Tensor] | Mapping[str, float],
+    weight: float,
 ) -> Tensor:
     """Bits of all changes, about, times what a bit is worth."""
     bits = [

@@ -131,6 +131,6 @@ def _rendered(
 ) -> Tensor:
     """Frame `t` of the network with these values, without the canvas' margin."""
     height, width = frames.shape[1:3]
-    patches = Patches.frames(torch.tensor([t], device=frames.device))
+    patches = Patches.frames(torch.tensor([t]), frames.device)
     output: Tensor = functional_call(network, dict(values), (patches,))
     return output[0, :height, :width]

@@ -20,10 +20,11 @@ from nvcodec.coding.hierarchical.config import HierarchicalConfig
 from nvcodec.coding.hierarchical.context import (
     BIAS_LIMIT,
     HIDDEN_BITS,
+    MAX_EXPONENT,
+    MIN_EXPONENT,
     NUM_OUTPUTS,
     VALUE_LIMIT,
     Blocks,
-    weight_exponent,
 )
 from nvcodec.coding.hierarchical.gaussian import MAX_SIGMA, MIN_SIGMA
 from nvcodec.coding.hierarchical.lattice import (
@@ -48,10 +49,21 @@ MIN_LIKELIHOOD = 2.0**-24
 """The smallest probability that an integer table holds."""
 
 
-def on_lattice(values: Tensor, per_unit: float, limit: int) -> Tensor:
+def on_lattice(values: Tensor, per_unit: Tensor | float, limit: int) -> Tensor:
     """`values` rounded to 1 / per_unit and bounded, straight through; `lattice.to_lattice`."""
     scaled = bounded(values * per_unit, -limit, limit)
     return straight_through(scaled, scaled.round()) / per_unit
+
+
+@torch.no_grad()
+def weight_per_unit(weights: Tensor, bits: int) -> Tensor:
+    """2^e of `context.weight_exponent`, a scalar that stays on the device of the weights."""
+    peak, limit = weights.abs().amax(), (1 << (bits - 1)) - 1
+    (part, exponent), (limit_part, limit_exponent) = torch.frexp(peak), math.frexp(limit)
+    largest = (limit_exponent - exponent - (part > limit_part).int()).clamp(
+        MIN_EXPONENT, MAX_EXPONENT
+    )
+    return torch.exp2(torch.where(peak > 0, largest, MAX_EXPONENT).float())
 
 
 def gaussian_bits(residuals: Tensor, log2_sigma: Tensor) -> Tensor:
@@ -216,11 +228,10 @@ class GridTwin:
         hidden = x  # (blocks, C * in, t, h, w)
         for i, kernel in enumerate(kernels):
             weight, bias = side[f"context_weight_{i}"], side[f"context_bias_{i}"]
-            bits = self.config.context_weight_bits
-            exponent = weight_exponent(weight.detach().cpu().numpy(), bits)
-            weight = on_lattice(weight, 2.0**exponent, VALUE_LIMIT)
+            per_unit = weight_per_unit(weight, self.config.context_weight_bits)
+            weight = on_lattice(weight, per_unit, VALUE_LIMIT)
             bias = on_lattice(bias, 2**HIDDEN_BITS, BIAS_LIMIT)
-            unit = 2.0 ** (exponent + (HIDDEN_BITS if i else 0))
+            unit = per_unit * 2.0 ** (HIDDEN_BITS if i else 0)
             bias = round_half_up(bias * unit) / unit
             if weight.shape[0] != channels:  # one network for all
                 weight, bias = weight.expand(channels, -1, -1, -1), bias.expand(channels, -1)
@@ -335,15 +346,14 @@ class Twin:
             total = total + _laplace_bits(array.flatten() * per_unit, lengths)
         return total
 
-    def _per_unit(self, kind: str, array: Tensor) -> float:
+    def _per_unit(self, kind: str, array: Tensor) -> Tensor | float:
         """Points of the lattice of this kind of side information, a unit."""
         if kind.startswith("log2"):
             return PER_OCTAVE
         if kind.startswith("mean"):
             return PER_BIN
         if kind.startswith("context_weight"):
-            bits = self._context_weight_bits
-            return 2.0 ** weight_exponent(array.detach().cpu().numpy(), bits)
+            return weight_per_unit(array, self._context_weight_bits)
         return 2.0**HIDDEN_BITS
 
     def _grid_side(self, side: SideTensors, grid: str) -> dict[str, Tensor]:
@@ -354,7 +364,8 @@ class Twin:
 def _laplace_bits(values: Tensor, lengths: Sequence[int]) -> Tensor:
     """Bits of integers near `values`, in arrays of these lengths; single numbers count nothing."""
     counts = torch.tensor(lengths, device=values.device)
-    owner = torch.repeat_interleave(torch.arange(len(lengths), device=values.device), counts)
+    arrays = torch.arange(len(lengths), device=values.device)
+    owner = torch.repeat_interleave(arrays, counts, output_size=len(values))
     with torch.no_grad():
         zeros = values.new_zeros(len(lengths))
         mean = zeros.index_add(0, owner, values) / counts

@@ -26,7 +26,7 @@ ABOVE = 1.03
 """Size that marks aim at, over the one that steering aims at elsewhere."""
 WIDEST, FINENESS = 4.0, 1 / 256
 """Dead zones that are tried, in bins."""
-_KEY = "turning"
+_OCTAVES, _PASSED = "turning.octaves", "turning.passed"
 Measure = Callable[[], Measured]
 
 
@@ -54,14 +54,13 @@ class Landing(Stage[ConfigT]):
 
 def octaves_of_lmbda(state: FitState) -> float:
     """By how much lambda is turned now."""
-    stored = state.kept.get(_KEY)
-    return float(stored[0]) if isinstance(stored, Tensor) else 0.0
+    return float(state.kept.get(_OCTAVES, 0.0))
 
 
 def turn(state: FitState, progress: float, marks: Sequence[float], measure: Measure) -> bool:
     """Turn lambda where progress has come to the next mark; says whether it did."""
-    steering, stored = state.steering, state.kept.get(_KEY)
-    octaves, number = stored.tolist() if isinstance(stored, Tensor) else (0.0, 0.0)
+    steering, octaves = state.steering, octaves_of_lmbda(state)
+    number = int(state.kept.get(_PASSED, 0))
     passed = sum(mark <= progress for mark in marks)
     if steering is None or passed == number:
         return False
@@ -69,7 +68,7 @@ def turn(state: FitState, progress: float, marks: Sequence[float], measure: Meas
     if is_next:
         missing = _aiming_above(steering.goal).octaves(measure(), RESPONSE)
         octaves += max(-FURTHEST, min(FURTHEST, GAIN * missing))
-    state.kept[_KEY] = torch.tensor([octaves, passed], dtype=torch.float64)
+    state.kept |= {_OCTAVES: octaves, _PASSED: passed}
     return is_next
 
 

@@ -7,6 +7,7 @@ dropped, and how coarsely they may be rounded.
 
 import math
 from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -34,10 +35,11 @@ def spread_bands(network: Representation, t: int) -> Patches:  # type: ignore[ty
     heights, _ = network.patch_sizes()
     lowest = heights[0]
     tops = range(0, height, lowest * max(1, height // max(NUM_ROWS, lowest)))
-    times = torch.full((len(tops),), t, device=device)
+    times = torch.full((len(tops),), t)
+    bands = Patches.frames(times, device)
     if lowest == height:
-        return Patches.frames(times)
-    return Patches(times, torch.tensor(tops, device=device), 0 * times, (lowest, width))
+        return bands
+    return replace(bands, y=torch.tensor(tops, device=device), size=(lowest, width))
 
 
 @torch.no_grad()

@@ -34,8 +34,9 @@ class FitState:
     """Float tensors of ones and zeros, by parameter name; absent when nothing was pruned."""
     learned: dict[str, Tensor] = field(default_factory=dict)
     """Leaves that are optimised beside the parameters, such as side information of the scheme."""
-    kept: dict[str, Tensor | int] = field(default_factory=dict)
-    """What a stage has to remember, and no optimizer touches."""
+    kept: dict[str, Tensor | float] = field(default_factory=dict)
+    """What a stage has to remember, and no optimizer touches: tensors for the device, and numbers,
+    which no step has to wait for."""
     steering: "Steering | None" = None
     """A goal to end at."""
     given: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)

@@ -95,5 +95,5 @@ def rendered(
     decoder.load_values(values, device)
     decoder.eval()
     for t in range(network.shape.num_frames):
-        frame = decoder.render(torch.tensor([t], device=device))[0]
+        frame = decoder.render(torch.tensor([t]))[0]
         yield to_samples(frame, depth).cpu().numpy()

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -84,10 +85,9 @@ class StepTaker:
         self._forget_gradients()
         for share, patches, target in self.batches.parts(self.number, step, frame, self.part_size):
             # Every part sees the same random numbers, so that the parts add up to the batch.
-            generator = torch.Generator(device)
-            generator.manual_seed(mixed_seed(self.seed, self.number, step))
+            generator = random_numbers(device, mixed_seed(self.seed, self.number, step))
             view = stage.view(state, progress, generator)
-            with torch.autocast(device.type, dtype, enabled=dtype is not None):
+            with arithmetic(device, dtype):
                 output = functional_call(state.representation, dict(view.values), (patches,))
             output = self.batches.ignore_padding(output.float(), target, patches)
             loss = share * stage.loss(output, target, state.samples, self.config.loss)
@@ -130,6 +130,16 @@ class StepTaker:
     def _forget_gradients(self) -> None:
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
+
+
+def random_numbers(device: torch.device, seed: int) -> torch.Generator:
+    """The device's own, from a seed."""
+    return torch.Generator(device).manual_seed(seed)
+
+
+def arithmetic(device: torch.device, dtype: torch.dtype | None) -> AbstractContextManager[Any]:
+    """In which products are computed in `dtype`; None: as their factors are."""
+    return nullcontext() if dtype is None else torch.autocast(device.type, dtype)
 
 
 def autocast_dtype(precision: str, device: torch.device) -> torch.dtype | None:

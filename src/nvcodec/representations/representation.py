@@ -7,7 +7,7 @@ tensors are on.
 import abc
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -28,18 +28,37 @@ class Patches:
         y: top rows, int64 (N,); multiples of the patch grid.
         x: left columns, int64 (N,).
         size: (height, width) of every patch; None means whole frames, then `y` and `x` are zero.
+        numbers: `t` where Python can read it without waiting for the device; None: not known.
     """
 
     t: Tensor
     y: Tensor
     x: Tensor
     size: tuple[int, int] | None = None
+    numbers: tuple[int, ...] | None = None
 
     @classmethod
-    def frames(cls, t: Tensor) -> "Patches":
-        """Whole frames with indices `t`."""
+    def frames(cls, t: Tensor, device: torch.device | None = None) -> "Patches":
+        """Whole frames with indices `t`, on a device, if one is named."""
+        numbers = tuple(t.tolist()) if t.device.type == "cpu" else None
+        t = t.to(device)
         zeros = torch.zeros_like(t)
-        return cls(t, zeros, zeros)
+        return cls(t, zeros, zeros, numbers=numbers)
+
+    @property
+    def on_host(self) -> tuple[int, ...]:
+        """Frame indices, read from the device where they are not known."""
+        return tuple(self.t.tolist()) if self.numbers is None else self.numbers
+
+    def distinct_frames(self) -> tuple[Tensor, Tensor]:
+        """Indices of frames, each once and rising, and which of them is each patch's."""
+        frames = sorted(set(self.on_host))
+        places = {number: place for place, number in enumerate(frames)}
+        which = [places[number] for number in self.on_host]
+        return (
+            torch.tensor(frames, device=self.t.device),
+            torch.tensor(which, device=self.t.device),
+        )
 
 
 ConfigT = TypeVar("ConfigT", bound=RepresentationConfig)
@@ -89,6 +108,9 @@ class Representation(nn.Module, abc.ABC, Generic[ConfigT]):
     def render(self, frame_indices: Tensor, band_height: int | None = None) -> Tensor:
         """Frames at the video's size, float (N, H, W, C) in [0, 1], whatever the batch.
 
+        Indices may be on the CPU wherever the network is; it is the quickest for those networks
+        that are another one for every frame.
+
         With `band_height`, one of `patch_sizes`, bands of so many rows are computed one after the
         other: the same pixels in less memory.
         """
@@ -100,13 +122,13 @@ class Representation(nn.Module, abc.ABC, Generic[ConfigT]):
     ) -> Iterator[Tensor]:
         """The same from top to bottom, band by band as they are made."""
         height, width = self.canvas
+        whole = Patches.frames(frame_indices, next(self.parameters()).device)
         if band_height is None or band_height == height:
-            frames: Tensor = self(Patches.frames(frame_indices))
+            frames: Tensor = self(whole)
             yield frames[:, : self.shape.height, : self.shape.width]
             return
-        zeros = torch.zeros_like(frame_indices)
         for top in range(0, self.shape.height, band_height):
-            band = self(Patches(frame_indices, zeros + top, zeros, (band_height, width)))
+            band = self(replace(whole, y=whole.y + top, size=(band_height, width)))
             yield band[:, : self.shape.height - top, : self.shape.width]
 
     def check_rendering(self) -> None:
@@ -116,7 +138,7 @@ class Representation(nn.Module, abc.ABC, Generic[ConfigT]):
             ValueError: tensors of these shapes do not fit together.
         """
         try:
-            self.render(torch.zeros(1, dtype=torch.int64, device="meta"))
+            self.render(torch.zeros(1, dtype=torch.int64))
         except RuntimeError as error:
             raise ValueError(str(error).splitlines()[0]) from error
 

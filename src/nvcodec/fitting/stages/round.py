@@ -45,9 +45,9 @@ class Round(Landing[RoundConfig]):
         names = [spec.name for spec in state.representation.specs if scheme.side_shapes(spec)]
         share = error_share(state, names, self.config.error_ratio)
         ideal = {n: math.sqrt(share) * width for n, width in unit_widths(state, names).items()}
-        state.kept = _stored(state, ideal) | {_SHARE: torch.tensor(share).double()}
+        state.kept = _stored(state, ideal) | {_SHARE: share}
         if state.steering is not None:
-            state.kept |= {_IDEAL + n: torch.tensor(w).double() for n, w in ideal.items()}
+            state.kept |= {_IDEAL + name: width for name, width in ideal.items()}
 
     def begin_step(self, state: FitState, progress: float) -> Turn:
         """As the base class; towards a goal, all widths are turned."""
@@ -89,7 +89,7 @@ class Round(Landing[RoundConfig]):
             before = state.reference.get(name, ALONE)
             symbols = ((fitted[name].detach() - before) / width).round().clamp(low, high)
             values[name] = straight_through(fitted[name], before + symbols * width)
-        changes = {name: float(w) for name, w in widths.items() if name in state.reference}
+        changes = {name: w for name, w in widths.items() if name in state.reference}
         if not changes:
             return View(values)
         weight = weight_of(float(state.kept[_SHARE]) * math.exp2(-octaves_of_lmbda(state)))
@@ -105,10 +105,10 @@ class Round(Landing[RoundConfig]):
         }
 
 
-def _stored(state: FitState, ideal: Mapping[str, float]) -> dict[str, Tensor | int]:
+def _stored(state: FitState, ideal: Mapping[str, float]) -> dict[str, Tensor | float]:
     """Widths as the scheme stores them, by tensor."""
     scheme, values = _scheme(state), state.masked()
-    widths: dict[str, Tensor | int] = {}
+    widths: dict[str, Tensor | float] = {}
     for name, width in ideal.items():
         own = values[name].detach()
         peak = float((own - state.reference.get(name, ALONE)).abs().max()) or 1.0

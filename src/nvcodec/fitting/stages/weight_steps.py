@@ -87,7 +87,7 @@ class WeightSteps(Stage[WeightStepsConfig]):
     def prepare(self, state: FitState) -> None:
         """Fix the anchor, and choose the bin widths of steps."""
         network, scheme = _network(state), _scheme(state)
-        kept: dict[str, Tensor | int] = {"frame_in_turn": 0, "num_measurements": 0}
+        kept: dict[str, Tensor | float] = {"frame_in_turn": 0, "num_measurements": 0}
         learned: dict[str, Tensor] = {}
         if self._in_turn:
             specs = [s for s in network.specs if s.name.startswith(ANCHOR)]

@@ -262,7 +262,7 @@ class Hinerv(Representation[HinervConfig]):
         limits = self.base_size
         starts = [patches.y // self.scale, patches.x // self.scale]
         lengths = [size[0] // self.scale, size[1] // self.scale]
-        x, rows, columns = self._patch_base(patches.t, starts, lengths)
+        x, rows, columns = self._patch_base(patches, starts, lengths)
         batch = torch.arange(len(patches.t), device=x.device)[:, None, None]
         for block, (outer, inner) in zip(self._blocks(), self.block_paddings, strict=True):
             s = block.stride
@@ -289,7 +289,7 @@ class Hinerv(Representation[HinervConfig]):
         return x
 
     def _patch_base(
-        self, t: Tensor, starts: list[Tensor], lengths: list[int]
+        self, patches: Patches, starts: list[Tensor], lengths: list[int]
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Features of padded patches at base resolution, zero outside the frame, and indices."""
         base, limits, margin = self.base, self.base_size, self.config.stem_kernel_size // 2
@@ -298,19 +298,19 @@ class Hinerv(Representation[HinervConfig]):
             padded_range(start, length, padding)
             for start, length in zip(starts, lengths, strict=True)
         )
-        frames, which = torch.unique(t, return_inverse=True)
+        frames, which = patches.distinct_frames()
         if isinstance(base, JoinedBase):
             features = base.grid.read(frames, self.shape.num_frames)
         else:
             features = base(frames, self.shape.num_frames)
         y = rows.clamp(0, limits[0] - 1)[:, :, None]
         x = columns.clamp(0, limits[1] - 1)[:, None, :]
-        patches = features[which[:, None, None], y, x] * inside_mask(rows, columns, limits)
+        features = features[which[:, None, None], y, x] * inside_mask(rows, columns, limits)
         if isinstance(base, JoinedBase):
-            patches = base.stem(patches.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-            patches, rows, columns = crop(patches, rows, columns, margin)
-            patches = patches * inside_mask(rows, columns, limits)
-        return patches, rows, columns
+            features = base.stem(features.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+            features, rows, columns = crop(features, rows, columns, margin)
+            features = features * inside_mask(rows, columns, limits)
+        return features, rows, columns
 
     def _blocks(self) -> Iterator[UpsampleBlock]:
         for block in self.block:

@@ -72,7 +72,7 @@ class ImageCnn(Representation[ImageCnnConfig]):
         """Pixels of whole frames; see the base class."""
         if patches.size is not None:
             self.check_patch_size(patches.size)
-        x = self._noise(patches.t)
+        x = self._noise(patches)
         across = []
         scales = [scale for scale in self.scale if isinstance(scale, Scale)]
         for scale in scales:
@@ -83,13 +83,13 @@ class ImageCnn(Representation[ImageCnnConfig]):
         pixels = sigmoid(self.head(x).float())
         return pixels.permute(0, 2, 3, 1)
 
-    def _noise(self, t: Tensor) -> Tensor:
+    def _noise(self, patches: Patches) -> Tensor:
         """What the first layer sees, (N, noise channels, H, W)."""
         shape = self.config.noise_channels, *self.canvas
-        if t.is_meta:
-            return torch.empty(len(t), *shape, device="meta")
-        inputs = [fixed_noise(self.config.seed + index, *shape) for index in t.tolist()]
-        return torch.stack(inputs).to(t.device)
+        if patches.t.is_meta:
+            return torch.empty(len(patches.t), *shape, device="meta")
+        inputs = [fixed_noise(self.config.seed + index, *shape) for index in patches.on_host]
+        return torch.stack(inputs).to(patches.t.device)
 
 
 @functools.lru_cache(maxsize=1)

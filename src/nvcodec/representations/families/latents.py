@@ -109,14 +109,14 @@ class Latents(Representation[LatentsConfig]):
             self.forget()
         kind = self.base.device.type
         with torch.autocast("cpu" if kind == "meta" else kind, enabled=False):
-            frames = [self.samples(self.frame(t).planes) for t in self._numbers(patches.t)]
+            frames = [self.samples(self.frame(t).planes) for t in self._numbers(patches)]
         if not self.remembers:
             self.forget()
         return torch.stack(frames)
 
-    def _numbers(self, t: Tensor) -> list[int]:
+    def _numbers(self, patches: Patches) -> Sequence[int]:
         """Frames that are meant; without numbers one that needs no other, as that takes seconds."""
-        return [0] * len(t) if t.is_meta else t.tolist()
+        return [0] * len(patches.t) if patches.t.is_meta else patches.on_host
 
     def samples(self, planes: Planes) -> Tensor:
         """Planes as samples, (h, w, C) in [0, 1]."""

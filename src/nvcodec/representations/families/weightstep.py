@@ -86,9 +86,12 @@ class Weightstep(Representation[WeightstepConfig]):
     def forward(self, patches: Patches) -> Tensor:
         """Pixels of patches; frames of a batch one after the other, each with its weights."""
         pixels: Tensor | None = None
-        for t in sorted(set(patches.t.tolist())):
-            chosen = (patches.t == t).nonzero()[:, 0]
-            part = Patches(0 * chosen, patches.y[chosen], patches.x[chosen], patches.size)
+        for t in sorted(set(patches.on_host)):
+            places = [place for place, number in enumerate(patches.on_host) if number == t]
+            chosen = torch.tensor(places, device=patches.t.device)
+            part = Patches(
+                0 * chosen, patches.y[chosen], patches.x[chosen], patches.size, (0,) * len(places)
+            )  # fmt: skip
             rendered = functional_call(self.anchor, self.weights(t), (part,))
             if pixels is None:
                 pixels = rendered.new_empty(len(patches.t), *rendered.shape[1:])
