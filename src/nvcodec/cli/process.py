@@ -16,6 +16,10 @@ STOPPING = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
 """Ctrl-C, `kill`, and the end of a terminal."""
+SPINS = "10000"
+"""How often a thread of torch looks whether the others are done before it sleeps. By default it
+never sleeps, and takes the core that they wait for from them wherever another program runs:
+`benchmarks/decode_speed.py --busy 1`."""
 
 
 class Signalled(KeyboardInterrupt):
@@ -29,6 +33,8 @@ class Signalled(KeyboardInterrupt):
 def prepare_process() -> None:
     """Whole standard streams, our own warnings as one line, and a clean end on signals."""
     _open_streams()
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", SPINS)  # read when torch is loaded
     show_warnings(lambda text: say(f"nvc: {text}"))
     for number in STOPPING[1:]:
         if signal.getsignal(number) is not signal.SIG_IGN:  # `nohup` wants it ignored
