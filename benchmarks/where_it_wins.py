@@ -1,7 +1,7 @@
 """Where each family wins: BD-rate over number of frames, picture size and motion, at equal time.
 
     python benchmarks/where_it_wins.py CLIPS                  # everything that is missing
-    python benchmarks/where_it_wins.py CLIPS --only flower --frames 16 48 --budget 60
+    python benchmarks/where_it_wins.py CLIPS --only flower --frames 16 48 --budget 60 --boxes 1
     python benchmarks/where_it_wins.py --report               # the plot; `make docs`: the table
 
 CLIPS is a folder with the clips of `datasets/motion.toml`; the embedded one is always there.
@@ -10,6 +10,7 @@ out. `experiments/where_it_wins.toml` has the points of each family; each gets `
 one core, everything included, and is run and stored as by `nvc bench`: an interrupted run goes on.
 """
 
+import argparse
 import re
 import sys
 import warnings
@@ -41,7 +42,7 @@ EMBEDDED = ROOT / "clips" / "bbb_320x180_48f.mp4"
 EXPERIMENT = ROOT / "experiments" / "where_it_wins.toml"
 FRAMES = (16, 48, 150, 300)
 BOXES = ((176, 144), (320, 180), (640, 360))
-"""(width, height) that pictures are made to fit into, if they are larger."""
+"""(width, height) that pictures are made to fit into, if they are larger; smallest first."""
 RATES = {
     "x265": (22, 27, 32, 37, 42),
     "svt-av1": (25, 35, 45, 55, 63),
@@ -54,20 +55,22 @@ METRIC = "psnr_rgb_db"
 BUDGET = re.compile(r"--max-time (\d+)s")
 
 
-def sizes(width: int, height: int) -> list[tuple[int, int]]:
+def sizes(width: int, height: int, num_boxes: int = len(BOXES)) -> list[tuple[int, int]]:
     """Sizes (width, height) that a picture is coded at: even, of its shape, not enlarged."""
     found = []
-    for box_width, box_height in BOXES:
+    for box_width, box_height in BOXES[:num_boxes]:
         scale = min(1.0, box_width / width, box_height / height)
         found.append((2 * round(width * scale / 2), 2 * round(height * scale / 2)))
     return list(dict.fromkeys(found))
 
 
-def cases(clip: VideoSequence, lengths: Sequence[int]) -> Iterator[VideoSequence]:
+def cases(
+    clip: VideoSequence, lengths: Sequence[int], num_boxes: int = len(BOXES)
+) -> Iterator[VideoSequence]:
     """The clip's first frames, as often as it is long and large enough."""
     seen = survey(VideoSequence(clip.name, clip.path, SequenceOptions(slice(0, max(lengths)))))
     own = (seen.info.width, seen.info.height)
-    for size in sizes(*own):
+    for size in sizes(*own, num_boxes):
         for length in lengths:
             if length <= seen.num_frames:
                 options = SequenceOptions(slice(0, length), None if size == own else size)
@@ -84,16 +87,18 @@ def coders(budget_s: int, device: str) -> list[Coder]:
 
 
 def measure(
-    clips: Iterable[VideoSequence], lengths: Sequence[int], points: Sequence[Coder], num_jobs: int
+    clips: Iterable[VideoSequence],
+    asked: argparse.Namespace,
+    points: Sequence[Coder],
 ) -> None:
     """Measure what is missing, case by case, and say each point."""
     from nvcodec.bench.point_record import RunOptions
     from nvcodec.bench.runner import Run, plan
 
-    results, settings = Results(OUT), RunOptions(num_jobs, num_threads=1, has_pictures=False)
+    results, settings = Results(OUT), RunOptions(asked.jobs, num_threads=1, has_pictures=False)
     try:
         for clip in clips:
-            for case in cases(clip, lengths):
+            for case in cases(clip, asked.frames, asked.boxes):
                 todo = plan(OUT, [(case, survey(case))], points, results.records)
                 print(f"{case.label}: {len(todo.todos)} points, {todo.num_done} are there already")
                 for record in Run(todo, results, OUT, settings)(lambda _: None, lambda: False):
@@ -240,6 +245,7 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=Path, metavar="CLIPS")
     parser.add_argument("--only", nargs="+", metavar="CLIP", help="names in the data set")
     parser.add_argument("--frames", nargs="+", type=int, choices=FRAMES, default=FRAMES)
+    parser.add_argument("--boxes", type=int, default=len(BOXES), help="so many sizes, small first")
     parser.add_argument("--budget", type=int, default=120, help="seconds a point, of one core")
     parser.add_argument("--jobs", type=int, default=1, help="points at once, a core each")
     parser.add_argument("--device", default="cpu")
@@ -257,7 +263,7 @@ def main() -> None:
         clips = [clip for clip in found if clip.name in (asked.only or names)]
         if not clips:
             parser.error(f"no clip of {', '.join(asked.only or names)} in {', '.join(paths)}")
-        measure(clips, asked.frames, coders(asked.budget, asked.device), asked.jobs)
+        measure(clips, asked, coders(asked.budget, asked.device))
     draw(read_records([OUT / NAME]), OUT / PLOT)
 
 
