@@ -57,17 +57,16 @@ def decode(source: Path, path: Path, words: list[str]) -> tuple[float, float]:
     began = time.monotonic()
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
         assert process.stdout is not None
-        first, count = None, 0
+        first, last = None, began
         while chunk := process.stdout.read1(1 << 20):
             if first is None and MARK in chunk:
                 first = time.monotonic()
-            count += len(chunk)
-        ended = time.monotonic()
+            last = time.monotonic()
     assert process.returncode == 0
     assert first is not None
     with NvcReader(path) as reader:
         num_frames = sum(info.num_frames for info in reader.index)
-    return first - began, (num_frames - 1) / (ended - first)
+    return first - began, (num_frames - 1) / (last - first)
 
 
 def alone(path: Path) -> Line:

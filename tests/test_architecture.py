@@ -50,10 +50,24 @@ ALLOWED = {
     "representations": LOW,
     "pixel_values": {"samples"},
     "segment_values": FORMAT | {"representations"},
-    "segment_decoder": FORMAT | {"representations", "pixel_values", "segment_values"},
+    "frame_threads": set(),
+    "segment_decoder": FORMAT
+    | {
+        "representations",
+        "pixel_values",
+        "segment_values",
+        "frame_threads",
+    },
     "arguments": HELPERS | {"video"},
     "pixel_sequence": HELPERS | {"video"},
-    "decoder": FORMAT | {"representations", "segment_values", "segment_decoder", "pixel_sequence"},
+    "decoder": FORMAT
+    | {
+        "representations",
+        "segment_values",
+        "segment_decoder",
+        "pixel_sequence",
+        "frame_threads",
+    },
     "fitting": FORMAT | {"representations", "pixel_values", "metrics"},
     "presets": FORMAT | {"representations", "fitting"},
     "expectation": FORMAT | {"representations", "presets", "segment_values"},

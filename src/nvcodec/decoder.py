@@ -6,18 +6,20 @@ Nothing of `fitting` is reachable from here: a decoder that cannot see the train
 a training option.
 """
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, Self, TypeVar
 
 from nvcodec.container.chunk_payloads import CodedSegment
 from nvcodec.container.header import DEFAULT_LIMITS, Limits
 from nvcodec.container.reader import NvcReader
 from nvcodec.container.tail import frame_shown_at, frames_between, shown_between, stored_times
 from nvcodec.errors import ChecksumError, MalformedError, VideoError
+from nvcodec.frame_threads import in_order
 from nvcodec.pixel_sequence import PixelSequence
 from nvcodec.segment_decoder import Precision, SegmentDecoder, select_device
 from nvcodec.segment_values import (
@@ -32,6 +34,8 @@ from nvcodec.times import FrameTimes
 from nvcodec.video.copying import trimmed
 from nvcodec.video.ffmpeg import Between
 from nvcodec.video.info import Pixels, Planes
+
+T = TypeVar("T")
 
 
 class Decoder(PixelSequence):
@@ -104,12 +108,7 @@ class Decoder(PixelSequence):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -232,8 +231,7 @@ class Decoder(PixelSequence):
 
     def __iter__(self) -> Iterator[Pixels]:
         """The frames asked for, in order, as pixels; see `frame` and `planes`."""
-        for t, decoder in self._rendered():
-            yield decoder.rgb(t, self.info)
+        return self._rendered(lambda decoder, t: decoder.rgb(t, self.info))
 
     def planes(self) -> Iterator[Planes]:
         """The frames asked for, in order, in the samples of the source.
@@ -242,10 +240,17 @@ class Decoder(PixelSequence):
             BitstreamError: damage, or an early end; frames of intact segments came before.
             VideoError: no frame of the range asked for is in the file.
         """
-        for t, decoder in self._rendered():
-            yield decoder.planes(t, self.info)
+        return self._rendered(lambda decoder, t: decoder.planes(t, self.info))
 
-    def _rendered(self) -> Iterator[tuple[int, SegmentDecoder]]:
+    def _rendered(self, render: Callable[[SegmentDecoder, int], T]) -> Iterator[T]:
+        """What `render` makes of every frame asked for, in order."""
+        frames = self._wanted_frames()
+        first = next(frames)
+        count = 1 if self.num_selected == 1 else first[1].num_threads(self.limits.memory_bytes)
+        every = itertools.chain([first], frames)
+        yield from in_order((partial(render, decoder, t) for t, decoder in every), count)
+
+    def _wanted_frames(self) -> Iterator[tuple[int, SegmentDecoder]]:
         """Every frame asked for, as its index in a segment and the decoder of that segment."""
         count = num_frames = 0
         for wanted, segment in self.segments():

@@ -6,7 +6,7 @@ sections --segment_values--> half floats --load_values--> network --render--> pi
 import contextlib
 import re
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -15,13 +15,16 @@ from nvcodec.allocator import keep_freed_memory
 from nvcodec.container.chunk_payloads import CodedSegment
 from nvcodec.container.header import DEFAULT_LIMITS, Head, Limits
 from nvcodec.errors import MalformedError, VideoError
+from nvcodec.frame_threads import useful_threads
 from nvcodec.pixel_values import to_samples
 from nvcodec.representations import build
 from nvcodec.representations.representation import float32
 from nvcodec.segment_values import (
     SegmentValues,
     band_height,
+    memory_bytes,
     representation_config,
+    scheme_of,
     segment_shape,
 )
 from nvcodec.video.conversion import to_planes, to_rgb
@@ -76,14 +79,25 @@ class SegmentDecoder:
         self.dtype = _arithmetic(precision, device)
         self.band_height = band_height(config, shape)
 
+    def num_threads(self, allowed_bytes: int) -> int:
+        """Threads that may render frames at once, each another one, in so much memory."""
+        config, shape = self.representation.config, self.representation.shape
+        if config.is_predicted or self.device.type != "cpu":
+            return 1
+        needed = memory_bytes(config, shape, scheme_of(self.head), self.head.bit_depth)
+        return useful_threads(config.macs_per_frame(shape), needed, allowed_bytes)
+
     @contextlib.contextmanager
     def inference(self) -> Iterator[None]:
         """The arithmetic in which the representation is to be called."""
         # TF32 is off in float32: it would keep 10 bits of the 24 promised.
+        cudnn: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
+        if self.device.type == "cuda":
+            cudnn = torch.backends.cudnn.flags(enabled=True, allow_tf32=False, deterministic=True)
         with (
             float32(),
             torch.inference_mode(),
-            torch.backends.cudnn.flags(enabled=True, allow_tf32=False, deterministic=True),
+            cudnn,
             torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None),
         ):
             yield

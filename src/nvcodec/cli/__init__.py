@@ -7,9 +7,14 @@ Each command parses, calls one library function, draws its records, and leaves e
 
 def main() -> None:
     """Entry point of `nvc`."""
-    from nvcodec.cli.process import prepare_process
+    from nvcodec.cli.process import end_process, prepare_process
 
     prepare_process()
     from nvcodec.cli.app import app
 
-    app(prog_name="nvc")  # also as `python -m nvcodec`
+    try:
+        app(prog_name="nvc")  # also as `python -m nvcodec`
+    except SystemExit as ending:
+        if isinstance(ending.code, int):
+            end_process(ending.code)
+        raise

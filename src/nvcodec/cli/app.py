@@ -44,8 +44,6 @@ ENVIRONMENT = {
     "NVC_CONFIG": "a TOML file with defaults of options, instead of nvc/config.toml in "
     "XDG_CONFIG_HOME or ~/.config; empty: none",
     "OMP_NUM_THREADS": "threads of a CPU, where --threads is not given",
-    "GOMP_SPINCOUNT": "how often a thread looks whether the others are done before it sleeps, "
-    "10000 unless this or OMP_WAIT_POLICY is set",
     "NO_COLOR": "help without colours",
     "TERM": "dumb: progress by a line now and then",
     "COLUMNS": "width of help and progress",

@@ -101,7 +101,7 @@ def _finish(command: list[str], children: contextlib.ExitStack) -> None:
 
 def _runs(decoder: "Decoder") -> Iterator[Segment]:
     """The frames asked for, counted in the file: whole segments, or about as many frames."""
-    is_cut = not hasattr(representation_config(decoder.head), "anchor_every")
+    is_cut = not representation_config(decoder.head).is_predicted
     start, stop = None, 0
     for info in decoder.reader.index:
         wanted = decoder.wanted(info.segment)

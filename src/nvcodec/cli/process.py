@@ -4,10 +4,12 @@ Closed descriptors are opened before anything else, so that no file of ours take
 Loads nothing that could fail.
 """
 
+import atexit
 import contextlib
 import os
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from types import FrameType
@@ -16,10 +18,6 @@ STOPPING = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
 """Ctrl-C, `kill`, and the end of a terminal."""
-SPINS = "10000"
-"""How often a thread of torch looks whether the others are done before it sleeps. By default it
-never sleeps, and takes the core that they wait for from them wherever another program runs:
-`benchmarks/decode_speed.py --busy 1`."""
 
 
 class Signalled(KeyboardInterrupt):
@@ -33,12 +31,22 @@ class Signalled(KeyboardInterrupt):
 def prepare_process() -> None:
     """Whole standard streams, our own warnings as one line, and a clean end on signals."""
     _open_streams()
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", SPINS)  # read when torch is loaded
     show_warnings(lambda text: say(f"nvc: {text}"))
     for number in STOPPING[1:]:
         if signal.getsignal(number) is not signal.SIG_IGN:  # `nohup` wants it ignored
             signal.signal(number, _raise_signalled)
+
+
+def end_process(code: int) -> None:
+    """End at once where torch is loaded, which takes half a second to be taken apart."""
+    if "torch" not in sys.modules:
+        return
+    threading._shutdown()  # type: ignore[attr-defined]  # as the interpreter does: threads end,
+    atexit._run_exitfuncs()  # then what was asked for
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # whoever read it has left
+            stream.flush()
+    os._exit(code)
 
 
 def _open_streams() -> None:

@@ -19,7 +19,9 @@ from nvcodec.fitting.state import FitState
 from nvcodec.representations.representation import Patches, Representation
 from nvcodec.samples import Samples
 
-NUM_ROWS = 64
+NUM_ROWS, FEW_ROWS = 64, 384
+"""Of a frame that are computed, and how many it may have for all of them to be: bands need margins,
+so that 64 rows in narrow ones take as long as a few hundred at once."""
 NUM_FRAMES = 8
 NUM_DRAWS = 4
 LEAST_ERROR = 1e-12
@@ -29,16 +31,15 @@ SMALL_CHANGE = 1e-3
 
 
 def spread_bands(network: Representation, t: int) -> Patches:  # type: ignore[type-arg]
-    """Bands from all over a frame, `NUM_ROWS` in all, as low as they can be had."""
+    """Bands from all over a frame, `NUM_ROWS` in all, as low as they can be had; or all of it."""
     device = next(network.parameters()).device
     height, width = network.canvas
     heights, _ = network.patch_sizes()
     lowest = heights[0]
     tops = range(0, height, lowest * max(1, height // max(NUM_ROWS, lowest)))
-    times = torch.full((len(tops),), t)
-    bands = Patches.frames(times, device)
-    if lowest == height:
-        return bands
+    if height <= FEW_ROWS or lowest == height:
+        return Patches.frames(torch.tensor([t]), device)
+    bands = Patches.frames(torch.full((len(tops),), t), device)
     return replace(bands, y=torch.tensor(tops, device=device), size=(lowest, width))
 
 
@@ -48,17 +49,19 @@ def tensor_sensitivities(
     values: Mapping[str, Tensor],
     samples: Samples,
     num_draws: int = NUM_DRAWS,
+    names: Iterable[str] | None = None,
 ) -> dict[str, float]:
     """Squared error that a change of an entry of a tensor makes, by its square: mean over entries.
 
-    From small changes of all its entries at once, up or down at random, in frames from all over, of
-    which there are `num_draws`.
+    Of these tensors, or of all. From small changes of all its entries at once, up or down at
+    random, in frames from all over, of which there are `num_draws`.
     """
     drawn = _bands_from_all_over(network, num_draws)
     network.eval()  # batch norms keep their statistics
     before = [functional_call(network, dict(values), (patches,)) for patches in drawn]
     sensitivities = {}
-    for name, tensor in values.items():
+    for name in values if names is None else names:
+        tensor = values[name]
         size = SMALL_CHANGE * (float(tensor.square().mean().sqrt()) or 1.0)
         generator = torch.Generator().manual_seed(0)
         total = 0.0
@@ -75,8 +78,9 @@ def unit_widths(
     state: FitState, names: Iterable[str], num_draws: int = NUM_DRAWS
 ) -> dict[str, float]:
     """Bin widths with which every weight of these tensors adds an error of 1; see `error_share`."""
-    found = tensor_sensitivities(state.representation, state.masked(), state.samples, num_draws)
-    return {name: math.sqrt(12 / max(found[name], 1e-30)) for name in names}
+    network, values, samples = state.representation, state.masked(), state.samples
+    found = tensor_sensitivities(network, values, samples, num_draws, names)
+    return {name: math.sqrt(12 / max(one, 1e-30)) for name, one in found.items()}
 
 
 def error_share(state: FitState, names: Container[str], error_ratio: float) -> float:

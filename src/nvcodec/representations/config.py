@@ -38,6 +38,11 @@ class RepresentationConfig(Config, abc.ABC):
         """What a frame needs besides the segment's header, for people."""
         return "any frame of a segment alone"
 
+    @property
+    def is_predicted(self) -> bool:
+        """Whether frames are predicted from others, which are kept from one frame to the next."""
+        return False
+
     def resolve(self, height: int, width: int) -> Self:
         """These settings with what follows from the picture's size filled in: what HEAD stores.
 

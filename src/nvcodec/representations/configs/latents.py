@@ -47,6 +47,11 @@ class LatentsConfig(RepresentationConfig):
     )
 
     @property
+    def is_predicted(self) -> bool:
+        """See the base class."""
+        return True
+
+    @property
     def random_access(self) -> str:
         """By the rule of `hierarchy`."""
         depth = 1 + math.ceil(math.log2(self.anchor_every))

@@ -8,7 +8,7 @@ pixels of the frame (section 3.5).
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import ClassVar
 
 import torch
@@ -33,6 +33,7 @@ from nvcodec.samples import VideoShape
 
 NORM_EPS = 1e-6
 GRID_INIT = 1e-3
+POSITIONS_AT_ONCE = 2048
 
 
 class TemporalGrids(nn.ParameterList):
@@ -160,7 +161,7 @@ class ConvNextBlock(nn.Module):
         y = self.depthwise(x.permute(0, 3, 1, 2)).permute(
             0, 2, 3, 1
         )  # channels last in memory throughout
-        y = owner.project(F.gelu(owner.expand(normalize(y))))
+        y = in_parts(lambda part: owner.project(F.gelu(owner.expand(normalize(part)))), y)
         if inside is not None:
             y = y * inside
         result: Tensor = x + y if self.shortcut else y
@@ -197,6 +198,17 @@ class UpsampleBlock(nn.Module):
 def normalize(x: Tensor) -> Tensor:
     """Layer norm over the last axis without learned scale or shift."""
     return F.layer_norm(x, x.shape[-1:], eps=NORM_EPS)
+
+
+def in_parts(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """A function of each position (..., C); without gradients on a CPU, of some after the others.
+
+    What lies between its ends, several times as wide, then stays in the cache.
+    """
+    if torch.is_grad_enabled() or x.device.type != "cpu":
+        return function(x)
+    parts = torch.split(x.reshape(-1, x.shape[-1]), POSITIONS_AT_ONCE)
+    return torch.cat([function(part) for part in parts]).view(*x.shape[:-1], -1)
 
 
 class Hinerv(Representation[HinervConfig]):

@@ -1,0 +1,66 @@
+"""Frames by several threads, each of them by one.
+
+    calls --one a frame--> threads, each with products of its own --> frames in order
+
+A product that threads share ends when the last of them has done its part: one other program on one
+of two cores makes all of it wait. Frames are handed out to whoever is free.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+import torch
+
+T = TypeVar("T")
+SMALL_MACS = 4e9
+"""Multiply-adds of a frame, up to which one thread is soon done with it."""
+
+
+def useful_threads(macs_per_frame: int, memory_bytes: int, allowed: int) -> int:
+    """Threads to render frames on a CPU with; 1 where all of them had better share each frame.
+
+    Args:
+        macs_per_frame: multiply-adds of one.
+        memory_bytes: that rendering one takes.
+        allowed: bytes, for all.
+    """
+    if macs_per_frame > SMALL_MACS:
+        return 1
+    if torch.get_default_dtype() != torch.float32:  # it is of the whole process
+        return 1
+    return max(1, min(torch.get_num_threads(), allowed // max(memory_bytes, 1)))
+
+
+def in_order(calls: Iterator[Callable[[], T]], count: int) -> Iterator[T]:
+    """What each call gives, as if they were made here one by one; an error comes in its turn.
+
+    Args:
+        calls: taken as threads come free, here.
+        count: of threads.
+    """
+    if count == 1:
+        for call in calls:
+            yield call()
+        return
+    shared = torch.get_num_threads()
+    pool = ThreadPoolExecutor(count, "frame", initializer=torch.set_num_threads, initargs=(1,))
+    waiting: deque[Future[T]] = deque()
+    is_left, failure = True, None
+    try:
+        while is_left or waiting:
+            while is_left and len(waiting) <= count:
+                try:
+                    waiting.append(pool.submit(next(calls)))
+                except StopIteration:
+                    is_left = False
+                except Exception as error:  # in its turn
+                    is_left, failure = False, error
+            if waiting:
+                yield waiting.popleft().result()
+        if failure is not None:
+            raise failure
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(shared)  # threads to come take the last one that was named
