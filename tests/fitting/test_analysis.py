@@ -131,9 +131,9 @@ def test_only_the_clock_makes_a_pass_brief(count):
     """A single pass by steps ends as it began, however many frames it has."""
     steps = StepPace([count])
     assert not any(
-        is_short_of_time(steps.progress(0, done, 0.0), done, count)
+        is_short_of_time(steps.progress(0, done, 0.0, 0.0), done, count)
         for done in {0, count // 2, count - 1}
     )
     if count > 1:
         over = TimePace([count], [count], 1.0)
-        assert is_short_of_time(over.progress(0, 1, 5.0), 1, count)
+        assert is_short_of_time(over.progress(0, 1, 5.0, 0.0), 1, count)

@@ -10,7 +10,7 @@ from typing import Any
 from nvcodec.errors import OutputError, ResumeError
 from nvcodec.state_files import read_state, write_state
 
-FORMAT = 5
+FORMAT = 6
 """Changes with what a state holds."""
 RESTART = "{restart} throws the stored job away"
 

@@ -37,6 +37,10 @@ RECORD_INTERVAL_S = 1.0
 CHECK_EVERY = 16
 """Steps between looks at the loss; a look waits for the device."""
 
+STEP_FRAMES = 1.5
+"""Rendered in float32, that take as long as a step of one frame in bfloat16; half of a step's in
+float32, so that preparing takes less than is left for it."""
+
 MakeOptimizers = Callable[
     [Mapping[str, Tensor], Mapping[str, Role], Sequence[Tensor], OptimizerConfig],
     list[torch.optim.Optimizer],
@@ -108,9 +112,13 @@ class Fitting:
             for n, stage in zip(turns, stages, strict=True)
         ]
         least = [len(frames) if stage.is_direct else 1 for stage in stages]
-        self.pace: Pace = (
-            StepPace(steps) if time_limit_s is None else TimePace(steps, least, time_limit_s)
-        )
+        if time_limit_s is None:
+            self.pace: Pace = StepPace(steps)
+        else:
+            prepared = [
+                n and n + self._steps_to_prepare(s) for n, s in zip(steps, stages, strict=True)
+            ]
+            self.pace = TimePace(prepared, least, time_limit_s)
         self.evaluation = Evaluation()
         self.steps_done = 0
         self.elapsed_s = 0.0
@@ -119,6 +127,11 @@ class Fitting:
         self._stage: Stage[Any] = stages[0]
         if config.compile:
             representation.compile(dynamic=False)
+
+    def _steps_to_prepare(self, stage: Stage[Any]) -> int:
+        """Steps that take as long as preparing a stage."""
+        step_frames = STEP_FRAMES * self.batches.batch_size / self.batches.frame_patches
+        return round(stage.frames_to_prepare(self.state) / step_frames)
 
     def _steps_of_epoch(self, stage: Stage[Any], turns: int | None) -> int:
         return len(self.state.frames) if stage.is_direct else self.batches.num_steps(turns)
@@ -249,6 +262,7 @@ class _StageRun:
         watches_jumps = self.stage.turns(len(fitting.state.frames)) is None
         self.guard = Guard(self.snapshot(), watches_jumps)
         self.clock = Clock(fitting.elapsed_s)
+        self.begun_s = fitting.elapsed_s if stored is None else stored["begun_s"]
         self.loss = math.nan
         """Of the last step that was looked at."""
         self._total, self._count = torch.zeros((), device=fitting.state.frames.device), 0
@@ -333,6 +347,7 @@ class _StageRun:
         return {
             "loss_total": float(self._total),
             "loss_count": self._count,
+            "begun_s": self.begun_s,
             "guard": self.guard.memory(),
         }
 
@@ -350,4 +365,5 @@ class _StageRun:
         return float(self._total) / self._count
 
     def _progress(self) -> float:
-        return self.fitting.pace.progress(self.number, self.step, self.clock.elapsed_s)
+        elapsed_s = self.clock.elapsed_s
+        return self.fitting.pace.progress(self.number, self.step, elapsed_s, self.begun_s)

@@ -23,8 +23,11 @@ class Outlook(NamedTuple):
 class Pace(Protocol):
     """Progress of stages."""
 
-    def progress(self, stage: int, step: int, elapsed_s: float) -> float:
-        """Progress of a stage before `step`, `elapsed_s` after the first stage began."""
+    def progress(self, stage: int, step: int, elapsed_s: float, begun_s: float) -> float:
+        """Progress of a stage before `step`, `elapsed_s` after the first stage was begun.
+
+        This one was begun after `begun_s`, once it was prepared.
+        """
 
     def outlook(self, steps_done: int, elapsed_s: float, step_s: float) -> Outlook:
         """What is left after so many steps, which took `step_s` each."""
@@ -36,7 +39,7 @@ class StepPace:
     def __init__(self, steps: Sequence[int]) -> None:
         self._steps = steps
 
-    def progress(self, stage: int, step: int, elapsed_s: float) -> float:
+    def progress(self, stage: int, step: int, elapsed_s: float, begun_s: float) -> float:
         """Share of the stage's steps."""
         return step / self._steps[stage] if self._steps[stage] else 1.0
 
@@ -50,7 +53,7 @@ class TimePace:
     """All stages share a time, in proportion to their steps; each takes its least whatever it is.
 
     Args:
-        steps: of each stage, as it would be without a limit.
+        steps: of each stage, as it would be without a limit, and what preparing it takes.
         least: steps of each that are taken in any case, one or more.
         limit_s: for all of them.
     """
@@ -60,14 +63,15 @@ class TimePace:
         self._ends = [end / max(ends[-1], 1) for end in ends]
         self._least, self.limit_s = least, limit_s
 
-    def progress(self, stage: int, step: int, elapsed_s: float) -> float:
-        """Share of the stage's time."""
-        start = self._ends[stage - 1] if stage else 0.0
-        share = self._ends[stage] - start
-        if not share:
+    def progress(self, stage: int, step: int, elapsed_s: float, begun_s: float) -> float:
+        """Share of the time that the stage has left when it is begun."""
+        if self._ends[stage] == (self._ends[stage - 1] if stage else 0.0):
             return 1.0
-        past = elapsed_s / self.limit_s if self.limit_s > 0 else 1.0
-        progress = max(0.0, (past - start) / share) if step else 0.0
+        end_s = self._ends[stage] * self.limit_s
+        over = begun_s >= end_s
+        progress = 1.0 if over else max(0.0, (elapsed_s - begun_s) / (end_s - begun_s))
+        if not step:
+            return 0.0
         return min(progress, ALMOST) if step < self._least[stage] else progress
 
     def outlook(self, steps_done: int, elapsed_s: float, step_s: float) -> Outlook:

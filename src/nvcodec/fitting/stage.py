@@ -53,6 +53,10 @@ class Stage(abc.ABC, Generic[ConfigT]):
     def prepare(self, state: FitState) -> None:
         """Change the state once, before the first step."""
 
+    def frames_to_prepare(self, state: FitState) -> int:
+        """Frames that `prepare` renders, about: what it needs of a limited time."""
+        return 0
+
     def turns(self, num_frames: int) -> int | None:
         """How many frames are fitted one after the other; None: all of them, in random order."""
         return 1 if self.config.frames == "first" else None

@@ -24,7 +24,7 @@ from nvcodec.fitting.changes import rate, weight_of
 from nvcodec.fitting.configs.round import RoundConfig
 from nvcodec.fitting.landing import Landing, octaves_of_lmbda, shrunk_bins, turn
 from nvcodec.fitting.relaxations import straight_through
-from nvcodec.fitting.sensitivity import error_share, unit_widths
+from nvcodec.fitting.sensitivity import NUM_DRAWS, error_share, unit_widths
 from nvcodec.fitting.stage import Turn, View
 from nvcodec.fitting.state import FitState
 
@@ -48,6 +48,11 @@ class Round(Landing[RoundConfig]):
         state.kept = _stored(state, ideal) | {_SHARE: share}
         if state.steering is not None:
             state.kept |= {_IDEAL + name: width for name, width in ideal.items()}
+
+    def frames_to_prepare(self, state: FitState) -> int:
+        """Some for each tensor whose width is chosen; see `sensitivity`."""
+        scheme = _scheme(state)
+        return NUM_DRAWS * sum(bool(scheme.side_shapes(s)) for s in state.representation.specs)
 
     def begin_step(self, state: FitState, progress: float) -> Turn:
         """As the base class; towards a goal, all widths are turned."""
