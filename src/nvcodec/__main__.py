@@ -1,6 +1,6 @@
 """`python -m nvcodec` is `nvc`."""
 
-from nvcodec.cli import main
+from nvcodec.cli import command
 
 if __name__ == "__main__":
-    main()
+    command()

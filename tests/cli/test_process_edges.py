@@ -4,6 +4,7 @@ import os
 import shlex
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -170,3 +171,16 @@ def test_nobody_is_told_to_install_a_strangers_package():
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert found.stdout == ""
+
+
+def test_a_process_that_ends_at_once_leaves_nothing_out():
+    code = (
+        "import atexit, sys, threading, time; from nvcodec.cli.process import end_process; "
+        "sys.modules['torch'] = sys; atexit.register(print, 'asked for'); "
+        "wait = lambda: (time.sleep(0.2), print('done')); threading.Thread(target=wait).start(); "
+        "end_process(7)"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.split("\n")) == (7, ["done", "asked for", ""])
+    assert done.stderr == ""
