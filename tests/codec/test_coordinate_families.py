@@ -51,6 +51,9 @@ def test_info_says_what_a_frame_needs(steps, encoded, call):
         line.startswith("random access") and "anchor and t weight steps" in line for line in lines
     )
     record = json.loads(call("info", encoded, "--json").stdout)
+    per_pixel = record["macs_per_frame"] / record["head"]["width"] / record["head"]["height"]
+    shown = call("info", encoded).stdout.decode()
+    assert f"decoding        {per_pixel:,.0f} MAC a pixel" in shown
     assert record["random_access"] == "any frame of a segment alone"
 
 

@@ -9,6 +9,7 @@ import typer
 
 from nvcodec.cli import options
 from nvcodec.cli.console import emit
+from nvcodec.errors import BitstreamError
 from nvcodec.times import joined
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def _event(source: str, seen: "Inspection") -> dict[str, Any]:
         "num_frames": seen.num_frames,
         "head": head,
         "random_access": _random_access(seen),
+        "macs_per_frame": _macs_per_frame(seen),
         "clips": [
             {"name": c.name, "frames": list(c.segment), "frame_rate": str(c.frame_rate)}
             for c in seen.parts
@@ -100,6 +102,9 @@ def _lines(source: str, seen: "Inspection") -> Iterator[str]:
     yield f"representation  {_fields(head['representation'])}"
     yield f"scheme          {_fields(head['scheme'])}"
     yield f"random access   {_random_access(seen)}"
+    if (macs := _macs_per_frame(seen)) is not None:
+        per_pixel = macs / (head["width"] * head["height"])
+        yield f"decoding        {per_pixel:,.0f} MAC a pixel, {macs / 1e9:.3g} GMAC a frame"
     yield f"remark          {head['remark']}"
     for number, part in enumerate(seen.parts):
         yield (
@@ -154,6 +159,16 @@ def _random_access(seen: "Inspection") -> str:
         return "unknown: the representation is"
     count = seen.most_needed
     return f"{inside}; a segment needs up to {count} before it" if count else inside
+
+
+def _macs_per_frame(seen: "Inspection") -> int | None:
+    """Multiply-adds of decoding one frame; None where nobody knows the representation."""
+    from nvcodec.segment_values import representation_config, segment_shape
+
+    try:
+        return representation_config(seen.head).macs_per_frame(segment_shape(seen.head, 1))
+    except (BitstreamError, ValueError):
+        return None
 
 
 def _record(entry: "MapEntry", tags: Mapping[str, str]) -> dict[str, Any]:

@@ -38,14 +38,24 @@ def presets(
         config = preset.representation
         shape = preset.samples.shape(num_frames, picture[1], picture[0])
         parameters, macs = config.num_parameters(shape), config.macs_per_frame(shape)
-        rows.append((known, parameters, macs / 1e9, list(preset.lmbdas), preset.description))
+        size_macs = macs / 1e9, macs / (picture[0] * picture[1])
+        rows.append((known, parameters, *size_macs, list(preset.lmbdas), preset.description))
     if json:
         for row in rows:
-            names = ("name", "parameters", "gmac_per_frame", "lmbdas", "description")
+            names = (
+                "name",
+                "parameters",
+                "gmac_per_frame",
+                "macs_per_pixel",
+                "lmbdas",
+                "description",
+            )
             emit({"event": "preset", **dict(zip(names, row, strict=True))})
         return
     print(f"counted for {num_frames} frames of {size}; --lmbda: rate points that suit the size")
-    print(f"{'preset':<22}{'parameters':>14}{'GMAC/frame':>12}  {'--lmbda':<12}  what")
-    for known, parameters, gmac, lmbdas, description in rows:
+    columns = f"{'parameters':>14}{'GMAC/frame':>12}{'MAC/pixel':>11}"
+    print(f"{'preset':<22}{columns}  {'--lmbda':<12}  what")
+    for known, parameters, gmac, per_pixel, lmbdas, description in rows:
         points = ", ".join(f"{lmbda:g}" for lmbda in lmbdas)
-        print(f"{known:<22}{parameters:>14,}{gmac:>12.2f}  {points:<12}  {description}")
+        sizes = f"{parameters:>14,}{gmac:>12.2f}{per_pixel:>11,.0f}"
+        print(f"{known:<22}{sizes}  {points:<12}  {description}")
