@@ -1,6 +1,8 @@
 """Frames by several threads: those of one, in order, errors in their turn."""
 
+import sys
 import threading
+from functools import partial
 
 import pytest
 import torch
@@ -12,6 +14,8 @@ from nvcodec.encoder import encode
 from nvcodec.errors import ChecksumError
 from nvcodec.frame_threads import SMALL_MACS, in_order, useful_threads
 from nvcodec.presets import load_preset
+from nvcodec.representations import build, load_config
+from nvcodec.samples import VideoShape
 
 
 @pytest.fixture
@@ -94,3 +98,24 @@ def test_frames_are_those_of_one_thread(name, tmp_path, two_threads, request):
         for one, other in zip(alone, video, strict=True):
             assert abs(one.astype(int) - other).max() <= 1
         assert len(list(video)) == 7
+
+
+def test_threads_do_not_mix_up_sums_of_steps():
+    base = {"kind": "coin_mlp", "axes": "yx", "width": 16, "layers": 2}
+    network = build(load_config({"kind": "weightstep", "base": base}), VideoShape(40, 8, 8, 3))
+    network.requires_grad_(False)
+    with torch.no_grad():
+        for steps in network.step:
+            steps.normal_()
+    exact = [[one[:t].double().sum(0) for one in network.step] for t in range(40)]
+    order = [t for _ in range(20) for t in range(40)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for t, sums in zip(
+            order, in_order((partial(network._sums, t) for t in order), 4), strict=True
+        ):
+            for one, other in zip(sums, exact[t], strict=True):
+                torch.testing.assert_close(one, other)
+    finally:
+        sys.setswitchinterval(interval)

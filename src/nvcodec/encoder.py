@@ -164,10 +164,11 @@ class Encoding:
         return open_writer(self.path or self.target, self.plan.head(count), self.options, self.job)
 
     def _task(self, number: int, segment: Segment, input_digest: str) -> SegmentTask:
-        """What is to be done for one segment."""
-        head = self.writer.head
-        task = segment_task(self.plan, head, self.job, segment, number, input_digest)
-        expected = expect(task.preset, task.shape, task.info)
+        """What is to be done for one segment, once it is known that the preset suits it."""
+        plan, head = self.plan, self.writer.head
+        shape = plan.samples.shape(segment.num_frames, head.height, head.width)
+        expected = expect(plan.preset, shape, plan.info)
+        task = segment_task(plan, head, self.job, segment, number, input_digest)
         self.on_event(SegmentStarted(number, segment, task.info, expected, task.is_resumed))
         return replace(task, time_limit_s=self.tally.time_limit_s(segment))
 
@@ -190,8 +191,7 @@ class Encoding:
         kept = result.values if self.plan.before(number + 1) == number else None
         with contextlib.ExitStack() as around:
             if self.job is not None:
-                what = number, input_digest, result.measured, kept
-                around.enter_context(self.job.commit(*what))
+                around.enter_context(self.job.commit(number, input_digest, result.measured, kept))
             self.writer.write_segment(result.coded)
 
     def _recall(self, number: int, num_frames: int, input_digest: str) -> None:

@@ -54,7 +54,8 @@ class Weightstep(Representation[WeightstepConfig]):
         Where nothing changes any more, frames in order add their own step only.
         """
         is_fixed = not any(steps.requires_grad for steps in self.step)
-        known, before = self._known if is_fixed and self._known[0] <= t else (0, [])
+        held = self._known  # once: another thread may put others there
+        known, before = held if is_fixed and held[0] <= t else (0, [])
         sums = [steps[known:t].double().sum(dim=0) for steps in self.step]
         if before:
             sums = [total + added for total, added in zip(before, sums, strict=True)]
