@@ -1,21 +1,24 @@
 """Frames by several threads: those of one, in order, errors in their turn."""
 
+import functools
+import os
 import sys
 import threading
-from functools import partial
+import warnings
 
 import pytest
 import torch
 
-from codec_helpers import decoded_planes, write_y4m
+from codec_helpers import TESTS, write_y4m
+from nvcodec.container.reader import NvcReader
 from nvcodec.decoder import Decoder
 from nvcodec.encode_types import EncodeOptions
 from nvcodec.encoder import encode
-from nvcodec.errors import ChecksumError
+from nvcodec.errors import ChecksumError, TruncatedError
 from nvcodec.frame_threads import SMALL_MACS, in_order, useful_threads
 from nvcodec.presets import load_preset
-from nvcodec.representations import build, load_config
-from nvcodec.samples import VideoShape
+
+PRESETS = TESTS / "presets"
 
 
 @pytest.fixture
@@ -40,9 +43,20 @@ def test_results_come_in_order_from_several_threads(two_threads):
     assert list(in_order(calls, 2)) == list(range(9))
     assert len(names) == 2
     assert torch.get_num_threads() == 2
+
+
+def test_other_threads_are_left_alone(two_threads):
     seen = []
-    threading.Thread(target=lambda: seen.append(torch.get_num_threads())).run()
-    assert seen == [2]
+
+    def look():
+        other = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
+        other.start()
+        other.join()
+
+    for _ in in_order((lambda n=n: n for n in range(5)), 2):
+        look()
+    look()
+    assert seen == 6 * [2]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -85,37 +99,61 @@ def test_how_many(two_threads):
         torch.set_default_dtype(torch.float32)
 
 
-@pytest.mark.filterwarnings("ignore::nvcodec.segment_work.FlatWarning")
-@pytest.mark.parametrize("name", ["tiny", "tiny-steps", "tiny-latents"])
-def test_frames_are_those_of_one_thread(name, tmp_path, two_threads, request):
-    preset = load_preset(str(request.config.rootpath / "tests" / "presets" / f"{name}.toml"))
-    source = write_y4m(tmp_path / "in.y4m", num_frames=7)
-    encode(source, tmp_path / "a.nvc", preset, EncodeOptions(segment_frames=4))
-    several = decoded_planes(tmp_path / "a.nvc")
-    with Decoder(tmp_path / "a.nvc", device="cpu") as video:
-        alone = [video[t] for t in range(7)]
-        assert len(several) == 7
-        for one, other in zip(alone, video, strict=True):
-            assert abs(one.astype(int) - other).max() <= 1
-        assert len(list(video)) == 7
+@pytest.fixture(scope="module")
+def coded(tmp_path_factory):
+    """Presets' files of 12 frames in three segments, by name."""
+    folder = tmp_path_factory.mktemp("coded")
+    source = write_y4m(folder / "in.y4m", 160, 96, num_frames=12)
+
+    @functools.cache
+    def path(name):
+        preset = load_preset(str(PRESETS / f"{name}.toml"))
+        with warnings.catch_warnings(action="ignore"):
+            encode(source, folder / f"{name}.nvc", preset, EncodeOptions(segment_frames=4))
+        return folder / f"{name}.nvc"
+
+    return path
 
 
-def test_threads_do_not_mix_up_sums_of_steps():
-    base = {"kind": "coin_mlp", "axes": "yx", "width": 16, "layers": 2}
-    network = build(load_config({"kind": "weightstep", "base": base}), VideoShape(40, 8, 8, 3))
-    network.requires_grad_(False)
-    with torch.no_grad():
-        for steps in network.step:
-            steps.normal_()
-    exact = [[one[:t].double().sum(0) for one in network.step] for t in range(40)]
-    order = [t for _ in range(20) for t in range(40)]
+@pytest.mark.parametrize(
+    ("name", "count"), [("tiny", 2), ("tiny-nerv", 2), ("tiny-steps", 1), ("tiny-latents", 1)]
+)
+def test_frames_are_those_of_one_thread(name, count, coded, two_threads):
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
-        for t, sums in zip(
-            order, in_order((partial(network._sums, t) for t in order), 4), strict=True
-        ):
-            for one, other in zip(sums, exact[t], strict=True):
-                torch.testing.assert_close(one, other)
+        with Decoder(coded(name), device="cpu") as video:
+            _, segment = next(iter(video.segments()))
+            assert video._open_segment(segment).num_threads(1 << 30) == count
+            alone = [video[t] for t in range(12)]
+            for _ in range(3):
+                for one, other in zip(alone, video, strict=True):
+                    assert abs(one.astype(int) - other).max() <= 1
     finally:
         sys.setswitchinterval(interval)
+
+
+def test_frames_before_an_early_end_are_given(coded, tmp_path, two_threads):
+    data = coded("tiny").read_bytes()
+    with NvcReader(coded("tiny")) as reader:
+        third = reader.index[2].offset
+    (tmp_path / "a.nvc").write_bytes(data[: third + 40])
+    with Decoder(tmp_path / "a.nvc", device="cpu") as video:
+        frames = iter(video)
+        assert [len(next(frames)) for _ in range(8)] == 8 * [96]
+        with pytest.raises(TruncatedError):
+            next(frames)
+
+
+def test_a_pipe_gives_a_segment_when_it_has_one(coded, two_threads):
+    data = coded("tiny").read_bytes()
+    with NvcReader(coded("tiny")) as reader:
+        second = reader.index[1].offset
+    ours, theirs = os.pipe()
+    os.write(theirs, data[:second])
+    with open(ours, "rb") as pipe, Decoder(pipe, device="cpu") as video:
+        frames = iter(video)
+        assert [len(next(frames)) for _ in range(4)] == 4 * [96]
+        os.write(theirs, data[second:])
+        os.close(theirs)
+        assert len(list(frames)) == 8

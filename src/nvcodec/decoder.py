@@ -246,7 +246,9 @@ class Decoder(PixelSequence):
         """What `render` makes of every frame asked for, in order."""
         frames = self._wanted_frames()
         first = next(frames)
-        count = 1 if self.num_selected == 1 else first[1].num_threads(self.limits.memory_bytes)
+        is_one = self.stop is not None and self.stop - self.start == 1
+        is_ahead = self.reader.is_seekable and not is_one  # nobody waits for what a pipe has next
+        count = first[1].num_threads(self.limits.memory_bytes) if is_ahead else 1
         every = itertools.chain([first], frames)
         yield from in_order((partial(render, decoder, t) for t, decoder in every), count)
 

@@ -6,6 +6,7 @@ A product that threads share ends when the last of them has done its part: one o
 of two cores makes all of it wait. Frames are handed out to whoever is free.
 """
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +17,8 @@ import torch
 T = TypeVar("T")
 SMALL_MACS = 4e9
 """Multiply-adds of a frame, up to which one thread is soon done with it."""
+MOST_THREADS = 8
+"""More take more memory, and nobody reads so fast."""
 
 
 def useful_threads(macs_per_frame: int, memory_bytes: int, allowed: int) -> int:
@@ -30,7 +33,7 @@ def useful_threads(macs_per_frame: int, memory_bytes: int, allowed: int) -> int:
         return 1
     if torch.get_default_dtype() != torch.float32:  # it is of the whole process
         return 1
-    return max(1, min(torch.get_num_threads(), allowed // max(memory_bytes, 1)))
+    return max(1, min(torch.get_num_threads(), MOST_THREADS, allowed // max(memory_bytes, 1)))
 
 
 def in_order(calls: Iterator[Callable[[], T]], count: int) -> Iterator[T]:
@@ -44,10 +47,9 @@ def in_order(calls: Iterator[Callable[[], T]], count: int) -> Iterator[T]:
         for call in calls:
             yield call()
         return
-    shared = torch.get_num_threads()
-    pool = ThreadPoolExecutor(count, "frame", initializer=torch.set_num_threads, initargs=(1,))
     waiting: deque[Future[T]] = deque()
     is_left, failure = True, None
+    pool = _pool(count)
     try:
         while is_left or waiting:
             while is_left and len(waiting) <= count:
@@ -63,4 +65,19 @@ def in_order(calls: Iterator[Callable[[], T]], count: int) -> Iterator[T]:
             raise failure
     finally:
         pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(shared)  # threads to come take the last one that was named
+
+
+def _share_nothing() -> None:
+    """Make products of this thread its own."""
+    torch.get_num_threads()  # a thread asks once what is usual, and then takes what it is told
+    torch.set_num_threads(1)
+
+
+def _pool(count: int) -> ThreadPoolExecutor:
+    """Threads that are there, each with products of its own."""
+    shared, all_there = torch.get_num_threads(), threading.Barrier(count)
+    pool = ThreadPoolExecutor(count, "frame", initializer=_share_nothing)
+    for started in [pool.submit(all_there.wait) for _ in range(count)]:
+        started.result()
+    torch.set_num_threads(shared)  # what threads of others take that come later
+    return pool

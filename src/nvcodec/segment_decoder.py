@@ -82,7 +82,7 @@ class SegmentDecoder:
     def num_threads(self, allowed_bytes: int) -> int:
         """Threads that may render frames at once, each another one, in so much memory."""
         config, shape = self.representation.config, self.representation.shape
-        if config.is_predicted or self.device.type != "cpu":
+        if not self.representation.serves_threads or self.device.type != "cpu":
             return 1
         needed = memory_bytes(config, shape, scheme_of(self.head), self.head.bit_depth)
         return useful_threads(config.macs_per_frame(shape), needed, allowed_bytes)

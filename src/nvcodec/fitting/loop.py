@@ -248,6 +248,7 @@ class _StageRun:
     """One stage on its way: its step, its losses, and the state to go back to."""
 
     def __init__(self, fitting: Fitting, number: int, stored: dict[str, Any] | None) -> None:
+        self.clock = Clock(fitting.elapsed_s)
         self.fitting, self.number = fitting, number
         self.taker, self.stage = fitting.taker, fitting.stages[number]
         self.optimizers = fitting.optimizers()
@@ -261,8 +262,7 @@ class _StageRun:
         # One frame after the other is as hard as it is; only a mean over all frames can jump.
         watches_jumps = self.stage.turns(len(fitting.state.frames)) is None
         self.guard = Guard(self.snapshot(), watches_jumps)
-        self.clock = Clock(fitting.elapsed_s)
-        self.begun_s = fitting.elapsed_s if stored is None else stored["begun_s"]
+        self.begun_s = self.clock.elapsed_s if stored is None else stored["begun_s"]
         self.loss = math.nan
         """Of the last step that was looked at."""
         self._total, self._count = torch.zeros((), device=fitting.state.frames.device), 0

@@ -52,13 +52,14 @@ class Patches:
 
     def distinct_frames(self) -> tuple[Tensor, Tensor]:
         """Indices of frames, each once and rising, and which of them is each patch's."""
-        frames = sorted(set(self.on_host))
+        if self.numbers is None or torch.compiler.is_compiling():  # not anew for other numbers
+            found, which = torch.unique(self.t, return_inverse=True)
+            return found, which
+        frames = sorted(set(self.numbers))
         places = {number: place for place, number in enumerate(frames)}
-        which = [places[number] for number in self.on_host]
-        return (
-            torch.tensor(frames, device=self.t.device),
-            torch.tensor(which, device=self.t.device),
-        )
+        owners = [places[number] for number in self.numbers]
+        device = self.t.device
+        return torch.tensor(frames, device=device), torch.tensor(owners, device=device)
 
 
 ConfigT = TypeVar("ConfigT", bound=RepresentationConfig)
@@ -72,6 +73,8 @@ class Representation(nn.Module, abc.ABC, Generic[ConfigT]):
     """
 
     Config: ClassVar[type[RepresentationConfig]]
+    serves_threads: ClassVar[bool] = True
+    """Whether several threads may render at once, a frame each."""
 
     def __init__(self, config: ConfigT, shape: VideoShape) -> None:
         super().__init__()

@@ -5,9 +5,11 @@ lost is replaced: another goes on from the state in the job. The same tasks give
 whoever does them, in whatever order.
 """
 
+import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from nvcodec.encode_plan import stop_if
 from nvcodec.encode_types import Event, SegmentFitting
@@ -143,7 +145,7 @@ class Foreman:
             raise WorkerLostError(
                 f"segment {work.number}: {MAX_LOST} workers were lost at it; the last: {why}"
             )
-        self._crew.start(work)
+        self._crew.start(replace(work, given=time.time()))  # what it spent is in its checkpoint
 
     def _save(self) -> None:
         """Let those at work keep their state, and keep what they finish."""

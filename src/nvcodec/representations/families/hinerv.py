@@ -311,10 +311,8 @@ class Hinerv(Representation[HinervConfig]):
             for start, length in zip(starts, lengths, strict=True)
         )
         frames, which = patches.distinct_frames()
-        if isinstance(base, JoinedBase):
-            features = base.grid.read(frames, self.shape.num_frames)
-        else:
-            features = base(frames, self.shape.num_frames)
+        read = base.grid.read if isinstance(base, JoinedBase) else base
+        features = read(frames, self.shape.num_frames)
         y = rows.clamp(0, limits[0] - 1)[:, :, None]
         x = columns.clamp(0, limits[1] - 1)[:, None, :]
         features = features[which[:, None, None], y, x] * inside_mask(rows, columns, limits)

@@ -53,6 +53,7 @@ class Latents(Representation[LatentsConfig]):
     """
 
     Config: ClassVar[type[RepresentationConfig]] = LatentsConfig
+    serves_threads = False  # frames are kept for those that are predicted from them
 
     def __init__(self, config: LatentsConfig, shape: VideoShape) -> None:
         super().__init__(config, shape)

@@ -33,6 +33,7 @@ class Weightstep(Representation[WeightstepConfig]):
     """
 
     Config: ClassVar[type[RepresentationConfig]] = WeightstepConfig
+    serves_threads = False  # the anchor has another frame's weights for as long as it renders it
 
     def __init__(self, config: WeightstepConfig, shape: VideoShape) -> None:
         super().__init__(config, shape)
@@ -54,8 +55,7 @@ class Weightstep(Representation[WeightstepConfig]):
         Where nothing changes any more, frames in order add their own step only.
         """
         is_fixed = not any(steps.requires_grad for steps in self.step)
-        held = self._known  # once: another thread may put others there
-        known, before = held if is_fixed and held[0] <= t else (0, [])
+        known, before = self._known if is_fixed and self._known[0] <= t else (0, [])
         sums = [steps[known:t].double().sum(dim=0) for steps in self.step]
         if before:
             sums = [total + added for total, added in zip(before, sums, strict=True)]
