@@ -161,6 +161,10 @@ def plan_encoding(
     if options.gop > 1:
         _check_changes(preset, options)
     plan = EncodePlan(info, resolved, samples, options, survey)
+    count, wants_several = info.num_frames, options.workers != 1 or options.gop > 1
+    if wants_several and count is not None and len(plan.segments(count)) == 1:
+        text = f"all {count} frames are one segment; shorter segments make several"
+        warnings.warn(text, WorkersWarning, stacklevel=2)
     if options.workers == 1 or (options.gop == 1 and not preset.fitting.warm_start):
         return plan
     text = f"preset {preset.name}: a segment begins with the one before: one worker alone"

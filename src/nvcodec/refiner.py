@@ -130,14 +130,26 @@ class _Refining(Encoding):
         self.segments = self._whole(self.segments)
 
     def _whole(self, segments: Iterable[list[Planes]]) -> Iterator[list[Planes]]:
-        """The frames of all segments; refuses to end before the last one."""
-        seen, original = 0, self.plan.original
-        for planes, own in zip(segments, original.segments, strict=False):
+        """The frames of all segments; refuses to end before the last one, or behind it."""
+        seen, original, left = 0, self.plan.original, iter(segments)
+        for planes, own in zip(left, original.segments, strict=False):
             seen += len(planes)
+            if own is original.segments[-1]:
+                self._refuse_more(left)  # before it is fitted
             if len(planes) == own.num_frames:
                 yield planes
         if seen != self.plan.info.num_frames:
             raise VideoError(f"{seen} frames; {original.path} has {self.plan.info.num_frames}")
+
+    def _refuse_more(self, left: Iterator[list[Planes]]) -> None:
+        original = self.plan.original
+        try:
+            next(left, None)
+        except VideoError as error:
+            count = self.plan.info.num_frames
+            raise VideoError(
+                f"more than the {count} frames of {original.path}", "{frames} chooses them"
+            ) from error
 
     def commit(self, result: SegmentResult, input_digest: str) -> None:
         """As the base class, after what stands before the segment."""

@@ -187,6 +187,16 @@ def test_a_pipe_that_ends_early_is_refused(clip, make, tmp_path):
         refine(make(TINY), stream, tmp_path / "x.nvc", TINY)
 
 
+def test_a_pipe_with_more_is_refused_before_its_end_is_fitted(clip, make, tmp_path):
+    long, told = write_y4m(tmp_path / "long.y4m", num_frames=9), []
+    with (
+        open(long, "rb") as stream,
+        pytest.raises(VideoError, match=r"more than the 8 frames of .*in\.nvc"),
+    ):
+        nvcodec.refine(make(TINY), stream, tmp_path / "x.nvc", TINY, on_event=told.append)
+    assert {event.number for event in told if isinstance(event, SegmentStarted)} == {0}
+
+
 def test_a_damaged_file_is_refused(clip, make, tmp_path):
     damaged = tmp_path / "damaged.nvc"
     damaged.write_bytes(make(TINY).read_bytes()[:-100])

@@ -11,7 +11,15 @@ import time
 
 import pytest
 
-from codec_helpers import TINY, TINY_LATENTS, TINY_NVRC, environment, nvc_command, write_y4m
+from codec_helpers import (
+    TINY,
+    TINY_LATENTS,
+    TINY_NVRC,
+    TINY_ROUND,
+    environment,
+    nvc_command,
+    write_y4m,
+)
 from nvcodec.encode_plan import WorkersWarning
 from nvcodec.encode_types import EncodeOptions, SegmentFitting, SegmentStarted
 from nvcodec.encoder import encode
@@ -302,6 +310,13 @@ def test_segments_that_begin_with_the_one_before_have_one_worker(clip, tmp_path)
     with pytest.warns(WorkersWarning, match="one worker alone"):
         run(clip, tmp_path / "2", 2, overrides=warm)
     assert (tmp_path / "2").read_bytes() == (tmp_path / "1").read_bytes()
+
+
+@pytest.mark.parametrize("settings", [{"workers": 2}, {"gop": 3, "preset": TINY_ROUND}])
+def test_a_single_segment_is_said(clip, tmp_path, settings):
+    preset = load_preset(settings.pop("preset", TINY))
+    with pytest.warns(WorkersWarning, match="all 8 frames are one segment; shorter segments"):
+        encode(clip, tmp_path / "a.nvc", preset, EncodeOptions(**settings))
 
 
 def test_memory_that_nobody_tells(tmp_path):
