@@ -94,7 +94,7 @@ def test_measuring_changes_nothing():
     assert nerv.training
 
 
-@pytest.mark.parametrize("height", [5, 32, 200])
+@pytest.mark.parametrize("height", [385, 450, 1000])
 def test_bands_lie_inside_and_all_over_the_frame(height):
     bands = spread_bands(network(SIREN, height=height), 0)
     assert bands.size == (1, 48)
@@ -103,8 +103,11 @@ def test_bands_lie_inside_and_all_over_the_frame(height):
     assert int(bands.y.max()) >= height - 1 - height // 64
 
 
-def test_whole_frames_where_there_are_no_bands():
-    assert spread_bands(network({"kind": "image_cnn", "channels": 4}), 0).size is None
+def test_whole_frames_where_they_are_small_or_there_are_no_bands():
+    for height in (5, 384):
+        assert spread_bands(network(SIREN, height=height), 0).size is None
+    cnn = network({"kind": "image_cnn", "channels": 4}, height=400)
+    assert spread_bands(cnn, 0).size is None
 
 
 def test_pruning_by_sensitivity_changes_the_picture_less():
