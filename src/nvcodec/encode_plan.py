@@ -32,6 +32,10 @@ MIN_SIDE = 16
 """Shortest side, in pixels, of a video that is taken."""
 
 
+class MoreFramesError(VideoError):
+    """A video goes on behind the frames that were announced."""
+
+
 class WorkersWarning(UserWarning):
     """Not so many segments are fitted at once as were asked for."""
 
@@ -248,7 +252,7 @@ def frames_of_segments(
         if len(planes) < length:
             return
     if next(frames, None) is not None:
-        raise VideoError(f"more frames than the {count} announced")
+        raise MoreFramesError(f"more frames than the {count} announced")
 
 
 def stop_if(should_stop: Callable[[], bool]) -> None:

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, ClassVar
 from nvcodec.container.header import Head
 from nvcodec.container.reader import NvcReader
 from nvcodec.container.writer import NvcWriter
-from nvcodec.encode_plan import EncodePlan, plan_encoding
+from nvcodec.encode_plan import EncodePlan, MoreFramesError, plan_encoding
 from nvcodec.encode_types import EncodeOptions, EncodeReport, Event, SegmentFitting, SegmentRefined
 from nvcodec.encoder import Encoding
 from nvcodec.errors import VideoError
@@ -145,7 +145,7 @@ class _Refining(Encoding):
         original = self.plan.original
         try:
             next(left, None)
-        except VideoError as error:
+        except MoreFramesError as error:
             count = self.plan.info.num_frames
             raise VideoError(
                 f"more than the {count} frames of {original.path}", "{frames} chooses them"
