@@ -1,6 +1,7 @@
 """Segments that are coded as changes of the one before: chains of them, and what they need."""
 
 import io
+import itertools
 
 import numpy as np
 import pytest
@@ -46,8 +47,8 @@ def chained(clip, tmp_path_factory):
     return path
 
 
-def options(**settings):
-    return EncodeOptions(segment_frames=2, gop=3, **settings)
+def options(gop=3, **settings):
+    return EncodeOptions(segment_frames=2, gop=gop, **settings)
 
 
 def frames_of(path, **settings):
@@ -155,16 +156,17 @@ def test_any_frame_alone_is_the_one_in_order(chained):
 
 @pytest.mark.slow
 def test_changes_take_fewer_bits_than_values(clip, tmp_path):
-    sizes, psnr_db = [], []
-    for gop in (1, 3):
-        path, how = tmp_path / f"{gop}.nvc", EncodeOptions(segment_frames=2, gop=gop)
+    """Over three seeds: one fit of so small a network ends some dB above or below another."""
+    sizes, psnr_db = {1: [], 3: []}, {1: [], 3: []}
+    for seed, gop in itertools.product(range(3), (1, 3)):
+        path, how = tmp_path / f"{seed}-{gop}.nvc", options(gop=gop, seed=seed)
         report = encode(clip, path, load_preset(TINY_ROUND, epochs=100), how)
-        psnr_db.append(report.quality.psnr_rgb_db)
+        psnr_db[gop].append(report.quality.psnr_rgb_db)
         with NvcReader(path) as reader:
-            sizes.append([len(coded.sections["SYMB"]) for coded in reader.segments()])
-    assert psnr_db[1] > psnr_db[0] - 0.2
-    assert sizes[1][0] == sizes[0][0]
-    assert sum(sizes[1]) < 0.9 * sum(sizes[0])
+            sizes[gop].append([len(coded.sections["SYMB"]) for coded in reader.segments()])
+    assert np.mean(psnr_db[3]) > np.mean(psnr_db[1])
+    assert [each[0] for each in sizes[3]] == [each[0] for each in sizes[1]]
+    assert np.sum(sizes[3]) < 0.9 * np.sum(sizes[1])
 
 
 @pytest.mark.parametrize("goal", [None, Goal(size_bytes=9000)])
