@@ -48,6 +48,7 @@ ALLOWED = {
     "coding.schemes": HELPERS | {"coding"},
     "container": HELPERS | {"video"},
     "representations": LOW,
+    "decoding_pace": {"representations", "samples"},
     "pixel_values": {"samples"},
     "segment_values": FORMAT | {"representations"},
     "frame_threads": set(),

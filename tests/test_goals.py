@@ -30,6 +30,8 @@ def test_statistics(of, value):
     [
         {"size_bytes": 0},
         {"psnr_db": float("inf")},
+        {"psnr_db": 101},
+        {"vmaf": 101},
         {"size_bytes": 1, "bitrate_kbps": 1},
         {"psnr_db": 30, "of": "p101"},
         {"psnr_db": 30, "of": "median"},

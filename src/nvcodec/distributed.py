@@ -273,11 +273,16 @@ def _connect(ray: Any, address: str) -> None:
         VideoError: it cannot be reached.
     """
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
-    try:
-        if address == LOCAL:
-            ray.init(address="local", include_dashboard=False, **quiet)
-        else:
-            ray.init(address=address, **quiet)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise VideoError(f"{address}: cannot be joined: {first}") from error
+    for is_last in (False, False, True):
+        try:
+            if address == LOCAL:
+                ray.init(address="local", include_dashboard=False, **quiet)
+            else:
+                ray.init(address=address, **quiet)
+            return
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            # A busy head gives up starting a client's server after half a minute.
+            if isinstance(error, ConnectionAbortedError) and not is_last:
+                continue
+            said = " ".join(str(error).split()) or type(error).__name__
+            raise VideoError(f"{address}: cannot be joined: {said}") from error

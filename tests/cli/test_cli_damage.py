@@ -80,9 +80,20 @@ def test_keep_going_gives_the_intact_segments(call, encoded, damaged, tmp_path):
     done = call("decode", path, "-o", tmp_path / "out.y4m", "--keep-going", "-q")
     assert done.code == 0
     assert "CRC" in done.stderr
-    assert "frames 2:5 are missing" in done.stderr
+    assert "segment 1: frames 2:5 are missing" in done.stderr
     with open_video(tmp_path / "out.y4m") as video:
         assert_same_frames(list(video), whole[:2] + whole[5:])
+
+
+def test_what_is_left_of_a_damaged_file_is_told(call, encoded, damaged, tmp_path):
+    second = segment_offsets(encoded)[1]
+    path = damaged(lambda data: flip(data, second + 100))
+    done = call("decode", path, "-o", tmp_path / "out.y4m")
+    assert done.code == 5
+    assert done.stderr.endswith("; --keep-going decodes what is whole: 5 frames\n")
+    first = segment_offsets(encoded)[0]
+    path.write_bytes(encoded.read_bytes()[: first + 100])
+    assert "keep-going" not in call("decode", path, "-o", tmp_path / "out.y4m").stderr
 
 
 def test_keep_going_with_an_unfinished_file(call, encoded, damaged, tmp_path):

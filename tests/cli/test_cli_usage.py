@@ -70,6 +70,7 @@ def _commands(clip, encoded):
         "bad field": ["encode", clip, "-o", "x.nvc", "-p", TINY, "--set", "scheme.bitz=1"],
         "few epochs": ["encode", clip, "-o", "x.nvc", "-p", TINY, "--epochs", 1],
         "no input": ["encode", "nowhere.y4m", "-o", "x.nvc"],
+        "encoded already": ["encode", encoded, "-o", "x.nvc"],
         "no input to decode": ["decode", "nowhere.nvc", "-o", "x.y4m"],
         "no input to info": ["info", "nowhere.nvc"],
         "bad report": ["encode", clip, "-o", "x.nvc", "--report", "x.txt"],
@@ -126,6 +127,7 @@ def _commands(clip, encoded):
         ("bad field", 2, "did you mean 'bits'?"),
         ("few epochs", 2, "at least 3, one a stage"),
         ("no input", 3, "nowhere.y4m: no such file"),
+        ("encoded already", 3, "a .nvc file already; nvc decode makes a video of it"),
         ("no input to decode", 3, "nowhere.nvc: no such file"),
         ("no input to info", 3, "nowhere.nvc: cannot be read"),
         ("bad report", 2, "expected a name that ends in .html"),
@@ -197,7 +199,7 @@ def test_presets_are_listed_and_printed(outcomes):
     assert "hinerv-mini" in out
     records = [json.loads(line) for line in outcomes["presets as json"][1].splitlines()]
     mini = next(record for record in records if record["name"] == "hinerv-mini")
-    counts = {"parameters", "gmac_per_frame", "macs_per_pixel"}
+    counts = {"parameters", "gmac_per_frame", "macs_per_pixel", "expected_fps"}
     assert set(mini) == {"event", "name", "lmbdas", "description", *counts}
     assert mini["parameters"] > 1000
     assert '[representation]\nkind = "hinerv"' in outcomes["one preset"][1]

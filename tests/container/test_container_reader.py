@@ -340,7 +340,7 @@ def test_keep_going_over_a_damaged_payload():
     reader = NvcReader(io.BytesIO(bytes(data)), keep_going=True)
     assert list(reader.segments()) == [SEGMENTS[0], SEGMENTS[2]]
     assert any("payload with CRC" in text for text in reader.damage)
-    assert any("frames 2:4 are missing" in text for text in reader.damage)
+    assert any("segment 1: frames 2:4 are missing" in text for text in reader.damage)
 
 
 def test_keep_going_over_a_damaged_header():

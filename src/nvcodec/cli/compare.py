@@ -17,7 +17,6 @@ from nvcodec.cli import config, options
 from nvcodec.cli.compare_page import ComparisonPage
 from nvcodec.cli.console import LiveLine, emit, warn_as
 from nvcodec.cli.verify import quality_rows
-from nvcodec.errors import VideoError
 
 if TYPE_CHECKING:
     from nvcodec.metrics.comparison import Comparison, Side
@@ -107,7 +106,7 @@ def _open(
     from nvcodec.video.scaling import scaled_size
 
     path, scale = Path(source), given["scale"]
-    if not _is_ours(path):
+    if not options.is_ours(path):
         raw = given["raw"] if path.suffix.lower() in RAW_SUFFIXES else None
         rate = Fraction(25)  # of no account here
         video = stack.enter_context(open_video(source, **{**given, "raw": raw}, frame_rate=rate))
@@ -130,18 +129,6 @@ def _named(frames: "Iterator[Planes]", source: str) -> "Iterator[Planes]":
     """The same frames; what is wrong with their bytes is wrong with this file."""
     with options.naming(source):
         yield from frames
-
-
-def _is_ours(path: Path) -> bool:
-    from nvcodec.container.chunks import SIGNATURE
-
-    try:
-        if not path.is_file():
-            return False
-        with path.open("rb") as file:
-            return file.read(len(SIGNATURE)) == SIGNATURE
-    except OSError as error:
-        raise VideoError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def _check(ours: "VideoInfo", theirs: "VideoInfo", reference: str, other: str) -> None:

@@ -64,6 +64,7 @@ FLAGS = {
     "at": "--at TIME or --frames N",
     "scale": "--scale SIZE",
     "audio": "--no-audio",
+    "keep_going": "--keep-going",
     "segment_frames": "--segment-frames N",
     "at_cuts": "--segments auto",
     "gop": "--gop",

@@ -1,5 +1,6 @@
 """`nvc decode`."""
 
+import contextlib
 import os
 import time
 from collections.abc import Iterator
@@ -118,6 +119,7 @@ def decode(
     started = time.monotonic()
     with (
         options.naming(source),
+        _telling_what_is_left(source, keep_going),
         open_decoder(
             source, frames=wanted, between=between, at=moment, device=device, precision=precision,
             limits=limits, keep_going=keep_going, clip=clip,
@@ -135,6 +137,23 @@ def decode(
             count = _write_frames(decoder, frames_of, target, line)
     damage = [*decoder.damage, *(f"{source}: {text}" for text in _told_late(decoder, no_audio))]
     _tell(count, time.monotonic() - started, damage, json, quiet, output == "-")
+
+
+@contextlib.contextmanager
+def _telling_what_is_left(source: str, keep_going: bool) -> "Iterator[None]":
+    """Says of a damaged file how much of it could be decoded all the same."""
+    from nvcodec.container.reader import inspect
+    from nvcodec.errors import BitstreamError, LimitError
+
+    try:
+        yield
+    except BitstreamError as error:
+        if not (keep_going or error.advice or source == "-" or isinstance(error, LimitError)):
+            with contextlib.suppress(BitstreamError, OSError):
+                seen = inspect(source)
+                if seen.damage and seen.num_frames:
+                    error.advice = f"{{keep_going}} decodes what is whole: {seen.num_frames} frames"
+        raise
 
 
 def _by_workers(decoder: "Decoder", source: str, ctx: typer.Context) -> "Iterator[Planes]":

@@ -185,7 +185,7 @@ def encode(
 
     The same command continues an interrupted one. With a folder as OUT each video gets a file.
     """
-    options.check_sources(sources)
+    options.check_sources(sources, are_fitted=not keep_going)
     settings = encode_settings.settings(ctx.params)
     from nvcodec.auto import asked_preset
 

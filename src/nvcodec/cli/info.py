@@ -15,6 +15,7 @@ from nvcodec.times import joined
 if TYPE_CHECKING:
     from nvcodec.container.chunk_map import MapEntry
     from nvcodec.container.reader import Inspection
+    from nvcodec.representations.config import RepresentationConfig
 
 
 def info(
@@ -40,14 +41,17 @@ def _event(source: str, seen: "Inspection") -> dict[str, Any]:
     """What `--json` prints."""
     head = seen.head.model_dump(mode="json")
     tags, streams = tags_of(head), seen.ancillary.get("mkvs")
+    config = _representation(seen)
+    macs, expected_fps = _decoding(seen, config) or (None, None)
     return {
         "event": "info",
         "file": source,
         "size_bytes": seen.size_bytes,
         "num_frames": seen.num_frames,
         "head": head,
-        "random_access": _random_access(seen),
-        "macs_per_frame": _macs_per_frame(seen),
+        "random_access": _random_access(seen, config),
+        "macs_per_frame": macs,
+        "expected_fps": expected_fps,
         "clips": [
             {"name": c.name, "frames": list(c.segment), "frame_rate": str(c.frame_rate)}
             for c in seen.parts
@@ -101,10 +105,15 @@ def _lines(source: str, seen: "Inspection") -> Iterator[str]:
     )
     yield f"representation  {_fields(head['representation'])}"
     yield f"scheme          {_fields(head['scheme'])}"
-    yield f"random access   {_random_access(seen)}"
-    if (macs := _macs_per_frame(seen)) is not None:
+    config = _representation(seen)
+    yield f"random access   {_random_access(seen, config)}"
+    if (work := _decoding(seen, config)) is not None:
+        macs, expected_fps = work
         per_pixel = macs / (head["width"] * head["height"])
-        yield f"decoding        {per_pixel:,.0f} MAC a pixel, {macs / 1e9:.3g} GMAC a frame"
+        yield (
+            f"decoding        {per_pixel:,.0f} MAC a pixel, {macs / 1e9:.3g} GMAC a frame, "
+            f"about {expected_fps:.2g} frames/s on this processor"
+        )
     yield f"remark          {head['remark']}"
     for number, part in enumerate(seen.parts):
         yield (
@@ -149,25 +158,37 @@ def tags_of(head: dict[str, Any]) -> Mapping[str, str]:
         return {}
 
 
-def _random_access(seen: "Inspection") -> str:
-    """What decoding one frame touches."""
-    from nvcodec.representations import load_config
+def _representation(seen: "Inspection") -> "RepresentationConfig | None":
+    """Settings of the file's representation; None where nobody knows it here."""
+    from nvcodec.segment_values import representation_config
 
     try:
-        inside = load_config(seen.head.representation).random_access
-    except (KeyError, ValueError):
+        return representation_config(seen.head)
+    except BitstreamError:
+        return None
+
+
+def _random_access(seen: "Inspection", config: "RepresentationConfig | None") -> str:
+    """What decoding one frame touches."""
+    if config is None:
         return "unknown: the representation is"
-    count = seen.most_needed
+    count, inside = seen.most_needed, config.random_access
     return f"{inside}; a segment needs up to {count} before it" if count else inside
 
 
-def _macs_per_frame(seen: "Inspection") -> int | None:
-    """Multiply-adds of decoding one frame; None where nobody knows the representation."""
-    from nvcodec.segment_values import representation_config, segment_shape
+def _decoding(
+    seen: "Inspection", config: "RepresentationConfig | None"
+) -> tuple[int, float] | None:
+    """Multiply-adds of one frame, and frames/s that this machine is expected to decode."""
+    from nvcodec.decoding_pace import expected_fps
+    from nvcodec.segment_values import segment_shape
 
+    if config is None or not seen.segments:
+        return None
+    shape = segment_shape(seen.head, max(segment.num_frames for segment in seen.segments))
     try:
-        return representation_config(seen.head).macs_per_frame(segment_shape(seen.head, 1))
-    except (BitstreamError, ValueError):
+        return config.macs_per_frame(shape), expected_fps(config, shape)
+    except ValueError:
         return None
 
 

@@ -280,14 +280,25 @@ def preset_names() -> list[str]:
     return [presets.AUTO, *presets.preset_names()]
 
 
-def check_sources(sources: Sequence[str]) -> None:
+def check_sources(sources: Sequence[str], *, are_fitted: bool = False) -> None:
     """Refuse what cannot be an input, before anything is imported for it.
+
+    Args:
+        sources: names as they were typed.
+        are_fitted: a `.nvc` file is none either.
 
     Raises:
         VideoError: there is no such file.
     """
+    from nvcodec.errors import VideoError
+
     for source in sources:
         _check_source(source)
+        if are_fitted and is_ours(Path(source)):
+            raise VideoError(
+                f"{source}: a .nvc file already; nvc decode makes a video of it, "
+                f"nvc refine fits it further to its own source"
+            )
 
 
 def _check_source(source: str) -> None:
@@ -333,6 +344,24 @@ def check_target(target: str, overwrite: bool, *, made_by: Collection[str] = ())
             raise typer.BadParameter("standard output is a terminal; pipe it, or name a file")
         return None
     return check_output(target, overwrite, made_by=made_by)
+
+
+def is_ours(path: Path) -> bool:
+    """Whether it is a `.nvc` file, by its first bytes.
+
+    Raises:
+        VideoError: it cannot be read.
+    """
+    from nvcodec.container.chunks import SIGNATURE
+    from nvcodec.errors import VideoError
+
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return file.read(len(SIGNATURE)) == SIGNATURE
+    except OSError as error:
+        raise VideoError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 @contextlib.contextmanager

@@ -24,8 +24,9 @@ def presets(
     ] = 120,
     json: Json = False,
 ) -> None:
-    """List presets with parameters and multiply-adds, or print one."""
+    """List presets with parameters, multiply-adds and speed, or print one."""
     picture = picture_size(size, "--size")
+    from nvcodec.decoding_pace import expected_fps
     from nvcodec.presets import load_preset, preset_text
     from nvcodec.presets import preset_names as known_names
 
@@ -38,8 +39,8 @@ def presets(
         config = preset.representation
         shape = preset.samples.shape(num_frames, picture[1], picture[0])
         parameters, macs = config.num_parameters(shape), config.macs_per_frame(shape)
-        size_macs = macs / 1e9, macs / (picture[0] * picture[1])
-        rows.append((known, parameters, *size_macs, list(preset.lmbdas), preset.description))
+        work = macs / 1e9, macs / (picture[0] * picture[1]), expected_fps(config, shape)
+        rows.append((known, parameters, *work, list(preset.lmbdas), preset.description))
     if json:
         for row in rows:
             names = (
@@ -47,15 +48,17 @@ def presets(
                 "parameters",
                 "gmac_per_frame",
                 "macs_per_pixel",
+                "expected_fps",
                 "lmbdas",
                 "description",
             )
             emit({"event": "preset", **dict(zip(names, row, strict=True))})
         return
-    print(f"counted for {num_frames} frames of {size}; --lmbda: rate points that suit the size")
-    columns = f"{'parameters':>14}{'GMAC/frame':>12}{'MAC/pixel':>11}"
+    print(f"counted for {num_frames} frames of {size}, frames/s of decoding on this processor;")
+    print("--lmbda: rate points that suit the size")
+    columns = f"{'parameters':>14}{'GMAC/frame':>12}{'MAC/pixel':>11}{'frames/s':>10}"
     print(f"{'preset':<22}{columns}  {'--lmbda':<12}  what")
-    for known, parameters, gmac, per_pixel, lmbdas, description in rows:
+    for known, parameters, gmac, per_pixel, fps, lmbdas, description in rows:
         points = ", ".join(f"{lmbda:g}" for lmbda in lmbdas)
-        sizes = f"{parameters:>14,}{gmac:>12.2f}{per_pixel:>11,.0f}"
+        sizes = f"{parameters:>14,}{gmac:>12.2f}{per_pixel:>11,.0f}{fps:>10.2g}"
         print(f"{known:<22}{sizes}  {points:<12}  {description}")

@@ -82,7 +82,8 @@ def refine(
     one.
     """
     settings = encode_settings.settings(ctx.params)
-    options.check_sources([str(original), *sources])
+    options.check_sources([str(original)])
+    options.check_sources(sources, are_fitted=True)
     encode.check_name(output, "nvc refine", str(original), *sources)
     from nvcodec.original import Original, RefineSettings
 

@@ -119,7 +119,9 @@ class Walk:
             text = f"{where}: number and first frame {seen}, expected {expected}"
             if not self.stream.keep_going or seen[0] <= expected[0] or seen[1] <= expected[1]:
                 raise MalformedError(text)
-            self.stream.note(chunk.offset, f"{where}: frames {expected[1]}:{start} are missing")
+            last = segment.number - 1
+            lost = f"segment {last}" if last == expected[0] else f"segments {expected[0]} to {last}"
+            self.stream.note(chunk.offset, f"{lost}: frames {expected[1]}:{start} are missing")
         if stop > (self.head.num_frames or stop):
             raise MalformedError(
                 f"{where}: frames up to {stop}, HEAD declares {self.head.num_frames}"
