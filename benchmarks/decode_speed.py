@@ -7,8 +7,8 @@
 Each preset is fitted briefly: speed does not depend on how well. Every way of `nvc decode` writes
 Y4M to a pipe, in a process of its own, in turn with the others; `first_s` is from the command to
 the first frame, `fps` that of the rest. `busy` processes that never wait run beside it. Beside them
-stand the time of the integers alone, of a plain pass of the network in float32 a frame, and the
-operations a second of that and of large matrix products.
+stand the time of the integers alone, of a plain pass of the network in float32 a frame, the
+operations a second of that and of large matrix products, and what `nvc info` expects.
 """
 
 import argparse
@@ -27,6 +27,7 @@ import torch
 
 from common import Line, measured, nvc, parser_of
 from nvcodec.container.reader import NvcReader
+from nvcodec.decoding_pace import expected_fps
 from nvcodec.representations.representation import Patches
 from nvcodec.segment_decoder import SegmentDecoder
 from nvcodec.segment_values import unpack_segment
@@ -89,6 +90,7 @@ def alone(path: Path) -> Line:
     return {
         "integers_s": round(integers_s, 4),
         "pass_fps": round(1 / pass_s, 1),
+        "expected_fps": round(expected_fps(network.config, network.shape), 1),
         "gmac_per_frame": round(gmac, 3),
         "gflops": round(2 * gmac / pass_s, 1),
         "peak_gflops": {"bfloat16": peak(torch.bfloat16), "float32": peak(torch.float32)},
