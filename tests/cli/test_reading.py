@@ -34,7 +34,7 @@ def part(encoded, tmp_path):
 def test_one_frame_as_a_picture(call, encoded, tmp_path, words, frame):
     done = call("decode", encoded, "-o", tmp_path / "f.png", *words)
     assert done.code == 0, done.stderr
-    assert "1 frames" in done.stderr
+    assert "1 frame in" in done.stderr
     with open_video(tmp_path / "f.png", frame_rate=Fraction(25)) as video:
         (seen,) = video
     with Decoder(encoded, device="cpu") as decoder:

@@ -15,7 +15,7 @@ import typer
 
 from nvcodec.cli import config, options
 from nvcodec.cli.compare_page import ComparisonPage
-from nvcodec.cli.console import LiveLine, emit, warn_as
+from nvcodec.cli.console import LiveLine, counted, emit, warn_as
 from nvcodec.cli.verify import quality_rows
 
 if TYPE_CHECKING:
@@ -170,8 +170,8 @@ def _tell_what_is_left_out(
 def _summary(found: "Comparison", reference: str, other: str) -> Iterator[str]:
     info, lowest = found.info, found.worst(NUM_WORST)
     yield (
-        f"{reference} and {other}: {len(found.frames)} frames of {info.width}x{info.height}, "
-        f"compared in {info.chroma.words}, {info.depth} bits"
+        f"{reference} and {other}: {counted(len(found.frames), 'frame')} of "
+        f"{info.width}x{info.height}, compared in {info.chroma.words}, {info.depth} bits"
     )
     rows = quality_rows(found.quality)
     rows += [("VMAF", ", ".join(f"{k} {v:.2f}" for k, v in found.vmaf.items()))] * bool(found.vmaf)

@@ -226,6 +226,11 @@ class LiveLine:
         self._live.update(Text(line, no_wrap=True), refresh=True)
 
 
+def counted(count: int, what: str) -> str:
+    """So many of what is named in the singular."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
 def format_bytes(count: float) -> str:
     """A size for people, in powers of 1000."""
     for unit in ("B", "kB", "MB", "GB"):

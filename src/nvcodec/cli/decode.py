@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from nvcodec.cli import config, options
-from nvcodec.cli.console import LiveLine, emit, format_time, warn_as
+from nvcodec.cli.console import LiveLine, counted, emit, format_time, warn_as
 from nvcodec.cli.process import say
 
 if TYPE_CHECKING:
@@ -152,7 +152,8 @@ def _telling_what_is_left(source: str, keep_going: bool) -> "Iterator[None]":
             with contextlib.suppress(BitstreamError, OSError):
                 seen = inspect(source)
                 if seen.damage and seen.num_frames:
-                    error.advice = f"{{keep_going}} decodes what is whole: {seen.num_frames} frames"
+                    left = counted(seen.num_frames, "frame")
+                    error.advice = f"{{keep_going}} decodes what is whole: {left}"
         raise
 
 
@@ -194,7 +195,7 @@ def _tell(
         say(f"nvc: {text}")
     if not quiet:
         rate = count / max(elapsed_s, 1e-9)
-        say(f"{count} frames in {elapsed_s:.1f} s, {rate:.1f} frames/s")
+        say(f"{counted(count, 'frame')} in {elapsed_s:.1f} s, {rate:.1f} frames/s")
 
 
 LATE = {"tstm": "times of frames", "mkvs": "audio and other streams"}

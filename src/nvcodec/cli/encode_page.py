@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nvcodec.cli.console import command_line
+from nvcodec.cli.console import command_line, counted
 from nvcodec.cli.encode_progress import report_rows
 from nvcodec.cli.info import tags_of
 from nvcodec.pages.chosen import Chosen
@@ -172,8 +172,8 @@ def _settings(seen: "Inspection") -> list[tuple[str, str]]:
         ("maker", seen.head.remark),
         (
             "video",
-            f"{seen.num_frames} frames, {head['width']}x{head['height']}, {head['chroma']}, "
-            f"{head['bit_depth']} bits, fitted as {head['samples']}",
+            f"{counted(seen.num_frames, 'frame')}, {head['width']}x{head['height']}, "
+            f"{head['chroma']}, {head['bit_depth']} bits, fitted as {head['samples']}",
         ),
         *((name, ", ".join(f"{k} {v}" for k, v in table.items())) for name, table in tables),
         ("nvcodec", __version__),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nvcodec.cli import options
-from nvcodec.cli.console import emit
+from nvcodec.cli.console import counted, emit
 from nvcodec.errors import BitstreamError
 from nvcodec.times import joined
 
@@ -89,7 +89,7 @@ def _lines(source: str, seen: "Inspection") -> Iterator[str]:
     speed = f"{fps:g} frames/s" if mean is None else f"variable rate, mean {mean:.4g} frames/s"
     beside = f" and {seen.streams_bytes:,} of other streams" if seen.streams_bytes else ""
     yield (
-        f"{source}: {size_bytes:,} bytes{beside}, {seen.num_frames} frames, "
+        f"{source}: {size_bytes:,} bytes{beside}, {counted(seen.num_frames, 'frame')}, "
         f"{head['width']}x{head['height']}, {speed}, {rate:.4f} bpp"
     )
     yield (

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nvcodec.cli import config, options
-from nvcodec.cli.console import LiveLine, emit, warn_as
+from nvcodec.cli.console import LiveLine, counted, emit, warn_as
 
 if TYPE_CHECKING:
     from nvcodec.container.header import Limits
@@ -59,7 +59,8 @@ def verify(
         measured.pop("num_frames", None)
         emit({**record, **measured})
     elif not quiet:
-        print(f"{source}: {num_segments} segments, {num_frames} frames, every hash matches")
+        held = f"{counted(num_segments, 'segment')}, {counted(num_frames, 'frame')}"
+        print(f"{source}: {held}, every hash matches")
         if quality is not None:
             print("\n".join(f"{name:>9}  {value}" for name, value in quality_rows(quality)))
 

@@ -36,9 +36,9 @@ def spread_bands(network: Representation, t: int) -> Patches:  # type: ignore[ty
     height, width = network.canvas
     heights, _ = network.patch_sizes()
     lowest = heights[0]
-    tops = range(0, height, lowest * max(1, height // max(NUM_ROWS, lowest)))
     if height <= FEW_ROWS or lowest == height:
         return Patches.frames(torch.tensor([t]), device)
+    tops = range(0, height, lowest * max(1, height // max(NUM_ROWS, lowest)))
     bands = Patches.frames(torch.full((len(tops),), t), device)
     return replace(bands, y=torch.tensor(tops, device=device), size=(lowest, width))
 
