@@ -11,7 +11,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -99,9 +99,17 @@ def entropy_bits(values: NDArray[Any]) -> float:
 
 def nvc(*words: str) -> list[Line]:
     """Run a command of `nvc` with --json, in a process of its own, and give its records."""
+    return list(records_of(*words))
+
+
+def records_of(*words: str) -> Iterator[Line]:
+    """The same, each record as soon as it is there."""
     command = [sys.executable, "-m", "nvcodec", *words, "--json"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield from map(json.loads, process.stdout)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
 
 
 def measured(out: Path | None, key: Line, measure: Callable[[], Line]) -> Line:

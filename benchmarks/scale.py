@@ -13,17 +13,14 @@ import argparse
 import contextlib
 import hashlib
 import importlib.util
-import json
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from common import Line, measured, parser_of, stored
+from common import Line, measured, parser_of, records_of, stored
 
 ROOT = Path(__file__).resolve().parent
 EMBEDDED = ROOT / "clips" / "bbb_320x180_48f.mp4"
@@ -42,29 +39,29 @@ def encode(args: argparse.Namespace, workers: str) -> Line:
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder, "a.nvc")
         words = ["encode", str(EMBEDDED), "-o", str(target), "--device", "cpu", *settings]
-        command = [sys.executable, "-m", "nvcodec", *words, "--json"]
         began, start_s = time.monotonic(), 0.0
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout is not None
-            for line in process.stdout:
-                if not start_s and json.loads(line)["event"] == "fit":
-                    start_s = time.monotonic() - began
+        for record in records_of(*words):
+            if not start_s and record["event"] == "fit":
+                start_s = time.monotonic() - began
         seconds = time.monotonic() - began
-        assert process.returncode == 0
         digest = hashlib.blake2b(target.read_bytes(), digest_size=8).hexdigest()
-    shown = f"nvc encode {EMBEDDED.name} {' '.join(settings)}"
+    command = f"nvc encode {EMBEDDED.name} {' '.join(settings)}"
     taken = {"seconds": round(seconds, 2), "start_s": round(start_s, 2)}
-    return {"command": shown, **taken, "digest": digest}
+    return {"command": command, **taken, "digest": digest}
+
+
+def key_of(args: argparse.Namespace) -> Line:
+    """What all lines of a table have in common."""
+    return {"preset": args.preset, "epochs": args.epochs, "segments": args.segments}
 
 
 def measure(args: argparse.Namespace) -> None:
     """All that is not in the file yet."""
-    key = {"preset": args.preset, "epochs": args.epochs, "segments": args.segments}
     has_ray = importlib.util.find_spec("ray") is not None
     ways = ["1", "2", *(["ray", TWO_NODES] if has_ray else [])]
     for turn in range(args.repeat):
         for workers in ways:
-            point = {**key, "workers": workers, "turn": turn}
+            point = {**key_of(args), "workers": workers, "turn": turn}
             if any(point.items() <= line.items() for line in stored(args.out)):
                 continue
             with two_nodes() if workers == TWO_NODES else contextlib.nullcontext(workers) as name:
@@ -106,9 +103,9 @@ def report(lines: list[Line]) -> str:
 
 
 def _times(lines: list[Line]) -> tuple[list[float], list[float]]:
-    """Seconds from the command on, and from the first step on."""
+    """Seconds from the command on, and from the first step on where that was noted."""
     seconds = [line["seconds"] for line in lines]
-    return seconds, [line["seconds"] - line["start_s"] for line in lines]
+    return seconds, [line["seconds"] - line.get("start_s", 0.0) for line in lines]
 
 
 def main() -> None:
@@ -123,7 +120,8 @@ def main() -> None:
     args = parser.parse_args()
     if not args.report:
         measure(args)
-    print(report(stored(args.out)))
+    key = key_of(args)
+    print(report([line for line in stored(args.out) if key.items() <= line.items()]))
 
 
 if __name__ == "__main__":

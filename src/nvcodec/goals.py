@@ -20,8 +20,8 @@ SIZE_AIM, DB_AIM, VMAF_AIM = 0.992, 0.05, 0.1
 """Where steering aims: a share of the size, and what is added to a quality."""
 MOST_BYTES = 1 << 62
 """More than any file."""
-MOST = {"psnr_db": 100.0, "vmaf": 100.0}
-"""Qualities that no picture of 16 bits exceeds without being the source itself."""
+MOST = {"size_bytes": MOST_BYTES, "psnr_db": 100, "vmaf": 100}
+"""What may be asked for; no picture exceeds such a quality without being the source itself."""
 STATISTICS = ("mean", "worst", "pN")
 
 
@@ -63,9 +63,7 @@ class Goal:
             if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"{name} {value}; allowed are numbers above 0")
             if value is not None and name in MOST and value > MOST[name]:
-                raise ValueError(f"{name} {value:g}; allowed are up to {MOST[name]:g}")
-        if self.size_bytes is not None and self.size_bytes > MOST_BYTES:
-            raise ValueError(f"size_bytes {self.size_bytes:g}; allowed are up to {MOST_BYTES}")
+                raise ValueError(f"{name} {value:g}; allowed are up to {MOST[name]}")
         percentile(self.of)
 
     @property
